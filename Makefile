@@ -1,0 +1,37 @@
+# The two commands: make demo, make test. Each line is plain "python -m …"; README.md gives them for Windows.
+PYTHON ?= python3
+PY     := .venv/bin/python
+
+.PHONY: demo test test-all lint clean
+
+demo: .venv/bin/python
+	@begin=$$(date +%s); set -e; \
+	rm -f .venv/development; \
+	$(PY) -m pip install --quiet .; \
+	installed=$$(date +%s); \
+	$(PY) examples/make_film.py out/demo/portraits.mp4; \
+	$(PY) -m tronie predict examples/samples out/demo/portraits.mp4 --out out/demo/expressions.csv; \
+	end=$$(date +%s); \
+	$(PY) tools/core_size.py; \
+	echo "demo: $$((end - begin)) s wall, of which $$((installed - begin)) s to install; table: out/demo/expressions.csv"
+
+test: .venv/development
+	$(PY) -m pytest
+
+test-all: .venv/development
+	$(PY) -m pytest -m "slow or not slow"
+
+lint: .venv/development
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	$(PY) tools/floors.py
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/development: .venv/bin/python pyproject.toml
+	$(PY) -m pip install --quiet --editable ".[dev,train,table,plot]"
+	@touch $@

@@ -1,0 +1,7 @@
+"""``python -m tronie`` is the command ``tronie``."""
+
+import sys
+
+from tronie.cli import main
+
+sys.exit(main())

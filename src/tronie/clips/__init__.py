@@ -1,0 +1,1 @@
+"""Floor 1: which frames are looked at, and how they are cut. Shared by both rooms."""

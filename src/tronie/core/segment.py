@@ -1,0 +1,121 @@
+"""Segments: who shows which expression from when to when. And the time each expression took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tronie.core.timeline import Timeline
+
+JOIN_GAP = 0.5
+"""Seconds without a row that do not end a segment (a blink of the detector, a hand before the face)."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One expression shown by one person without interruption.
+
+    ``start`` and ``end`` are seconds; ``end`` is where the last row's frame ends, so a photo's segment has no length.
+    ``label`` may be "uncertain". ``confidence`` is the mean probability of the label over the usable rows, weighted by
+    their durations (for "uncertain": the mean of the highest probability, which was not enough). ``usable`` is the
+    share of the segment's time, 0..1, in which the face was good enough to read; a gap counts as not usable.
+    ``rows`` counts the rows; ``agreement`` is their mean agreement, or None where the timeline has none.
+    """
+
+    source: str
+    track: int
+    start: float
+    end: float
+    label: str
+    confidence: float
+    usable: float
+    rows: int
+    agreement: float | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Total:
+    """How long one person showed one expression: ``seconds`` of film and number of ``rows`` (photos have no length)."""
+
+    source: str
+    track: int
+    label: str
+    seconds: float
+    rows: int
+
+
+def tracks(timeline: Timeline) -> Iterator[tuple[str, int, NDArray[np.int64]]]:
+    """Each (source, track) with the indices of its rows in order of time; sources as they come, tracks by number."""
+    rank = {name: i for i, name in enumerate(dict.fromkeys(timeline["source"]))}
+    ranks = np.array([rank[name] for name in timeline["source"]], np.int64)
+    order = np.lexsort((timeline["time"], timeline["track"], ranks))
+    if not len(order):
+        return
+    who = np.stack([ranks[order], timeline["track"][order]], 1)
+    cuts = np.flatnonzero((who[1:] != who[:-1]).any(1)) + 1
+    for rows in np.split(order, cuts):
+        yield str(timeline["source"][rows[0]]), int(timeline["track"][rows[0]]), rows
+
+
+def segments(timeline: Timeline, gap: float = JOIN_GAP) -> list[Segment]:
+    """Consecutive rows of one track with one label, joined over gaps of at most ``gap`` seconds.
+
+    Ordered by source, then start, then track.
+    """
+    found = []
+    for place, (source, track, rows) in enumerate(tracks(timeline)):
+        time, end, label = timeline["time"][rows], timeline.end[rows], timeline["label"][rows]
+        breaks = (label[1:] != label[:-1]) | (time[1:] - end[:-1] > gap + 1e-9)
+        for part in np.split(rows, np.flatnonzero(breaks) + 1):
+            found.append((place, _segment(timeline, source, track, part)))
+    sources = {name: i for i, name in enumerate(dict.fromkeys(timeline["source"]))}
+    found.sort(key=lambda item: (sources[item[1].source], item[1].start, item[0]))
+    return [segment for _, segment in found]
+
+
+def _segment(timeline: Timeline, source: str, track: int, rows: NDArray[np.int64]) -> Segment:
+    start, end = float(timeline["time"][rows[0]]), float(timeline.end[rows[-1]])
+    usable, duration = timeline["usable"][rows], timeline["duration"][rows]
+    weight = np.where(usable, np.maximum(duration, 1e-6), 0.0)
+    if not weight.any():
+        weight = np.maximum(duration, 1e-6)
+    share = float(duration[usable].sum()) / (end - start) if end > start else float(usable.mean())
+    agreement = None
+    if "agreement" in timeline.columns and not np.isnan(values := timeline["agreement"][rows]).all():
+        agreement = round(float(np.nanmean(values)), 5)
+    return Segment(
+        source, track, start, end, str(timeline["label"][rows[0]]),
+        round(float(np.average(timeline["confidence"][rows], weights=weight)), 5),
+        round(min(share, 1.0), 5), len(rows), agreement,
+    )  # fmt: skip
+
+
+def totals(timeline: Timeline) -> list[Total]:
+    """Time per expression per track, longest first within a track."""
+    answer = []
+    for source, track, rows in tracks(timeline):
+        label, duration = timeline["label"][rows], timeline["duration"][rows]
+        per_label = [
+            Total(source, track, str(name), round(float(duration[label == name].sum()), 6), int((label == name).sum()))
+            for name in dict.fromkeys(label)
+        ]
+        answer += sorted(per_label, key=lambda total: (-total.seconds, -total.rows, total.label))
+    return answer
+
+
+def as_rows(found: Sequence[Segment]) -> list[dict[str, Any]]:
+    """Segments as plain dictionaries, for tables and JSON; ``agreement`` only where there is one."""
+    names = ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
+    if any(segment.agreement is not None for segment in found):
+        names.append("agreement")
+    return [{name: getattr(segment, name) for name in names} for segment in found]

@@ -1,0 +1,219 @@
+"""Timelines and segments on disk: CSV with a sidecar, JSON, Parquet. What each file holds: docs/reference/timeline.md."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from tronie.core.atomic import replacing
+from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
+from tronie.core.labels import LabelSet
+from tronie.core.segment import Segment, as_rows
+from tronie.core.timeline import PROBABILITY, SCHEMA, TEXT, WHOLE, Column, Looked, Provenance, Timeline, decimals
+
+_SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5}
+_KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, csv.Error)
+
+
+def sidecar(path: Path) -> Path:
+    """The file beside a CSV with what rows cannot say: ``film.csv`` -> ``film.meta.json``."""
+    return path.with_name(path.stem + ".meta.json")
+
+
+def save(timeline: Timeline, path: Path) -> list[Path]:
+    """Write a timeline by the suffix of ``path``; see :meth:`Timeline.save`."""
+    return _format(path, _WRITERS)(timeline, path)
+
+
+def load(path: Path) -> Timeline:
+    """Read a timeline by the suffix of ``path``; see :meth:`Timeline.load`."""
+    read = _format(path, _READERS)
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise SourceError(f"There is no file {path}: check the path.") from None
+    except SettingError as error:
+        raise SourceError(f"{path} is not a table of Tronie: {error}") from error
+    except TronieError:
+        raise
+    except OSError as error:
+        raise SourceError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except _DAMAGED as error:
+        raise SourceError(f"{path} is damaged or not a table of Tronie ({error}): make it again.") from error
+
+
+def save_segments(found: Sequence[Segment], path: Path) -> Path:
+    """Write segments as CSV, one a line: source, track, start, end, label, confidence, usable, rows[, agreement]."""
+    rows = as_rows(found)
+    names = list(rows[0]) if rows else ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
+    with replacing(path) as temporary, _text(temporary) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_cell(row[name], _SEGMENT_DECIMALS.get(name)) for name in names] for row in rows)
+    return path
+
+
+def document(timeline: Timeline) -> dict[str, Any]:
+    """Everything but the rows, as JSON holds it: schema, labels, provenance, what was looked at, warnings, segments."""
+    return {**_about(timeline), "segments": as_rows(timeline.segments()), "columns": list(timeline.columns)}
+
+
+def write_json(timeline: Timeline, file: TextIO) -> None:
+    """The whole timeline as one JSON document, one row a line."""
+    head = json.dumps(document(timeline), ensure_ascii=False, indent=1)
+    file.write(head.removesuffix("\n}") + ',\n "rows": [')
+    for i, row in enumerate(_records(timeline)):
+        file.write(("," if i else "") + "\n  " + json.dumps(row, ensure_ascii=False))
+    file.write("\n ]\n}\n")
+
+
+def _format(path: Path, table: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+    try:
+        return table[path.suffix.lower()]
+    except KeyError:
+        raise SettingError(f"Tables end in {', '.join(table)}; '{path.name}' does not. Rename it.") from None
+
+
+def _text(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _about(timeline: Timeline) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "labels": list(timeline.labels.names),
+        "provenance": asdict(timeline.provenance),
+        "looked": [asdict(one) for one in timeline.looked],
+        "warnings": list(timeline.warnings),
+    }
+
+
+def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:
+    if about["schema"] > SCHEMA:
+        raise SourceError(f"The table has schema {about['schema']}, this Tronie reads up to {SCHEMA}: update Tronie.")
+    looked = tuple(
+        Looked(**{**one, "empty": tuple((float(a), float(b)) for a, b in one["empty"])}) for one in about["looked"]
+    )
+    labels = LabelSet(tuple(about["labels"]))
+    return Timeline(columns, labels, Provenance(**about["provenance"]), looked, tuple(about["warnings"]))
+
+
+def _cell(value: Any, digits: int | None) -> str:
+    if value is None or value != value:  # NaN
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if digits is None else f"{value:.{digits}f}"
+
+
+def _save_csv(timeline: Timeline, path: Path) -> list[Path]:
+    beside = sidecar(path)
+    cells = [[_cell(value, decimals(name)) for value in column.tolist()] for name, column in timeline.columns.items()]
+    with replacing(path) as table, replacing(beside) as meta:
+        with _text(table) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(timeline.columns)
+            writer.writerows(zip(*cells, strict=True))
+        with _text(meta) as file:
+            file.write(json.dumps(_about(timeline), ensure_ascii=False, indent=1) + "\n")
+    return [path, beside]
+
+
+def _load_csv(path: Path) -> Timeline:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file)
+        names = next(lines, [])
+        rows = list(lines)
+    if any(len(row) != len(names) for row in rows):
+        raise ValueError(f"line {next(i for i, row in enumerate(rows, 2) if len(row) != len(names))} is cut short")
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    columns = {name: _parsed(name, column) for name, column in zip(names, cells, strict=True)}
+    if sidecar(path).is_file():
+        return _from_about(json.loads(sidecar(path).read_text(encoding="utf-8")), columns)
+    labels = LabelSet(tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY)))
+    first = {name: str(columns[name][0]) if rows and name in columns else "" for name in ("model", "settings", "version")}
+    origin = Provenance(model_hash=first["model"], settings_hash=first["settings"], version=first["version"])
+    return Timeline(columns, labels, origin)
+
+
+def _parsed(name: str, cells: Iterable[str]) -> Column:
+    if name in TEXT:
+        return np.array(list(cells), object)
+    if name in WHOLE:
+        return np.array([int(cell) for cell in cells], np.int64)
+    if name == "usable":
+        return np.array([_truth(cell) for cell in cells], bool)
+    return np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
+
+
+def _truth(cell: str) -> bool:
+    word = cell.lower()  # spreadsheets write TRUE
+    if word not in ("true", "false"):
+        raise ValueError(f"'{cell}' is neither true nor false")
+    return word == "true"
+
+
+def _records(timeline: Timeline) -> Iterator[dict[str, Any]]:
+    lists = {name: column.tolist() for name, column in timeline.columns.items()}
+    for i in range(len(timeline)):
+        yield {name: None if (value := column[i]) != value else value for name, column in lists.items()}
+
+
+def _save_json(timeline: Timeline, path: Path) -> list[Path]:
+    with replacing(path) as temporary, _text(temporary) as file:
+        write_json(timeline, file)
+    return [path]
+
+
+def _load_json(path: Path) -> Timeline:
+    about = json.loads(path.read_text(encoding="utf-8"))
+    columns = {name: _column(name, [row[name] for row in about["rows"]]) for name in about["columns"]}
+    return _from_about(about, columns)
+
+
+def _column(name: str, values: list[Any]) -> Column:
+    if decimals(name) is None:
+        return np.array(values, object)
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _save_parquet(timeline: Timeline, path: Path) -> list[Path]:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise MissingExtraError("Writing Parquet", "table") from None
+    about = json.dumps(_about(timeline), ensure_ascii=False).encode()
+    table = timeline.to_arrow().replace_schema_metadata({_KEY: about})
+    with replacing(path) as temporary:
+        parquet.write_table(table, temporary)
+    return [path]
+
+
+def _load_parquet(path: Path) -> Timeline:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise MissingExtraError("Reading Parquet", "table") from None
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    table = parquet.read_table(path)
+    about = json.loads((table.schema.metadata or {})[_KEY])
+    columns = {name: np.array(table[name].to_pylist(), None if decimals(name) else object) for name in table.column_names}
+    return _from_about(about, columns)
+
+
+_WRITERS: dict[str, Callable[[Timeline, Path], list[Path]]] = {
+    ".csv": _save_csv, ".json": _save_json, ".parquet": _save_parquet,
+}  # fmt: skip
+_READERS: dict[str, Callable[[Path], Timeline]] = {
+    ".csv": _load_csv, ".json": _load_json, ".parquet": _load_parquet,
+}  # fmt: skip
+SUFFIXES = tuple(_WRITERS)
+"""Suffixes of the tables that can be written."""

@@ -1,0 +1,1 @@
+"""Floor 2: labelled clips, augmented and batched."""

@@ -1,0 +1,85 @@
+"""Vary training faces: one affine warp, then colour, blur, resolution and erasing, on uint8 pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tronie.core.face import Pixels
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How much a face may change. Shares are probabilities; the warp stands in for an aligner that errs.
+
+    ``rotate`` degrees, ``scale`` and ``shift`` relative to the crop (uniform, both ways); ``colour`` strength of
+    brightness, contrast and saturation changes; ``low_resolution``: shrink to ``smallest``..crop pixels and back
+    (MAFER, arXiv 2105.02481, with a continuous size); ``erase`` area 0.02..0.2 (Zhong et al., AAAI 2020).
+    """
+
+    rotate: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.06
+    flip: float = 0.5
+    colour: float = 0.3
+    grey: float = 0.15
+    blur: float = 0.1
+    low_resolution: float = 0.2
+    smallest: int = 20
+    erase: float = 0.3
+
+
+def warp(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mirror: bool) -> Pixels:
+    """Rotate, scale, shift and perhaps mirror in one resampling, to ``(size, size, 3)``."""
+    side = face.shape[0]
+    angle = np.deg2rad(rng.uniform(-how.rotate, how.rotate))
+    zoom = np.exp(rng.uniform(-how.scale, how.scale)) * size / side
+    a, b = zoom * np.cos(angle), zoom * np.sin(angle)
+    turn = np.array([[a, -b], [b, a]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
+    centre = (size - 1) / 2 + rng.uniform(-how.shift, how.shift, 2) * size
+    move = np.hstack([turn, (centre - turn @ np.full(2, (side - 1) / 2))[:, None]])
+    moved: Pixels = cv2.warpAffine(face, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def recolour(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
+    """Brightness, contrast, saturation within ±``colour``; grey with probability ``grey``."""
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    keep = 0.0 if rng.random() < how.grey else 1 + rng.uniform(-how.colour, how.colour)
+    gain, lift = 1 + rng.uniform(-how.colour, how.colour), rng.uniform(-how.colour, how.colour) * 80
+    base = float(grey.mean()) * (1 - gain) + lift
+    changed: Pixels = cv2.addWeighted(face, gain * keep, cv2.merge([grey] * 3), gain * (1 - keep), base)
+    return changed
+
+
+def coarsen(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
+    """Low resolution or blur, each with its probability."""
+    size = face.shape[0]
+    if rng.random() < how.low_resolution:
+        small = int(np.exp(rng.uniform(np.log(how.smallest), np.log(size))))
+        face = cv2.resize(cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+    if rng.random() < how.blur:
+        face = cv2.GaussianBlur(face, (0, 0), rng.uniform(0.5, 2.0))
+    return face
+
+
+def erase(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
+    """Replace a rectangle by noise, with probability ``erase``."""
+    if rng.random() >= how.erase:
+        return face
+    size = face.shape[0]
+    area, aspect = rng.uniform(0.02, 0.2) * size * size, np.exp(rng.uniform(-1.0, 1.0))
+    h, w = int(min(np.sqrt(area * aspect), size - 1)), int(min(np.sqrt(area / aspect), size - 1))
+    y, x = rng.integers(0, size - h), rng.integers(0, size - w)
+    face = face.copy()
+    face[y : y + h, x : x + w] = rng.integers(0, 256, (h, w, 3), np.uint8)
+    return face
+
+
+def augment(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mirror: bool | None = None) -> Pixels:
+    """One varied view ``(size, size, 3)`` of a face. ``mirror`` fixes whether it is mirrored; None draws it."""
+    flipped = rng.random() < how.flip if mirror is None else mirror
+    face = warp(face, size, rng, how, flipped)
+    return erase(coarsen(recolour(face, rng, how), rng, how), rng, how)

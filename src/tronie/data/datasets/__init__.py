@@ -1,0 +1,1 @@
+"""Readers: a folder on disk to a manifest, one file per data set. Pure functions, without PyTorch."""

@@ -1,0 +1,36 @@
+"""What a person should know about a data set before reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from tronie.core.labels import LabelSet
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class About:
+    """Facts that belong to a reader.
+
+    ``labels`` is None where the user's own folders name the classes. ``layouts`` are the ways it may lie on disk,
+    each one line. ``counts``: published rows per split, as a number or per label. ``size``: (height, width) that
+    every picture should have, None where sizes differ. ``whole``: reader options under which ``counts`` hold.
+    """
+
+    title: str
+    labels: LabelSet | None
+    source: str
+    licence: str
+    layouts: tuple[str, ...]
+    counts: Mapping[str, int | Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
+    size: tuple[int, int] | None = None
+    whole: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+    def published(self, split: str) -> int | None:
+        """Published number of rows in a split, None where nothing was published."""
+        count = self.counts.get(split)
+        return sum(count.values()) if isinstance(count, Mapping) else count

@@ -1,0 +1,78 @@
+"""A user's own pictures: one folder per class, perhaps below folders for the parts (train, valid, test)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tronie.core.errors import SourceError
+from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
+from tronie.data.datasets.about import About
+from tronie.data.datasets.files import PICTURES, not_found, pictures_in
+
+PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
+         "testing": "test"}  # fmt: skip
+"""Folder names, in any case, that stand for a part."""
+
+ABOUT = About(
+    title="Folder of folders", labels=None, source="your own pictures", licence="yours",
+    layouts=("happy/1.jpg, sad/2.jpg, … (a folder per class)", "train/happy/1.jpg, valid/happy/2.jpg, …"))  # fmt: skip
+
+
+def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
+    """Classes are the folders' names, in alphabetical order or in that of ``labels``; ``names`` renames folders
+    (``{"1": "surprise"}``). Ids are the paths without ending. Raises SourceError.
+    """
+    if not root.is_dir():
+        raise not_found(ABOUT, root, ("",))
+    parts = [p for p in _folders(root) if p.name.lower() in PARTS]
+    others = [c for c in _folders(root) if c not in parts]
+    homes = [c for p in parts for c in _folders(p)] or others
+    astray = [c for c in others if parts and homes is not others and pictures_in(c, deep=False)]
+    if astray:
+        raise SourceError(f"{root} holds parts ({', '.join(p.name for p in parts)}) and beside them the folder "
+                          f"'{astray[0].name}' with pictures: move it into a part, or out of the data set.")  # fmt: skip
+    if not homes:
+        raise SourceError(f"{root} has no folders with pictures in them: it needs {ABOUT.layouts[0]} or {ABOUT.layouts[1]}.")
+    words = {home: (names or {}).get(home.name, home.name) for home in homes}
+    vocabulary = _vocabulary(root, words, labels)
+    path: list[str] = []
+    label: list[int] = []
+    split: list[str] = []
+    for home in homes:
+        found = pictures_in(home)
+        if not found:
+            raise SourceError(f"The class folder {home} holds no pictures ({', '.join(PICTURES)}): put some there, or "
+                              "remove the folder.")  # fmt: skip
+        below = home.relative_to(root)
+        path += [f"{below.as_posix()}/{name}" for name in found]
+        label += [vocabulary.index(words[home])] * len(found)
+        split += [PARTS[below.parts[0].lower()] if parts else ""] * len(found)
+    return Manifest(np.array(_ids(path), np.str_), np.array(path, np.str_), np.array(label, np.int64), vocabulary,
+                    split=np.array(split, np.str_), root=root)  # fmt: skip
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _vocabulary(root: Path, words: Mapping[Path, str], labels: Sequence[str] | None) -> LabelSet:
+    if labels is None:
+        return LabelSet(tuple(sorted(set(words.values()))))
+    vocabulary = LabelSet(tuple(labels))
+    for home, word in words.items():
+        if vocabulary.translate(LabelSet((word,))).max() < 0:
+            raise SourceError(f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it in "
+                              "'names', or add its label.")  # fmt: skip
+    return vocabulary
+
+
+def _ids(paths: list[str]) -> list[str]:
+    """Paths without ending; where two differ only in that, with it."""
+    stems = [p.rpartition(".")[0] for p in paths]
+    uses = Counter(stems)
+    return [p if uses[s] > 1 else s for p, s in zip(paths, stems, strict=True)]

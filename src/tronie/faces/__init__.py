@@ -1,0 +1,1 @@
+"""Floor 2: find, follow and crop faces."""

@@ -1,0 +1,65 @@
+"""Cut a face out of a frame the way the models were trained: five points to one fixed template."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.core.face import Face, Floats, Pixels
+
+# Where the five points lie in RAF-DB's own aligned faces, as shares of the crop's side: medians, made symmetric, over the
+# faces of its train part in which the detector of this package found them (benchmarks/accuracy/fit_template.py regenerates it).
+# With this template a face cut here looks like the faces the models were trained on.
+TEMPLATE: Floats = np.array(
+    [[0.2718, 0.3355], [0.7282, 0.3355], [0.5, 0.5601], [0.3063, 0.7324], [0.6937, 0.7324]], np.float32
+)
+
+
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Least-squares similarity ``(2, 3)`` that carries ``source`` ``(n, 2)`` to ``target`` (Umeyama 1991, no mirror)."""
+    a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    ma, mb = a.mean(0), b.mean(0)
+    a, b = a - ma, b - mb
+    spread = max(float((a**2).sum()), 1e-12)
+    cos = float((a * b).sum()) / spread
+    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
+    turn = np.array([[cos, -sin], [sin, cos]])
+    return np.hstack([turn, (mb - turn @ ma)[:, None]])
+
+
+def crop(image: Pixels, face: Face, size: int) -> Pixels:
+    """The aligned face, ``(size, size, 3)`` uint8 RGB. Without points the box itself is stretched to the crop."""
+    if face.points is None:
+        x, y, w, h = face.box
+        move = np.array([[size / w, 0, -x * size / w], [0, size / h, -y * size / h]])
+        # Corner convention: pixel centres sit at +0.5, so that a whole picture maps exactly onto the crop.
+        move[:, 2] += 0.5 * np.array([size / w, size / h]) - 0.5
+    else:
+        move = similarity(face.points, TEMPLATE * size)
+    shrink = float(np.sqrt(abs(np.linalg.det(move[:, :2]))))
+    if shrink < 0.5:  # a plain bilinear warp would skip pixels; average them first
+        return _reduced(image, move, shrink, size)
+    warped: Pixels = cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return warped
+
+
+def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int) -> Pixels:
+    """Warp with area averaging: cut the region the crop needs, shrink it by a whole factor, then warp."""
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
+    back = np.linalg.inv(move[:, :2])
+    needed = (corners - move[:, 2]) @ back.T
+    x0, y0 = np.maximum(np.floor(needed.min(0)).astype(int) - 2, 0)
+    x1, y1 = np.minimum(np.ceil(needed.max(0)).astype(int) + 2, (image.shape[1], image.shape[0]))
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        x0, y0, x1, y1 = 0, 0, image.shape[1], image.shape[0]
+    part = image[y0:y1, x0:x1]
+    factor = int(1 / shrink)
+    w, h = max(part.shape[1] // factor, 1), max(part.shape[0] // factor, 1)
+    small = cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA)
+    sx, sy = part.shape[1] / w, part.shape[0] / h
+    turn = move[:, :2] @ np.diag([sx, sy])
+    shift = move[:, :2] @ (np.array([x0, y0]) + 0.5 * np.array([sx, sy]) - 0.5) + move[:, 2]
+    moved = np.hstack([turn, shift[:, None]])
+    warped: Pixels = cv2.warpAffine(small, moved, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return warped

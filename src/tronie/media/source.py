@@ -1,0 +1,112 @@
+"""What a user named, file by file: files, folders and patterns become an ordered list of pictures and films."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tronie.core.errors import SourceError
+
+Kind = Literal["image", "video"]
+
+IMAGE_ENDINGS = frozenset(".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .pbm .avif .jp2 .ico".split())
+VIDEO_ENDINGS = frozenset(
+    ".mp4 .m4v .mov .qt .mkv .webm .avi .wmv .asf .flv .f4v .ts .m2ts .mts .mpg .mpeg .m2v .vob .ogv .ogm .3gp .3g2 .mxf .dv "
+    ".rm .rmvb .y4m .nut .h264 .264 .hevc .h265 .ivf .mjpeg .mjpg .wtv".split()
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to look at. ``name`` is its path as the user gave it, with forward slashes: what tables call it."""
+
+    path: Path
+    kind: Kind
+    name: str
+
+
+def expand(sources: Iterable[str | os.PathLike[str]]) -> list[Source]:
+    """The pictures and films behind ``sources``: files, folders (with everything below them) and patterns (``*.jpg``).
+
+    The order is the user's; inside a folder or pattern it is by path, numbers in names by value. A file named twice
+    comes once, hidden files are left out of folders, and files there that are neither picture nor film are passed over.
+    Whether a file is whole is found when it is read. Raises SourceError where something named does not exist, holds
+    nothing to look at, or is neither picture nor film.
+    """
+    found: dict[Path, Source] = {}
+    for given in sources:
+        for source in _expand_one(os.fspath(given)):
+            found.setdefault(source.path.resolve(), source)
+    if not found:
+        raise SourceError("No source was given: name a picture, a film, a folder or a pattern such as 'photos/*.jpg'.")
+    return list(found.values())
+
+
+def _expand_one(given: str) -> list[Source]:
+    path = Path(given)
+    if path.is_dir():
+        inside = [Source(p, kind, p.as_posix()) for p in _walk(path) if (kind := kind_of(p)) is not None]
+        if not inside:
+            raise SourceError(f"Folder {given} holds no picture and no film: name another folder or a file.")
+        return inside
+    if path.exists():
+        kind = kind_of(path)
+        if kind is None:
+            raise SourceError(f"{given} is neither a picture nor a film: name a file such as photo.jpg or film.mp4.")
+        return [Source(path, kind, path.as_posix())]
+    if re.match(r"[a-z]{2,}://", given, re.IGNORECASE):
+        raise SourceError(f"{given} is an address on a network: download it and name the file.")
+    if any(mark in given for mark in "*?["):
+        matches = sorted((Path(p) for p in glob.glob(given, recursive=True)), key=_natural)
+        inside = [Source(p, kind, p.as_posix()) for p in matches if p.is_file() and (kind := kind_of(p)) is not None]
+        if not inside:
+            raise SourceError(f"No picture and no film matches {given}: check the pattern and the folder it starts from.")
+        return inside
+    raise SourceError(f"{given} does not exist: check the path.")
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Picture or film, by the file's first bytes, then by its ending; None if neither speaks for one.
+
+    Raises SourceError if the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be opened ({error.strerror}): check its permissions.") from None
+    by_content = _kind_by_content(head)
+    if by_content is not None:
+        return by_content
+    ending = path.suffix.lower()
+    return "image" if ending in IMAGE_ENDINGS else "video" if ending in VIDEO_ENDINGS else None
+
+
+def _kind_by_content(head: bytes) -> Kind | None:
+    if head[4:8] == b"ftyp":  # the family of MP4 also wraps still pictures
+        return "image" if head[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1") else "video"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image", b"AVI ": "video"}.get(head[8:12])  # type: ignore[return-value]
+    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ")):
+        return "image"
+    if head.startswith((b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba", b".RMF")):
+        return "video"
+    return None
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below ``folder`` in a stable order, hidden ones left out; links to folders are not followed."""
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=lambda f: _natural(Path(f)))
+        yield from sorted((Path(where, f) for f in files if not f.startswith(".")), key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key under which ``take2`` comes before ``take10``."""
+    pieces = re.split(r"(\d+)", path.as_posix())
+    return [(1, int(p), "") if p.isdecimal() else (0, 0, p) for p in pieces] + [(0, 0, path.as_posix())]

@@ -1,0 +1,180 @@
+"""Read a film frame by frame with its true times, stop anywhere, and go on exactly there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from av.video.frame import VideoFrame
+
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.face import Frame
+from tronie.media.decode import Decoder
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a film's header and first frame say.
+
+    ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is in seconds and ``frames``
+    a count; both are 0 where the header does not say. ``rate`` is the average number of frames per second: for
+    progress only, never for times.
+    """
+
+    width: int
+    height: int
+    duration: float
+    frames: int
+    rate: float
+    codec: str
+
+
+def probe(path: Path) -> VideoInfo:
+    """Open a film, decode its first frame, and say what it is. Raises SourceError as :class:`VideoReader` does."""
+    decoder = Decoder(path)
+    try:
+        _, frame = next(decoder.frames(), (0, None))
+        if frame is None:
+            raise _undecodable(path)
+        height, width = decoder.pixels(frame).shape[:2]
+        return VideoInfo(width, height, decoder.length, decoder.count, decoder.rate, decoder.codec)
+    finally:
+        decoder.close()
+
+
+@dataclass(frozen=True, eq=False)
+class _Shot:
+    """A decoded frame that was not turned into pixels yet, with its place in the film."""
+
+    raw: VideoFrame
+    ticks: int
+    time: float
+    index: int
+
+
+class VideoReader:
+    """An iterator of :class:`Frame` over the film at ``path``.
+
+    Times are the frames' own presentation times, in seconds after the film's first frame; ``duration`` is the time
+    until the next frame delivered (for the last one, until the film ends). ``fps`` thins the film to at most that many
+    frames a second: the first frame in each slot of ``1 / fps`` seconds, still with its own time and index.
+
+    A film that breaks in the middle gives what can be decoded; ``warnings`` then holds a sentence about it.
+    Raises SourceError, on opening, if the file is missing, empty, no film, without pictures or not decodable at all,
+    and SettingError if ``fps`` is not positive. Memory does not grow with the film. Not for two threads at once.
+    """
+
+    def __init__(self, path: Path, *, fps: float | None = None, threads: int = 1) -> None:
+        if fps is not None and not (math.isfinite(fps) and fps > 0):
+            raise SettingError(f"fps is {fps}: give a number of frames per second greater than 0, or leave it out.")
+        self.path = path
+        self.fps = fps
+        self._decoder = Decoder(path, threads=threads)
+        self._origin: int | None = None  # ticks of the film's first frame
+        self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
+        self._end = 0.0  # where the last frame decoded ends, in seconds
+        self._finished = False
+        self._start(self._decoder.frames())
+        if self._next is None:
+            self.close()
+            raise _undecodable(path)
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the file and the decoder. May be called twice."""
+        self._decoder.close()
+
+    def __iter__(self) -> VideoReader:
+        return self
+
+    def __next__(self) -> Frame:
+        shot = self._next
+        if shot is None:
+            raise StopIteration
+        image = self._decoder.pixels(shot.raw)
+        self._next = next(self._shots, None)
+        until = self._end if self._next is None else self._next.time
+        self._delivered = shot.ticks, shot.index
+        return Frame(image, shot.time, shot.index, until - shot.time)
+
+    def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
+        self._shots = self._thinned(frames)
+        self._next = next(self._shots, None)
+
+    def _thinned(self, frames: Iterator[tuple[int, VideoFrame]]) -> Iterator[_Shot]:
+        """Frames with their times, at most one per slot, going on after the last one delivered."""
+        index = -1 if self._delivered is None else self._delivered[1]
+        slot = -1 if self._delivered is None else self._slot(self._seconds(self._delivered[0]))
+        for index, (ticks, raw) in enumerate(frames, index + 1):
+            if self._origin is None:
+                self._origin = ticks
+            time = self._seconds(ticks)
+            self._end = time + ((raw.duration or 0) * self._decoder.tick or 1 / (self._decoder.rate or math.inf))
+            if self.fps is None or self._slot(time) > slot:
+                slot = self._slot(time)
+                yield _Shot(raw, ticks, time, index)
+        self._finished = True
+
+    def _seconds(self, ticks: int) -> float:
+        return (ticks - (self._origin or 0)) * self._decoder.tick
+
+    def _slot(self, time: float) -> int:
+        # A hair is added so that frames at multiples of 1 / fps do not fall into the slot before by rounding.
+        return 0 if self.fps is None else math.floor(time * self.fps + 1e-6)
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence for each thing that went wrong with the film so far."""
+        told = []
+        decoder = self._decoder
+        if decoder.damaged:
+            told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
+        missing = decoder.length - decoder.late(self._origin or 0) - self._end if decoder.length else 0.0
+        if self._finished and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):
+            should = f" of {decoder.length:.1f} s" if missing > 0 else ""
+            told.append(f"Film {self.path} breaks off at {self._end:.1f} s{should}: only what comes before was read.")
+        return told
+
+    def state(self) -> dict[str, Any]:
+        """Where the reader stands, as JSON-able values: after the last frame delivered."""
+        return {
+            "fps": self.fps,
+            "bytes": self.path.stat().st_size,
+            "origin": self._origin,
+            "delivered": None if self._delivered is None else list(self._delivered),
+            "replay": self._decoder.irregular,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with exactly the frame after the last one delivered before ``state`` was taken.
+
+        Raises SettingError if ``fps`` differs from what the state was taken with, and SourceError if the file does.
+        """
+        if state["fps"] != self.fps:
+            raise SettingError(
+                f"The saved state of {self.path} was taken with fps={state['fps']}, not {self.fps}: use the same setting."
+            )
+        if state["bytes"] != self.path.stat().st_size:
+            raise SourceError(f"Film {self.path} has changed since its state was saved: start it again from the beginning.")
+        self._finished = False
+        self._origin = state["origin"]
+        if state["delivered"] is None:
+            self._delivered = None
+            self._start(self._decoder.frames_after(-(2**62), replay=True))
+        else:
+            ticks, index = state["delivered"]
+            self._delivered = ticks, index
+            self._start(self._decoder.frames_after(ticks, replay=state["replay"]))
+
+
+def _undecodable(path: Path) -> SourceError:
+    return SourceError(f"Film {path} holds no frame that can be decoded: it is damaged or cut short; copy it again.")

@@ -1,0 +1,174 @@
+"""The contract of a method: one module that says what it looks at, what it answers and what it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tronie.clips.views import View
+from tronie.core.errors import ModelError
+from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a method answers for a batch of clips.
+
+    ``logits`` ``(b, classes)``, ``feature`` ``(b, d)``; ``steps`` ``(b, t, classes)`` where a method answers each
+    step; ``neutral`` ``(b, d)`` where it imagines the neutral face.
+    """
+
+    logits: Tensor
+    feature: Tensor
+    steps: Tensor | None = None
+    neutral: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Training rows. ``clips`` has one ``(b, t, 3, h, w)`` uint8 tensor per view the method asked for;
+
+    ``target`` ``(b, classes)`` are probabilities (one-hot, smoothed or votes); ``weight`` ``(b,)``; ``row`` ``(b,)``
+    are positions in the training manifest that :meth:`Method.prepare` was given.
+    """
+
+    clips: tuple[Tensor, ...]
+    target: Tensor
+    weight: Tensor
+    row: Tensor
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the run stands: ``epoch`` of ``epochs`` (from 0), ``step`` of ``steps`` within the epoch."""
+
+    epoch: int
+    epochs: int
+    step: int = 0
+    steps: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A method's answers as arrays: ``logits`` ``(m, classes)`` and ``feature`` ``(m, d)``, float32."""
+
+    logits: NDArray[np.float32]
+    feature: NDArray[np.float32]
+
+
+Predict = Callable[[NDArray[np.int64]], Answers]
+"""Row positions ``(m,)`` → answers for their unvaried pictures, by the weights as they are now, in evaluation mode."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """All ``n`` training rows as the loop sees them now: read, never write.
+
+    ``target`` ``(n, classes)`` and ``weight`` ``(n,)`` include every decision so far; ``given`` ``(n, classes)`` are
+    the targets the run began with.
+    """
+
+    target: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    given: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What a method decides about ``m`` training rows after ``epoch``; rows that are not named keep what they have.
+
+    ``row`` ``(m,)`` are positions in the training manifest, each at most once; ``verdict`` ``(m,)`` a word such as
+    ``"keep"``, ``"hard"``, ``"doubt"``, ``"drop"``, ``"relabel"``; ``weight`` ``(m,)`` >= 0 multiplies the row's first
+    weight from now on (0 leaves it out of the loss, 1 restores it); ``label`` ``(m,)`` is the label to learn from now
+    on, -1 the one given; ``reason`` ``(m,)`` says why in a few words, with its figure. The run writes them, by row
+    id, to ``samples.csv``.
+    """
+
+    row: NDArray[np.int64]
+    verdict: NDArray[np.str_]
+    weight: NDArray[np.float32]
+    label: NDArray[np.int64]
+    reason: NDArray[np.str_]
+    epoch: int
+
+
+class Method(nn.Module):
+    """Base of all methods; the loop knows nothing else.
+
+    State that lives across steps is a buffer (``register_buffer``), so that checkpoints and resuming just work. A
+    buffer whose size depends on the data is registered with length 0 in ``__init__`` and given its size in
+    ``prepare``; a checkpoint brings its own size (:func:`load_state`). Tensors made inside a method take their device
+    from its parameters or from the batch.
+    """
+
+    Config: ClassVar[type]
+
+    def __init__(self, labels: LabelSet) -> None:
+        super().__init__()
+        self.labels = labels
+
+    def views(self, train: bool) -> tuple[View, ...]:
+        """The clips this method wants of each sample, all of one size; evaluation and export use the first of False."""
+        return (View(augment=train),)
+
+    def prepare(self, train: Manifest, faces: Tensor) -> None:
+        """Called once before training, and again (before the checkpoint is read) when a run goes on.
+
+        ``train`` holds every training row in the order of ``Batch.row``; ``faces`` ``(n, 3, h, w)`` RGB in 0..255 is
+        a sample of the training pictures. The same arguments must lead to the same state.
+        """
+
+    def forward(self, clip: Tensor) -> Output:
+        """One clip batch ``(b, t, 3, h, w)`` uint8 RGB in, one answer out."""
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+    def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
+        """Named parts, already weighted; the loop adds them.
+
+        Under ``torchrun`` the batch is one process's share, and gradients are averaged over processes by the sum of
+        ``batch.weight``: a loss that divides by that sum, as ``nn.losses`` do, then equals that of the whole batch.
+        """
+        raise TypeError(f"{type(self).__name__} does not define loss")
+
+    def refresh(self, predict: Predict, rows: TrainingRows, at: Progress) -> Decisions | None:
+        """Once at the end of every epoch: look again at the training rows and decide what they are worth.
+
+        ``predict`` costs a forward pass over what it is asked for, so it is only called where it is needed. What
+        is decided holds from the next epoch on.
+        """
+        return None
+
+    def epoch_end(self, at: Progress) -> dict[str, float]:
+        """Called after :meth:`refresh`; what it returns is logged."""
+        return {}
+
+
+def as_images(clip: Tensor) -> Tensor:
+    """``(b, t, 3, h, w)`` → ``(b·t, 3, h, w)`` float in 0..255, in the memory layout convolutions are fast in."""
+    return clip.flatten(0, 1).to(torch.float32).contiguous(memory_format=torch.channels_last)
+
+
+def load_state(method: Method, state: Mapping[str, Tensor]) -> None:
+    """Load a state dict whose buffers may have sizes of their own. Raises ModelError where names or shapes differ."""
+    mine = dict(method.named_buffers())
+    for name, tensor in state.items():
+        buffer = mine.get(name)
+        if buffer is not None and buffer.shape != tensor.shape:
+            owner, _, leaf = name.rpartition(".")
+            setattr(method.get_submodule(owner), leaf, torch.zeros_like(tensor, device=buffer.device))
+    try:
+        method.load_state_dict(dict(state))
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(f"These weights are not those of this {type(method).__name__} ({first}): "
+                         "use the recipe they were trained with.") from error  # fmt: skip

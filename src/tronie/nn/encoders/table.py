@@ -1,0 +1,30 @@
+"""Encoders by name. An encoder is a module ``(n, 3, h, w)`` RGB 0..255 → ``(n, width)`` with a ``start`` method."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from torch import Tensor
+
+from tronie.core.registry import resolve
+
+ENCODERS: dict[str, str] = {
+    "dlib-resnet29": "tronie.nn.encoders.dlib:DlibResNet",
+}
+
+
+class Encoder(Protocol):
+    """What a method may expect of an encoder."""
+
+    width: int
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """``(n, 3, h, w)`` float RGB 0..255 → ``(n, width)``."""
+
+    def start(self, faces: Tensor) -> None:
+        """Load the pre-trained start, if the encoder has one; ``faces`` ``(n, 3, h, w)`` uint8 give its statistics."""
+
+
+def make_encoder(name: str) -> Encoder:
+    """A fresh encoder, randomly initialised. Raises SettingError for an unknown name."""
+    return cast(Encoder, resolve(ENCODERS, name, "encoder")())

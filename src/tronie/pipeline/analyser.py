@@ -1,0 +1,178 @@
+"""The warm heart of prediction: a model and a detector, loaded once, for pictures, films and streams."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.core.errors import SettingError, SourceError, TronieError
+from tronie.core.face import Face, Frame, Pixels
+from tronie.core.labels import LabelSet
+from tronie.core.registry import resolve
+from tronie.core.timeline import Looked, Provenance, Timeline
+from tronie.faces.detect import DETECTORS
+from tronie.media.image import read_image
+from tronie.media.source import Source, expand
+from tronie.media.video import VideoReader, probe
+from tronie.pipeline.chain import Chain, provenance
+from tronie.pipeline.find import Detector
+from tronie.pipeline.live import Reading
+from tronie.pipeline.reading import Model, Reader
+from tronie.pipeline.rows import to_timeline
+from tronie.pipeline.settings import Settings
+from tronie.pipeline.smooth import Smoother
+from tronie.pipeline.stream import Stream, check_picture
+from tronie.zoo.catalog import load_model
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work has come: seconds of film ``done`` and its ``length`` (None: not known), and which of how many
+    sources this is (``place`` from 0)."""
+
+    source: str
+    done: float = 0.0
+    length: float | None = None
+    place: int = 0
+    count: int = 1
+
+
+Report = Callable[[Progress], None]
+
+
+class Analyser:
+    """Reads expressions with one model and one detector. Silent: prints nothing, writes nothing.
+
+    ``model`` is a name, a model folder or a loaded model; ``detector`` a name in ``DETECTORS`` or an object with
+    ``detect`` and ``near``. An Analyser serves one stream and one thread at a time; models and detectors hold no state
+    between calls, so several Analysers in several threads may share them. Raises ModelError, SettingError.
+    """
+
+    def __init__(self, model: str | Path | Model = "default", *, detector: str | Detector | None = None,
+                 settings: Settings | None = None) -> None:  # fmt: skip
+        self.settings = settings or Settings()
+        if isinstance(detector, str):
+            self.settings = replace(self.settings, detector=detector)
+        elif detector is not None:
+            self.settings = replace(self.settings, detector=type(detector).__name__)
+        self.model: Model = load_model(model) if isinstance(model, (str, Path)) else model
+        chosen = detector if detector is not None and not isinstance(detector, str) else None
+        self.detector: Detector = chosen or resolve(DETECTORS, self.settings.detector, "detector")()
+        self._stream: Stream | None = None
+
+    @property
+    def labels(self) -> LabelSet:
+        """The model's labels."""
+        return self.model.labels
+
+    @property
+    def provenance(self) -> Provenance:
+        """What its timelines say of their making."""
+        return provenance(self.model, self.settings)
+
+    def push(self, image: Pixels, time: float) -> list[Reading]:
+        """Answer one frame ``(H, W, 3)`` uint8 RGB of a stream at ``time`` seconds: one Reading per face, at once.
+
+        Times must rise. Raises SourceError for a wrong array, SettingError for a time that does not.
+        """
+        if self._stream is None:
+            self._stream = Stream(self.model, self.detector, self.settings)
+        return self._stream.push(image, time)
+
+    def finish(self) -> Timeline:
+        """End the stream: all its rows, smoothed with what followed. The next ``push`` begins a new one."""
+        stream = self._stream or Stream(self.model, self.detector, self.settings)
+        self._stream = None
+        return stream.finish()
+
+    def analyse(self, source: Source | str | os.PathLike[str] | bytes | Pixels, *,
+                times: Sequence[float] | NDArray[np.float64] | None = None, name: str | None = None,
+                report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
+        """One picture or film, start to end. Does not touch the stream of ``push``.
+
+        ``source`` is a path, the bytes of a picture, a picture ``(H, W, 3)`` or a film ``(T, H, W, 3)`` as uint8 RGB;
+        ``times`` (T,) are the film's seconds (without them ``settings.fps`` is its rate). ``name`` is what the
+        timeline calls it. ``report`` hears of progress; ``stop`` is asked between frames and ends the work early.
+        A film that breaks after it has given frames keeps its rows and gets a warning. Raises SourceError.
+        """
+        if isinstance(source, np.ndarray):
+            if source.ndim == 4:
+                return self._film(_frames(source, times, self.settings.fps), name or "array", None, report, stop)
+            check_picture(source)
+            return self._picture(source, name or "array")
+        if isinstance(source, bytes):
+            return self._picture(read_image(source), name or "bytes")
+        if not isinstance(source, Source):
+            found = expand([source])
+            if len(found) != 1:
+                raise SourceError(f"{source} holds {len(found)} files: use tronie.predict for several.")
+            source = found[0]
+        title = name or printable(source.name)
+        if source.kind == "image":
+            return self._picture(read_image(source.path), title)
+        reader = VideoReader(source.path, fps=self.settings.fps)
+        return self._film(reader, title, probe(source.path).duration, report, stop)
+
+    def _picture(self, image: Pixels, name: str) -> Timeline:
+        frame = Frame(image)
+        faces = [replace(face, track=i) for i, face in enumerate(reading_order(self.detector.detect(image)))]
+        reader, smoother = Reader(self.model, self.settings), Smoother(self.settings)
+        smoother.add(reader.take(frame, faces) + reader.flush())
+        timeline = to_timeline(smoother.settle(np.inf), name, self.labels, self.provenance)
+        return replace(timeline, looked=(Looked(name, "image", 1, 0.0, 0.0, () if faces else ((0.0, 0.0),)),))
+
+    def _film(self, frames: Iterable[Frame], name: str, length: float | None, report: Report | None,
+              stop: Callable[[], bool] | None) -> Timeline:  # fmt: skip
+        chain = Chain(self.model, self.detector, self.settings, name)
+        parts, warnings = [], []
+        try:
+            for part in chain.run(frames, stop):
+                parts.append(part)
+                if report is not None:
+                    report(Progress(name, chain.looked.end, length))
+        except TronieError as error:
+            if not chain.looked.frames:
+                raise
+            warnings.append(f"{name} was read up to {chain.looked.end:.2f} s only: {error}")
+        if stop is not None and stop():
+            warnings.append(f"{name} was stopped at {chain.looked.end:.2f} s.")
+        timeline = Timeline.concat(parts)
+        return replace(timeline, looked=(chain.looked,), warnings=tuple(warnings))
+
+
+def reading_order(faces: list[Face]) -> list[Face]:
+    """Faces of one picture row by row from the top, each row from the left, so that person 0 is easy to find."""
+    rest = sorted(faces, key=lambda face: face.box[1] + face.box[3] / 2)
+    ordered: list[Face] = []
+    while rest:
+        x, y, w, h = rest[0].box
+        row = [face for face in rest if face.box[1] + face.box[3] / 2 <= y + h]
+        ordered += sorted(row, key=lambda face: face.box[0] + face.box[2] / 2)
+        rest = [face for face in rest if all(face is not one for one in row)]
+    return ordered
+
+
+def printable(name: str) -> str:
+    """A file name as text that any table can hold: bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _frames(film: Pixels, times: Sequence[float] | NDArray[np.float64] | None, fps: float | None) -> Iterable[Frame]:
+    """Frames of an array ``(T, H, W, 3)``; the last lasts as long as the one before it."""
+    check_picture(film[0] if len(film) else film)
+    if times is None and fps is None:
+        raise SettingError("An array of frames has no times: give times= (one per frame, in seconds) or fps=.")
+    at = np.arange(len(film)) / fps if times is None and fps else np.asarray(times, np.float64)
+    if at.shape != (len(film),) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
+        raise SettingError(f"times must be {len(film)} rising numbers of seconds, one per frame.")
+    steps = np.diff(at) if len(at) > 1 else np.array([1 / fps if fps else 0.0])
+    lasts = np.append(steps, steps[-1]) if len(at) > 1 else steps
+    return [
+        Frame(image, float(time), i, float(last))
+        for i, (image, time, last) in enumerate(zip(film, at, lasts, strict=True))
+    ]

@@ -1,0 +1,126 @@
+"""Raw or published faces to training crops, cut by the very aligner that serves: training crops equal serving crops.
+
+A prepared folder holds ``faces.npy`` ``(n, 2, size, size, 3)`` uint8, ``manifest.csv`` and ``prepared.json``. Cut 0 is
+the picture as published, stretched to the square (what ``detector="whole"`` sees); cut 1 is the same face found by the
+detector and aligned to the template (what the full chain sees), or cut 0 again where no face was found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from tronie.core.atomic import replacing
+from tronie.core.errors import SourceError
+from tronie.core.face import Face, Floats, Pixels
+from tronie.core.manifest import Manifest
+from tronie.data.datasets.pictures import read_picture
+from tronie.faces import align
+from tronie.faces.detect import SHA256
+
+_BORDER = 0.4  # share of the side added all around, since published crops cut foreheads and chins off
+_LOOK = 100  # least side in pixels a face is looked for at
+_FAR = 0.12  # mean distance of the points from the template, as a share of the side, above which they are no face's
+
+
+class Detector(Protocol):
+    """Finds faces in a picture."""
+
+    def detect(self, image: Pixels, /) -> list[Face]: ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was made: ``rows`` faces, of which ``aligned`` were found and aligned again; ``missed`` are ids not found,
+
+    ``unread`` are ids whose picture could not be read (left out), with the reason.
+    """
+
+    folder: Path
+    rows: int
+    aligned: int
+    missed: tuple[str, ...]
+    unread: tuple[tuple[str, str], ...]
+
+
+def find_points(face: Pixels, detector: Detector) -> Floats | None:
+    """Five points ``(5, 2)``, in pixels, of the one face that fills a published crop; None if it is not found."""
+    height, width = face.shape[:2]
+    zoom = max(_LOOK / min(height, width), 1.0)
+    image = cv2.resize(face, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR) if zoom > 1 else face
+    edge = int(_BORDER * min(image.shape[:2]))
+    framed = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(123, 117, 104))
+    middle = np.array(framed.shape[1::-1]) / 2
+    found = [f for f in detector.detect(framed) if f.points is not None]
+    if not found:
+        return None
+
+    def central(f: Face) -> float:
+        centre = np.array(f.box[:2]) + np.array(f.box[2:]) / 2
+        return f.score - 2 * float(np.abs((centre - middle) / image.shape[1::-1]).max())
+
+    points = max(found, key=central).points
+    assert points is not None
+    return ((points - edge) / zoom).astype(np.float32)
+
+
+def cuts(face: Pixels, detector: Detector, size: int) -> tuple[Pixels, bool]:
+    """Both cuts ``(2, size, size, 3)`` of a published face, and whether the second is an aligned one."""
+    height, width = face.shape[:2]
+    whole = align.crop(face, Face((0, 0, width, height), 1.0), size)
+    points = find_points(face, detector)
+    if points is None or not _plausible(points, face):
+        return np.stack([whole, whole]), False
+    return np.stack([whole, align.crop(face, Face((0, 0, width, height), 1.0, points), size)]), True
+
+
+def _plausible(points: Floats, face: Pixels) -> bool:
+    """Whether the points lie like a face's, and at about the scale of one that fills the crop."""
+    move = align.similarity(points, align.TEMPLATE)
+    off = np.hypot(*(points @ move[:, :2].T + move[:, 2] - align.TEMPLATE).T).mean()
+    zoom = float(np.sqrt(np.linalg.det(move[:, :2]))) * min(face.shape[:2])
+    return bool(off < _FAR and 0.6 < zoom < 1.8)
+
+
+def prepare(manifest: Manifest, folder: Path, detector: Detector, *, size: int = 112,
+            progress: Callable[[int, int], None] | None = None) -> Prepared:  # fmt: skip
+    """Cut every picture of ``manifest`` into ``folder``. Unreadable pictures are left out and named.
+
+    Raises SourceError if none can be read, OutputError if the folder cannot be written. ``progress`` is called with
+    (rows done, rows).
+    """
+    kept, found, unread = [], [], []
+    with replacing(folder / "faces.npy") as temporary:
+        with temporary.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(manifest), 2, size, size, 3)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for row in range(len(manifest)):
+                try:
+                    pair, aligned = cuts(read_picture(manifest, row), detector, size)
+                except SourceError as error:
+                    unread.append((str(manifest.id[row]), str(error)))
+                    continue
+                file.write(pair.tobytes())
+                kept.append(row)
+                found.append(aligned)
+                if progress:
+                    progress(row + 1, len(manifest))
+            if not kept:
+                raise SourceError(f"None of the {len(manifest)} pictures could be read; the first: {unread[0][1]}")
+            file.seek(0)  # the header is padded to a multiple of 64 bytes, so a shorter count fits in its place
+            np.lib.format.write_array_header_1_0(file, header | {"shape": (len(kept), 2, size, size, 3)})
+    chosen = manifest.select(np.array(kept))
+    paths = np.array([f"faces.npy::{i}" for i in range(len(kept))])
+    replace(chosen, path=paths, root=folder).save(folder / "manifest.csv")
+    missed = tuple(str(i) for i, ok in zip(chosen.id, found, strict=True) if not ok)
+    note = {"size": size, "cuts": ["whole", "aligned"], "template": align.TEMPLATE.tolist(), "detector": SHA256,
+            "manifest": chosen.hash(), "missed": missed, "unread": unread}  # fmt: skip
+    with replacing(folder / "prepared.json") as temporary:
+        temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    return Prepared(folder, len(kept), sum(found), missed, tuple(unread))

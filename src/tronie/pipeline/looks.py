@@ -1,0 +1,64 @@
+"""What one look at one face gave, before and after smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One face in one frame as the model read it.
+
+    ``time`` and ``duration`` are seconds, ``box`` is x, y, width, height in pixels, ``detection`` and ``quality`` lie
+    in 0..1, ``usable`` says whether it counts as evidence, ``probabilities`` is ``(labels,)`` and sums to one.
+    """
+
+    frame: int
+    time: float
+    duration: float
+    track: int
+    box: tuple[float, float, float, float]
+    detection: float
+    quality: float
+    usable: bool
+    probabilities: Probabilities
+
+    @property
+    def end(self) -> float:
+        """Seconds at which the frame ends."""
+        return self.time + self.duration
+
+    def state(self) -> list[Any]:
+        """Plain values, exactly; see :meth:`restored`."""
+        return [
+            self.frame, self.time, self.duration, self.track, list(self.box), self.detection, self.quality,
+            self.usable, self.probabilities.tolist(),
+        ]  # fmt: skip
+
+    @staticmethod
+    def restored(state: list[Any]) -> Look:
+        """The look that ``state`` was taken of."""
+        frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities = state
+        return Look(
+            frame, time, duration, track, (x, y, w, h), detection, quality, usable, np.array(probabilities, np.float64)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A look with its final answer. ``label`` is an index into the labels, or -1 for "uncertain"."""
+
+    look: Look
+    probabilities: Probabilities
+    label: int
+
+    @property
+    def confidence(self) -> float:
+        """The smoothed probability of the label; for "uncertain" the highest of all, which was not enough."""
+        return float(self.probabilities[self.label] if self.label >= 0 else self.probabilities.max())

@@ -1,0 +1,63 @@
+"""Faces to looks: crop, judge, and let the model read them in batches."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from tronie.core.face import Face, Frame, Pixels
+from tronie.core.labels import LabelSet
+from tronie.faces.align import crop
+from tronie.pipeline.looks import Look
+from tronie.pipeline.quality import quality
+from tronie.pipeline.settings import Settings
+
+
+class Model(Protocol):
+    """What the chain needs of a model: ``predict`` takes ``(n, size, size, 3)`` uint8 RGB, gives ``(n, labels)``."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def labels(self) -> LabelSet: ...
+    @property
+    def size(self) -> int: ...
+    def predict(self, crops: Pixels, /) -> Any: ...
+
+
+class Reader:
+    """Reads faces batch by batch; those that do not fill a batch wait for :meth:`flush`. Keeps crops, never frames."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self._model, self._settings = model, settings
+        self._waiting: list[tuple[dict[str, Any], Pixels]] = []
+
+    def take(self, frame: Frame, faces: list[Face]) -> list[Look]:
+        """Take the faces of a frame; returns the looks of every batch that became full by it."""
+        for face in faces:
+            pixels = crop(frame.image, face, self._model.size)
+            good = quality(face, pixels, frame.image.shape)
+            x, y, w, h = (float(value) for value in face.box)
+            seen = {
+                "frame": frame.index, "time": float(frame.time), "duration": float(frame.duration), "track": face.track,
+                "box": (x, y, w, h), "detection": float(face.score), "quality": good,
+                "usable": good >= self._settings.usable,
+            }  # fmt: skip
+            self._waiting.append((seen, pixels))
+        looks: list[Look] = []
+        while len(self._waiting) >= self._settings.batch:
+            looks += self._read(self._settings.batch)
+        return looks
+
+    def flush(self) -> list[Look]:
+        """The looks of all faces that still wait."""
+        return self._read(len(self._waiting)) if self._waiting else []
+
+    def _read(self, count: int) -> list[Look]:
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        answers = np.asarray(self._model.predict(np.stack([pixels for _, pixels in batch])), np.float64)
+        answers /= answers.sum(1, keepdims=True)  # float32 sums to one only nearly
+        return [Look(**seen, probabilities=row) for (seen, _), row in zip(batch, answers, strict=True)]

@@ -1,0 +1,70 @@
+"""Every number of the practitioner's chain, with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tronie.core import config
+from tronie.core.errors import SettingError
+from tronie.core.segment import JOIN_GAP
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one run. Times are seconds of film. Raises SettingError for a value that cannot work."""
+
+    detector: str = "retinaface"
+    """Name in ``tronie.faces.detect.DETECTORS``; "whole" for pictures that are cropped faces."""
+    fps: float | None = None
+    """Frames looked at per second of film; None looks at every frame."""
+    cell: float = 1.0
+    """The grid on which a film is worked off: batches end and snapshots lie at its lines. One second keeps the
+    crops of a frame full of faces within 25 MB and fills batches for one face."""
+    batch: int = 32
+    """Most faces the model reads at once: larger batches gain nothing on a CPU."""
+    scan: float = 0.5
+    """The whole frame is searched this often; between, only the surroundings of known faces (a third of the cost)."""
+    usable: float = 0.3
+    """Least quality, 0..1, with which a face counts as evidence."""
+    kernel: float = 0.3
+    """Half width of the smoothing kernel. Its mean width of 0.3 s is below the shortest expression asked for (0.4 s)
+    and above a syllable's mouth shape."""
+    gap: float = JOIN_GAP
+    """Time without the face after which nothing is carried over, neither evidence nor label."""
+    lag: float = 1.5
+    """How long a row waits for what follows before its label is final; with the cell a latency of 1.5 to 2.5 s."""
+    certain: float = 0.4
+    """Least smoothed probability that carries a label; below it "uncertain" explains the frame better."""
+    rate: float = 10.0
+    """How many independent looks a second of film is worth. Frames 33 ms apart see nearly the same picture, so 30 of
+    them are not 30 witnesses."""
+    look: float = 0.2
+    """Most time that one frame may speak for, so that a single look at 1 fps does not outvote its neighbours."""
+    switch: float = 2.0
+    """What a change of label costs, in nats: to leave for 0.4 s and come back pays for a clear expression only."""
+    least: float = 0.3
+    """Least duration of a label between two changes."""
+
+    def __post_init__(self) -> None:
+        for name in ("cell", "scan", "kernel", "gap", "rate", "look"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"Setting '{name}' is {getattr(self, name)}: it must be more than 0.")
+        for name in ("usable", "certain"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingError(f"Setting '{name}' is {getattr(self, name)}: it must lie between 0 and 1.")
+        if self.fps is not None and not self.fps > 0:
+            raise SettingError(f"fps is {self.fps}: give a number of frames per second above 0, or leave it out.")
+        if self.batch < 1 or self.switch < 0 or self.least < 0:
+            raise SettingError("Settings 'batch' must be at least 1, 'switch' and 'least' at least 0.")
+        if self.lag < max(self.kernel, self.least):
+            raise SettingError(f"Setting 'lag' is {self.lag}: it must be at least 'kernel' and 'least'.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by name, as JSON holds them."""
+        return config.as_dict(self)
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits, equal for equal settings on every machine."""
+        return config.settings_hash(self)

@@ -1,0 +1,84 @@
+"""The chain for frames that come one at a time and want an answer at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.face import Frame, Pixels
+from tronie.core.timeline import Timeline
+from tronie.pipeline.chain import provenance
+from tronie.pipeline.find import Detector, Finder
+from tronie.pipeline.live import Live, Reading
+from tronie.pipeline.looks import Look
+from tronie.pipeline.reading import Model, Reader
+from tronie.pipeline.rows import to_timeline
+from tronie.pipeline.settings import Settings
+from tronie.pipeline.smooth import Smoother
+from tronie.pipeline.watched import Watched
+from tronie.pipeline.windows import cell_of
+
+
+class Stream:
+    """One stream of frames. Not to be shared between threads; its model and detector may be."""
+
+    def __init__(self, model: Model, detector: Detector, settings: Settings, source: str = "stream") -> None:
+        self._model, self._settings, self._source = model, settings, source
+        self._provenance = provenance(model, settings)
+        self._finder, self._reader = Finder(detector, settings), Reader(model, settings)
+        self._live, self._smoother = Live(model.labels, settings), Smoother(settings)
+        self._watched = Watched()
+        self._frames = 0
+        self._held: tuple[float, list[Look]] | None = None  # the last frame: its duration is known when the next comes
+        self._step = 0.0
+        self._parts: list[Timeline] = []
+
+    def push(self, image: Pixels, time: float) -> list[Reading]:
+        """Answer one frame ``(H, W, 3)`` uint8 RGB at ``time`` seconds, from it and what came before.
+
+        Raises SourceError for another shape or type, SettingError for a time that is not later than the last.
+        """
+        check_picture(image)
+        if not math.isfinite(time) or (self._held is not None and time <= self._held[0]):
+            raise SettingError(f"A frame at {time} s cannot follow one at {self._held[0] if self._held else '-'} s: "
+                               "push frames in order of time.")  # fmt: skip
+        self._release(time)
+        frame = Frame(image, time, self._frames)
+        faces = self._finder.step(frame)
+        looks = self._reader.take(frame, faces) + self._reader.flush()
+        self._frames += 1
+        self._held = (time, looks)
+        return self._live.answer(looks, time)
+
+    def finish(self) -> Timeline:
+        """Every row of the stream, smoothed with what followed. The last frame lasts as long as the one before it."""
+        if self._held is not None:
+            self._release(self._held[0] + self._step)
+        self._parts.append(self._rows(math.inf))
+        looked = (self._watched.looked(self._source, "video"),) if self._frames else ()
+        return replace(Timeline.concat(self._parts), looked=looked)
+
+    def _release(self, time: float) -> None:
+        """Hand on the held frame, which lasts until ``time``."""
+        if self._held is None:
+            return
+        start, looks = self._held
+        self._step = time - start
+        self._smoother.add(replace(look, duration=self._step) for look in looks)
+        self._watched.note(start, self._step, len(looks))
+        if cell_of(start, self._settings.cell) != cell_of(time, self._settings.cell):
+            self._parts.append(self._rows(time))
+
+    def _rows(self, clock: float) -> Timeline:
+        return to_timeline(self._smoother.settle(clock), self._source, self._model.labels, self._provenance)
+
+
+def check_picture(image: object) -> None:
+    """Raises SourceError unless ``image`` is an ``(H, W, 3)`` uint8 array."""
+    if not isinstance(image, np.ndarray):
+        raise SourceError(f"A picture is an array (height, width, 3) of uint8 RGB, not {type(image).__name__}.")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise SourceError(f"A picture is an array (height, width, 3) of uint8 RGB, not {image.shape} of {image.dtype}.")

@@ -1,0 +1,1 @@
+"""Floor 1: ONNX Runtime sessions. Arrays in, arrays out."""

@@ -1,0 +1,140 @@
+"""ELAN's annotation format, EAF 3.0: segments written, one tier per person; human tiers read.
+
+Format: Max Planck Institute for Psycholinguistics, "ELAN Annotation Format, EAF" (2017), schema EAFv3.0.xsd.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.etree import ElementTree as xml
+
+from tronie.core.labels import UNCERTAIN
+from tronie.core.span import Span
+
+if TYPE_CHECKING:
+    from tronie.show.export import Tier
+
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_TYPE, _VOCABULARY, _LANGUAGE = "expression", "expressions", "und"
+_MIME = {
+    ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".mpg": "video/mpeg", ".mpeg": "video/mpeg",
+}  # fmt: skip
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def document(tiers: Sequence[Tier], labels: Sequence[str], film: str, written: datetime | None = None) -> bytes:
+    """The whole file as UTF-8. ``film`` is linked as a neighbour of the file; ``written`` is now if left out."""
+    date = (written or datetime.now(UTC)).isoformat(timespec="seconds")
+    root = xml.Element("ANNOTATION_DOCUMENT", {
+        "AUTHOR": "Tronie", "DATE": date, "FORMAT": "3.0", "VERSION": "3.0",
+        "xmlns:xsi": _XSI, "xsi:noNamespaceSchemaLocation": _SCHEMA,
+    })  # fmt: skip
+    cues = [cue for tier in tiers for cue in tier.cues]
+    _header(root, film, len(cues))
+    slots = {time: f"ts{number}" for number, time in enumerate(sorted({t for c in cues for t in (c.start, c.end)}), 1)}
+    order = xml.SubElement(root, "TIME_ORDER")
+    for time, slot in slots.items():
+        xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time))
+    vocabulary = [*labels, UNCERTAIN]
+    number = 0
+    for tier in tiers:
+        name = _legal(tier.name)
+        element = xml.SubElement(root, "TIER", TIER_ID=name, PARTICIPANT=name, ANNOTATOR="Tronie", LINGUISTIC_TYPE_REF=_TYPE)
+        for cue in tier.cues:
+            number += 1
+            annotation = xml.SubElement(xml.SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", {
+                "ANNOTATION_ID": f"a{number}", "TIME_SLOT_REF1": slots[cue.start], "TIME_SLOT_REF2": slots[cue.end],
+                "CVE_REF": f"cve{vocabulary.index(cue.segment.label)}",
+            })  # fmt: skip
+            xml.SubElement(annotation, "ANNOTATION_VALUE").text = _legal(cue.segment.label)
+    _vocabulary(root, vocabulary)
+    xml.indent(root, "  ")
+    head = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    return head + bytes(xml.tostring(root, encoding="utf-8")) + b"\n"
+
+
+def _header(root: xml.Element, film: str, annotations: int) -> None:
+    header = xml.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    beside = "./" + quote(PurePath(film).name)
+    mime = _MIME.get(PurePath(film).suffix.lower(), "video/*")
+    xml.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=beside, RELATIVE_MEDIA_URL=beside, MIME_TYPE=mime)
+    xml.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(annotations)
+
+
+def _vocabulary(root: xml.Element, labels: Sequence[str]) -> None:
+    xml.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID=_TYPE, TIME_ALIGNABLE="true", GRAPHIC_REFERENCES="false",
+                   CONTROLLED_VOCABULARY_REF=_VOCABULARY)  # fmt: skip
+    xml.SubElement(root, "LANGUAGE", LANG_ID=_LANGUAGE, LANG_DEF="http://cdb.iso.org/lg/CDB-00130975-001",
+                   LANG_LABEL="undetermined (und)")  # fmt: skip
+    vocabulary = xml.SubElement(root, "CONTROLLED_VOCABULARY", CV_ID=_VOCABULARY)
+    xml.SubElement(vocabulary, "DESCRIPTION", LANG_REF=_LANGUAGE).text = "The expression shown, not a feeling felt."
+    for number, label in enumerate(labels):
+        entry = xml.SubElement(vocabulary, "CV_ENTRY_ML", CVE_ID=f"cve{number}")
+        xml.SubElement(entry, "CVE_VALUE", LANG_REF=_LANGUAGE, DESCRIPTION="").text = _legal(label)
+
+
+def _legal(words: str) -> str:
+    """Without the characters that XML 1.0 forbids."""
+    return _FORBIDDEN.sub("", words)
+
+
+def read(data: bytes) -> list[Span]:
+    """Every annotation of every tier with its time in the film, in seconds.
+
+    Annotations that hang on others (symbolic tiers) get the times of those. Time slots without a value are spread
+    evenly between their neighbours, as ELAN shows them. The first medium's TIME_ORIGIN is added: it says where in
+    the film the coder's zero lies. Raises ValueError or KeyError for a document that is not EAF.
+    """
+    root = xml.fromstring(data)
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise ValueError(f"its root is <{root.tag}>, not <ANNOTATION_DOCUMENT>")
+    medium = root.find("HEADER/MEDIA_DESCRIPTOR")
+    origin = float(medium.get("TIME_ORIGIN", 0)) if medium is not None else 0.0
+    slots = _slots(root, origin)
+    times: dict[str, tuple[float, float]] = {}
+    hanging: dict[str, str] = {}
+    for annotation in root.iterfind("TIER/ANNOTATION/ALIGNABLE_ANNOTATION"):
+        times[annotation.attrib["ANNOTATION_ID"]] = (
+            slots[annotation.attrib["TIME_SLOT_REF1"]], slots[annotation.attrib["TIME_SLOT_REF2"]],
+        )  # fmt: skip
+    for annotation in root.iterfind("TIER/ANNOTATION/REF_ANNOTATION"):
+        hanging[annotation.attrib["ANNOTATION_ID"]] = annotation.attrib["ANNOTATION_REF"]
+    found = []
+    for tier in root.iterfind("TIER"):
+        for annotation in tier.iterfind("ANNOTATION/*"):
+            start, end = _time_of(annotation.attrib["ANNOTATION_ID"], times, hanging)
+            value = " ".join((annotation.findtext("ANNOTATION_VALUE") or "").split())
+            if value and end > start:
+                found.append(Span(tier.attrib["TIER_ID"], start, end, value))
+    return found
+
+
+def _slots(root: xml.Element, origin: float) -> dict[str, float]:
+    order = [(slot.attrib["TIME_SLOT_ID"], slot.get("TIME_VALUE")) for slot in root.iterfind("TIME_ORDER/TIME_SLOT")]
+    known = [i for i, (_, value) in enumerate(order) if value is not None]
+    seconds: dict[str, float] = {}
+    for i, (slot, value) in enumerate(order):
+        before = max((k for k in known if k <= i), default=None)
+        after = min((k for k in known if k >= i), default=before)
+        if before is None or after is None:
+            raise ValueError("a time slot has no value and no neighbour with one")
+        low, high = float(order[before][1] or 0), float(order[after][1] or 0)
+        share = (i - before) / (after - before) if after > before else 0.0
+        seconds[slot] = ((low + share * (high - low) if value is None else float(value)) + origin) / 1000
+    return seconds
+
+
+def _time_of(annotation: str, times: dict[str, tuple[float, float]], hanging: dict[str, str]) -> tuple[float, float]:
+    seen = set()
+    while annotation not in times:
+        if annotation in seen:
+            raise ValueError(f"annotation {annotation} hangs on itself")
+        seen.add(annotation)
+        annotation = hanging[annotation]
+    return times[annotation]

@@ -1,0 +1,135 @@
+"""Segments for other programs, by the suffix of the file: CSV, WebVTT, ELAN and Praat."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tronie.core.atomic import replacing
+from tronie.core.errors import SettingError
+from tronie.core.people import Names, person
+from tronie.core.segment import Segment
+from tronie.core.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One segment in whole milliseconds of film. ``end`` is more than ``start``."""
+
+    start: int
+    end: int
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class Tier:
+    """All cues of one person, in order and without overlap."""
+
+    name: str
+    cues: tuple[Cue, ...]
+
+
+def export(timeline: Timeline, path: str | Path, *, names: Names | None = None) -> Path:
+    """Write the segments of a timeline; ``names`` gives tracks people's names. Returns the file.
+
+    =============  ==========================================================================================
+    ``.csv``       one segment a line; any number of films and photos
+    ``.vtt``       WebVTT: shown by players and browsers as subtitles
+    ``.eaf``       ELAN 3.0: one tier per person, the labels as a controlled vocabulary, the film linked beside it
+    ``.TextGrid``  Praat: one interval tier per person, from 0 to the end of what was looked at
+    =============  ==========================================================================================
+
+    All but CSV hold one film, and times rounded to whole milliseconds. A segment that rounds to no length is left
+    out. Raises SettingError for another suffix, several films or photos, and OutputError.
+    """
+    path = Path(path)
+    try:
+        write = WRITERS[path.suffix.lower()]
+    except KeyError:
+        raise SettingError(f"Segments end in {', '.join(ENDINGS)}; '{path.name}' does not. Rename it.") from None
+    with replacing(path) as temporary:
+        write(timeline, temporary, names)
+    return path
+
+
+def film(timeline: Timeline, use: str) -> str:
+    """The one film that a timeline is about. Raises SettingError where it holds several or only photos."""
+    names = list(dict.fromkeys([*(one.source for one in timeline.looked), *timeline["source"]]))
+    if len(names) > 1:
+        raise SettingError(f"{use} is about one film, and this table holds {len(names)} ({names[0]}, {names[1]}"
+                           f"{', …' if len(names) > 2 else ''}): choose one of them.")  # fmt: skip
+    if not names:
+        raise SettingError(f"{use} needs a film, and this table is empty.")
+    if film_end(timeline) <= 0:
+        raise SettingError(f"{use} needs a film, and {names[0]} is a photo, which has no time: write a CSV.")
+    return str(names[0])
+
+
+def film_end(timeline: Timeline) -> float:
+    """Seconds up to which was looked, or the end of the last row where the table does not say."""
+    return max([0.0, *(one.end for one in timeline.looked), *([float(timeline.end.max())] if len(timeline) else [])])
+
+
+def tiers(timeline: Timeline, names: Names | None = None) -> list[Tier]:
+    """The segments by person, persons by number, in milliseconds. Times that meet in seconds meet in milliseconds."""
+    by_person: dict[tuple[str, int], list[Segment]] = {}
+    for segment in sorted(timeline.segments(), key=lambda segment: segment.start):
+        by_person.setdefault((segment.source, segment.track), []).append(segment)
+    return [
+        Tier(person(names, *who), tuple(_cues(found)))
+        for who, found in sorted(by_person.items(), key=lambda item: item[0][1])
+    ]
+
+
+def _cues(found: list[Segment]) -> list[Cue]:
+    starts = [round(segment.start * 1000) for segment in found]
+    ends = [round(segment.end * 1000) for segment in found]
+    ends = [min(end, following) for end, following in zip(ends, [*starts[1:], ends[-1]], strict=True)]
+    return [Cue(s, e, segment) for s, e, segment in zip(starts, ends, found, strict=True) if e > s]
+
+
+def write_csv(timeline: Timeline, path: Path, names: Names | None) -> None:
+    """source, track, person, start, end, label, confidence, usable, rows[, agreement]; seconds and shares."""
+    found = timeline.segments()
+    agreement = any(segment.agreement is not None for segment in found)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        head = ["source", "track", "person", "start", "end", "label", "confidence", "usable", "rows"]
+        writer.writerow([*head, "agreement"] if agreement else head)
+        for one in found:
+            line = [one.source, one.track, person(names, one.source, one.track), f"{one.start:.6f}", f"{one.end:.6f}",
+                    one.label, f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
+            if agreement:
+                line.append("" if one.agreement is None else f"{one.agreement:.5f}")
+            writer.writerow(line)
+
+
+def _webvtt(timeline: Timeline, path: Path, names: Names | None) -> None:
+    from tronie.show import webvtt
+
+    film(timeline, "WebVTT")
+    path.write_text(webvtt.text(tiers(timeline, names)), encoding="utf-8", newline="\n")
+
+
+def _elan(timeline: Timeline, path: Path, names: Names | None) -> None:
+    from tronie.show import elan
+
+    source = film(timeline, "ELAN")
+    path.write_bytes(elan.document(tiers(timeline, names), timeline.labels.names, source))
+
+
+def _textgrid(timeline: Timeline, path: Path, names: Names | None) -> None:
+    from tronie.show import textgrid
+
+    film(timeline, "Praat")
+    words = textgrid.text(tiers(timeline, names), round(film_end(timeline) * 1000))
+    path.write_text(words, encoding="utf-8", newline="\n")
+
+
+WRITERS: dict[str, Callable[[Timeline, Path, Names | None], None]] = {
+    ".csv": write_csv, ".vtt": _webvtt, ".eaf": _elan, ".textgrid": _textgrid,
+}  # fmt: skip
+ENDINGS = (".csv", ".vtt", ".eaf", ".TextGrid")
+"""Endings of the files that segments are written to."""

@@ -1,0 +1,106 @@
+"""``tronie predict``: expressions in pictures and films, person by person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.core.errors import SourceError
+from tronie.core.face import Pixels
+from tronie.core.timeline import Timeline
+from tronie.media.source import Source, expand
+from tronie.pipeline.analyser import Analyser, Progress, Report, printable
+from tronie.pipeline.find import Detector
+from tronie.pipeline.reading import Model
+from tronie.pipeline.settings import Settings
+
+One = str | os.PathLike[str] | bytes | Pixels
+"""A path, folder or pattern; the bytes of a picture; a picture ``(H, W, 3)`` or a film ``(T, H, W, 3)``, uint8 RGB."""
+
+
+def predict(sources: One | Iterable[One], *, model: str | Path | Model = "default",
+            detector: str | Detector | None = None, fps: float | None = None,
+            times: Sequence[float] | NDArray[np.float64] | None = None, settings: Settings | None = None,
+            report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
+    """Read the expressions shown in one or many pictures and films.
+
+    ``sources`` is one source or several (see :data:`One`). ``model`` is a name, a model folder or a loaded model;
+    ``detector`` a name ("retinaface"; "whole" for cropped faces) or an object. ``fps`` thins a film to so many frames
+    per second, and is the rate of a film given as an array without ``times`` (T,) in seconds. ``report`` hears of
+    progress; ``stop`` is asked between frames: when it says true, what is done comes back with a warning.
+
+    Returns one :class:`Timeline` with a row per face and time; ``.segments()`` tells who shows what from when to when.
+    A single source that cannot be read raises SourceError; among several it becomes a warning of the timeline, unless
+    all fail. Raises ModelError and SettingError too.
+    """
+    given: list[One] = [sources] if isinstance(sources, (str, os.PathLike, bytes, np.ndarray)) else list(sources)
+    analyser = Analyser(model, detector=detector, settings=with_fps(settings, fps))
+    parts = [part for _, part in predict_each(given, analyser, times=times, report=report, stop=stop)]
+    return Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
+
+
+def with_fps(settings: Settings | None, fps: float | None) -> Settings:
+    """The settings with another ``fps``; None leaves it."""
+    settings = settings or Settings()
+    return settings if fps is None else replace(settings, fps=fps)
+
+
+def predict_each(given: Sequence[One], analyser: Analyser, *,
+                 times: Sequence[float] | NDArray[np.float64] | None = None, report: Report | None = None,
+                 stop: Callable[[], bool] | None = None) -> Iterator[tuple[str, Timeline]]:  # fmt: skip
+    """:func:`predict` file by file: the name of each source and its timeline, as soon as it is done.
+
+    A source that cannot be read gives an empty timeline with its warning, unless it is the only one or all fail.
+    """
+    items = list(_expanded(given))
+    alone = len(items) == 1
+    failures = 0
+    for place, (name, item) in enumerate(items):
+        if stop is not None and stop():
+            return
+        heard = _placed(report, name, place, len(items))
+        try:
+            if isinstance(item, SourceError):
+                raise item
+            yield name, analyser.analyse(item, times=times, name=name, report=heard, stop=stop)
+        except SourceError as error:
+            failures += 1
+            if alone:
+                raise
+            if failures == len(items):
+                raise SourceError(f"None of the {len(items)} sources could be read. The last one: {error}") from error
+            yield name, replace(Timeline.empty(analyser.labels, analyser.provenance), warnings=(str(error),))
+
+
+def _placed(report: Report | None, name: str, place: int, count: int) -> Report | None:
+    """A report that also says which of how many sources it is about; its first word comes now."""
+    if report is None:
+        return None
+    report(Progress(name, place=place, count=count))
+    return lambda progress: report(replace(progress, place=place, count=count))
+
+
+def _expanded(given: Sequence[One]) -> Iterator[tuple[str, Source | bytes | Pixels | SourceError]]:
+    """Every single source with its name, each file once; in the place of what cannot be found, the error."""
+    if not given:
+        raise SourceError("No source was given: name a picture, a film, a folder or a pattern such as 'photos/*.jpg'.")
+    seen: set[Path] = set()
+    for place, item in enumerate(given):
+        if isinstance(item, (bytes, np.ndarray)):
+            kind = "bytes" if isinstance(item, bytes) else "array"
+            yield kind if len(given) == 1 else f"{kind} {place}", item
+            continue
+        try:
+            found = expand([item])
+        except SourceError as error:
+            yield printable(os.fspath(item)), error
+            continue
+        for source in found:
+            if (place_on_disk := source.path.resolve()) not in seen:
+                seen.add(place_on_disk)
+                yield printable(source.name), source

@@ -1,0 +1,38 @@
+"""Which models there are: the one that ships, and any folder a user names."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from pathlib import Path
+
+from tronie.core.errors import ModelError
+from tronie.zoo.folder import Model, load_folder
+
+SHIPPED = Path(__file__).parent / "models"
+DEFAULT = "default"
+
+
+def shipped() -> list[str]:
+    """Names of the models inside the package."""
+    return sorted(p.name for p in SHIPPED.iterdir() if (p / "model.json").is_file()) if SHIPPED.is_dir() else []
+
+
+@lru_cache(maxsize=8)
+def _cached(folder: Path, stamp: float, threads: int) -> Model:
+    return load_folder(folder, threads)
+
+
+def load_model(name: str | Path | Model = DEFAULT, threads: int = 1) -> Model:
+    """A model by shipped name, by the path of its folder, or as it is. Raises ModelError that names the nearest one."""
+    if isinstance(name, Model):
+        return name
+    folder = SHIPPED / str(name) if str(name) in shipped() else Path(name)
+    if not folder.is_dir():
+        near = difflib.get_close_matches(str(name), shipped(), 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ModelError(
+            f"There is no model '{name}': give one of {', '.join(shipped()) or '(none shipped)'} or a model folder.{hint}"
+        )
+    path = folder / "model.json"
+    return _cached(folder.resolve(), path.stat().st_mtime if path.is_file() else 0.0, threads)

@@ -1,0 +1,101 @@
+"""A model folder: ``encoder.onnx``, ``model.json``, ``card.md``. Everything a reading needs, and nothing that runs code.
+
+``model.json`` carries the label set, the view, the calibration, the licence, the scores with their intervals, what data
+was seen, and the hashes that tie them together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.clips.views import View
+from tronie.core.config import build
+from tronie.core.errors import ModelError, SettingError
+from tronie.core.labels import LabelSet
+from tronie.measure.calibration import softmax
+from tronie.runtime.session import Session
+
+FORMAT = 1
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The contents of ``model.json``.
+
+    ``temperature`` divides the logits before the softmax; ``calibrated`` says on what it was fitted, or "" if it was
+    not. ``seen`` lists the labelled data the weights have learnt from. ``scores`` maps a name to (value, low, high).
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    graph: str
+    graph_sha256: str
+    size: int = 112
+    frames: int = 1
+    temperature: float = 1.0
+    calibrated: str = ""
+    licence: str = ""
+    seen: tuple[str, ...] = ()
+    scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    made_by: str = ""
+    format: int = FORMAT
+
+
+class Model:
+    """A loaded model folder. Safe to share between threads.
+
+    ``hash`` (12 hex digits) covers the graph and ``model.json``: it names the very model in every table.
+    """
+
+    def __init__(self, info: ModelInfo, session: Session, hash_: str, folder: Path) -> None:
+        self.info, self.hash, self.folder = info, hash_, folder
+        self.name, self.size, self.labels = info.name, info.size, LabelSet(info.labels)
+        self.view = View(info.size, info.frames)
+        self._session = session
+
+    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw logits ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
+        if crops.ndim != 4 or crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
+            raise SettingError(f"Model '{self.name}' takes uint8 faces (n, {self.size}, {self.size}, 3), not {crops.shape}.")
+        if not len(crops):
+            return np.zeros((0, len(self.labels)), np.float32)
+        parts = [self._session.run(faces=crops[i : i + BATCH])["logits"] for i in range(0, len(crops), BATCH)]
+        return np.concatenate(parts)
+
+    def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
+        return softmax(self.logits(crops) / self.info.temperature).astype(np.float32)
+
+
+def load_folder(folder: Path, threads: int = 1) -> Model:
+    """Open a model folder. Raises ModelError (missing, damaged, tampered with, made for a newer Tronie)."""
+    path = folder / "model.json"
+    if not path.is_file():
+        raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
+    text = path.read_bytes()
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        info = build(ModelInfo, raw)
+    except (ValueError, SettingError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): export or fetch the model again.") from error
+    if info.format != FORMAT:
+        raise ModelError(f"{path} has format {info.format}, this Tronie reads {FORMAT}: upgrade Tronie or export again.")
+    if Path(info.graph).name != info.graph:
+        raise ModelError(f"{path} names a graph outside its folder ({info.graph}): do not trust this model.")
+    session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads)
+    if "faces" not in session.inputs or "logits" not in session.outputs:
+        raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export the model again.")
+    return Model(info, session, hashlib.sha256(text).hexdigest()[:12], folder)
+
+
+def write_info(folder: Path, info: ModelInfo) -> None:
+    """Write ``model.json``."""
+    (folder / "model.json").write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
