@@ -1,9 +1,9 @@
 """Tronie reads facial expressions in photos and videos, says how sure it is, and tells hard cases from wrong labels.
 
-    import tronie
-    timeline = tronie.predict("film.mp4")
-    for segment in timeline.segments():
-        print(segment.track, segment.start, segment.end, segment.label, segment.confidence)
+import tronie
+timeline = tronie.predict("film.mp4")
+for segment in timeline.segments():
+print(segment.track, segment.start, segment.end, segment.label, segment.confidence)
 """
 
 from __future__ import annotations

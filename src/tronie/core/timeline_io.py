@@ -1,13 +1,13 @@
-"""Timelines and segments on disk: CSV with a sidecar, JSON, Parquet. What each file holds: docs/reference/timeline.md."""
+"""Timelines and segments on disk: CSV with a sidecar, JSON, Parquet (docs/reference/timeline.md)."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from tronie.core.atomic import replacing
 from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
 from tronie.core.labels import LabelSet
 from tronie.core.segment import Segment, as_rows
-from tronie.core.timeline import PROBABILITY, SCHEMA, TEXT, WHOLE, Column, Looked, Provenance, Timeline, decimals
+from tronie.core.timeline import AFTER, PROBABILITY, SCHEMA, TEXT, WHOLE, Column, Looked, Provenance, Timeline, decimals
 
 _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5}
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
+Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, csv.Error)
 
 
@@ -29,12 +30,12 @@ def sidecar(path: Path) -> Path:
 
 def save(timeline: Timeline, path: Path) -> list[Path]:
     """Write a timeline by the suffix of ``path``; see :meth:`Timeline.save`."""
-    return _format(path, _WRITERS)(timeline, path)
+    return _by_suffix(path, _WRITERS)(timeline, path)
 
 
 def load(path: Path) -> Timeline:
     """Read a timeline by the suffix of ``path``; see :meth:`Timeline.load`."""
-    read = _format(path, _READERS)
+    read = _by_suffix(path, _READERS)
     try:
         return read(path)
     except FileNotFoundError:
@@ -74,7 +75,7 @@ def write_json(timeline: Timeline, file: TextIO) -> None:
     file.write("\n ]\n}\n")
 
 
-def _format(path: Path, table: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+def _by_suffix(path: Path, table: dict[str, Work]) -> Work:
     try:
         return table[path.suffix.lower()]
     except KeyError:
@@ -138,9 +139,11 @@ def _load_csv(path: Path) -> Timeline:
     if sidecar(path).is_file():
         return _from_about(json.loads(sidecar(path).read_text(encoding="utf-8")), columns)
     labels = LabelSet(tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY)))
-    first = {name: str(columns[name][0]) if rows and name in columns else "" for name in ("model", "settings", "version")}
-    origin = Provenance(model_hash=first["model"], settings_hash=first["settings"], version=first["version"])
-    return Timeline(columns, labels, origin)
+    timeline = Timeline(columns, labels)
+    if not rows:
+        return timeline
+    model, settings, version = (str(timeline[name][0]) for name in AFTER)
+    return replace(timeline, provenance=Provenance(model_hash=model, settings_hash=settings, version=version))
 
 
 def _parsed(name: str, cells: Iterable[str]) -> Column:
@@ -205,7 +208,7 @@ def _load_parquet(path: Path) -> Timeline:
         raise FileNotFoundError(path)
     table = parquet.read_table(path)
     about = json.loads((table.schema.metadata or {})[_KEY])
-    columns = {name: np.array(table[name].to_pylist(), None if decimals(name) else object) for name in table.column_names}
+    columns = {name: _column(name, table[name].to_pylist()) for name in table.column_names}
     return _from_about(about, columns)
 
 

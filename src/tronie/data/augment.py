@@ -30,6 +30,13 @@ class Augment:
     smallest: int = 20
     erase: float = 0.3
 
+    def __post_init__(self) -> None:
+        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ValueError("flip, grey, blur, low_resolution and erase are shares in 0..1")
+        if min(self.rotate, self.scale, self.shift, self.colour) < 0 or self.smallest < 1:
+            raise ValueError("rotate, scale, shift and colour cannot be negative, smallest is at least 1")
+
 
 def warp(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mirror: bool) -> Pixels:
     """Rotate, scale, shift and perhaps mirror in one resampling, to ``(size, size, 3)``."""
@@ -40,8 +47,8 @@ def warp(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mirror
     turn = np.array([[a, -b], [b, a]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
     centre = (size - 1) / 2 + rng.uniform(-how.shift, how.shift, 2) * size
     move = np.hstack([turn, (centre - turn @ np.full(2, (side - 1) / 2))[:, None]])
-    moved: Pixels = cv2.warpAffine(face, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return moved
+    moved = cv2.warpAffine(face, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
 def recolour(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
@@ -50,8 +57,8 @@ def recolour(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
     keep = 0.0 if rng.random() < how.grey else 1 + rng.uniform(-how.colour, how.colour)
     gain, lift = 1 + rng.uniform(-how.colour, how.colour), rng.uniform(-how.colour, how.colour) * 80
     base = float(grey.mean()) * (1 - gain) + lift
-    changed: Pixels = cv2.addWeighted(face, gain * keep, cv2.merge([grey] * 3), gain * (1 - keep), base)
-    return changed
+    changed = cv2.addWeighted(face, gain * keep, cv2.merge([grey] * 3), gain * (1 - keep), base)
+    return np.asarray(changed, np.uint8)
 
 
 def coarsen(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
@@ -59,9 +66,10 @@ def coarsen(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
     size = face.shape[0]
     if rng.random() < how.low_resolution:
         small = int(np.exp(rng.uniform(np.log(how.smallest), np.log(size))))
-        face = cv2.resize(cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+        coarse = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
+        face = np.asarray(cv2.resize(coarse, (size, size)), np.uint8)
     if rng.random() < how.blur:
-        face = cv2.GaussianBlur(face, (0, 0), rng.uniform(0.5, 2.0))
+        face = np.asarray(cv2.GaussianBlur(face, (0, 0), rng.uniform(0.5, 2.0)), np.uint8)
     return face
 
 

@@ -61,8 +61,7 @@ def resize(face: Pixels, size: int) -> Pixels:
     """To ``(size, size, 3)``, unchanged where it is that size already."""
     if face.shape[0] == size:
         return face
-    scaled: Pixels = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA)
-    return scaled
+    return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

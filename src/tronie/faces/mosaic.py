@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from tronie.core.face import Face, Pixels
+from tronie.faces.resize import halvings, resized
 
 CELL = 128
 """Side of a cell in pixels; a multiple of the network's coarsest step (32), so that all cells are seen alike."""
@@ -45,20 +45,38 @@ def mosaic(image: Pixels, faces: list[Face]) -> tuple[Pixels, list[Cell]]:
     return canvas, cells
 
 
+def cell_at(canvas: Pixels, face: Face) -> int:
+    """Number of the cell of ``canvas`` in which the middle of ``face`` lies."""
+    x, y, width, height = face.box
+    columns, rows = int(canvas.shape[1] // CELL), int(canvas.shape[0] // CELL)
+    column = min(max(int((x + width / 2) // CELL), 0), columns - 1)
+    row = min(max(int((y + height / 2) // CELL), 0), rows - 1)
+    return row * columns + column
+
+
 def _fill(canvas: Pixels, image: Pixels, face: Face, corner: tuple[int, int]) -> Cell:
     """Draw one cell with its upper left ``corner`` on the canvas."""
     x, y, width, height = face.box
     scale = FACE / max(width, height, 1.0)
-    parts = []
-    for middle, limit, start in ((x + width / 2, image.shape[1], corner[0]), (y + height / 2, image.shape[0], corner[1])):
-        # The part of the cell that the picture covers, in whole pixels of both: the exact scale follows from them.
-        low = min(max(round(middle - CELL / 2 / scale), 0), limit - 1)
-        high = max(min(round(middle + CELL / 2 / scale), limit), low + 1)
-        to_low = min(max(round((low - middle) * scale + CELL / 2), 0), CELL - 1)
-        to_high = max(min(round((high - middle) * scale + CELL / 2), CELL), to_low + 1)
-        parts.append((low, high, start + to_low, start + to_high))
-    (left, right, to_left, to_right), (top, bottom, to_top, to_bottom) = parts
+    step = 2 ** halvings(scale)
+    across = _part(x + width / 2, image.shape[1], scale, step)
+    down = _part(y + height / 2, image.shape[0], scale, step)
+    (left, right, to_left, to_right), (top, bottom, to_top, to_bottom) = across, down
     size = to_right - to_left, to_bottom - to_top
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas[to_top:to_bottom, to_left:to_right] = cv2.resize(image[top:bottom, left:right], size, interpolation=way)
-    return Cell((left, top), (size[0] / (right - left), size[1] / (bottom - top)), (to_left, to_top))
+    place = canvas[corner[1] + to_top : corner[1] + to_bottom, corner[0] + to_left : corner[0] + to_right]
+    place[:] = resized(image[top:bottom, left:right], size)
+    scales = size[0] / (right - left), size[1] / (bottom - top)
+    return Cell((left, top), scales, (corner[0] + to_left, corner[1] + to_top))
+
+
+def _part(middle: float, limit: int, scale: float, step: int) -> tuple[int, int, int, int]:
+    """Along one side: from where to where the picture covers the cell, in its pixels, and in pixels of the cell.
+
+    Both are whole numbers, the picture's a multiple of ``step``; the exact scale follows from them.
+    """
+    low = min(max(round(middle - CELL / 2 / scale), 0), max(limit - step, 0))
+    high = max(min(round(middle + CELL / 2 / scale), limit), low + 1)
+    high = low + max((high - low) // step * step, 1)
+    to_low = min(max(round((low - middle) * scale + CELL / 2), 0), CELL - 1)
+    to_high = max(min(round((high - middle) * scale + CELL / 2), CELL), to_low + 1)
+    return low, high, to_low, to_high

@@ -2,61 +2,117 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.errors import SourceError
 from tronie.measure import calibration, scores
 from tronie.measure.intervals import Interval, bootstrap
+
+Rows = NDArray[np.int64]
+_CURVE = 101  # points of the risk–coverage curve that are kept
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Scores of one model on one set of rows.
 
-    ``rows`` is the number of faces scored, ``hash`` names them. ``scores`` maps a name to its estimate with a 95 %
-    bootstrap interval over rows: ``war`` accuracy, ``uar`` mean recall, ``macro_f1``, ``nll`` (nats),
-    ``calibration_error`` (debiased), ``coverage_95`` (share of rows kept at 95 % accuracy). ``recall`` is per class;
-    ``confusion`` has the truth in its rows; ``reliability`` rows are (confidence, share right, faces).
+    ``rows`` is the number of faces scored, ``hash`` names them; ``left_out`` rows carry no label the model knows.
+    ``scores`` maps a name to its estimate with a 95 % bootstrap interval over rows (or groups of them): ``war``
+    accuracy, ``uar`` mean recall, ``macro_f1``, ``nll`` (nats), ``calibration_error`` (debiased), ``coverage_95``
+    (share of rows kept at 95 % accuracy), and where votes exist ``votes_kl`` (nats) and ``votes_correlation``.
+    ``per_class`` maps a label to recall, precision, f1 and faces; ``confusion`` has the truth in its rows;
+    ``reliability`` rows are (confidence, share right, faces); ``risk_coverage`` rows are (share of faces kept, share
+    wrong among them).
     """
 
     rows: int
     hash: str
     labels: tuple[str, ...]
     scores: dict[str, Interval]
-    recall: dict[str, float]
+    per_class: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     reliability: tuple[tuple[float, ...], ...]
+    risk_coverage: tuple[tuple[float, float], ...]
+    left_out: int = 0
 
 
 def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...], hash_: str,
-             *, groups: NDArray[np.integer] | None = None, draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
-    """Scores of probabilities ``(n, classes)`` against labels ``(n,)``; ``groups`` are drawn whole by the bootstrap."""
-    answer = probability.argmax(1)
-    sure, right = probability.max(1), answer == truth
-    n = len(labels)
+             *, votes: NDArray[np.floating] | None = None, groups: NDArray[np.integer] | None = None, left_out: int = 0,
+             draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
+    """Scores of probabilities ``(n, classes)`` against labels ``(n,)``.
 
-    def by_table(score: Callable[[NDArray[np.int64]], float]) -> Callable[[NDArray[np.int64]], float]:
+    ``votes`` ``(n, classes)`` are shares, NaN rows have none; ``groups`` ``(n,)`` are drawn whole by the bootstrap.
+    Raises SourceError for no rows at all.
+    """
+    if not len(truth):
+        raise SourceError("There is no face to judge: no row carries a label that the model knows.")
+
+    def interval(measure: Callable[[Rows], float], centred: bool = False) -> Interval:
+        return bootstrap(measure, len(truth), groups=groups, draws=draws, seed=seed, centred=centred)
+
+    sure, right = probability.max(1), probability.argmax(1) == truth
+    found = {name: interval(m) for name, m in _measures(probability, truth, len(labels)).items()}
+    gap = interval(lambda rows: calibration.squared_gap(sure[rows], right[rows]), centred=True)
+    found["calibration_error"] = Interval(*(math.sqrt(max(v, 0.0)) for v in (gap.value, gap.low, gap.high)))
+    if votes is not None and (known := np.flatnonzero(np.isfinite(votes).all(1))).size:
+        voted, given = probability[known], votes[known]
+        inside = groups[known] if groups is not None else None
+        for name, score in (("votes_kl", scores.kl_divergence), ("votes_correlation", scores.vote_correlation)):
+            found[name] = bootstrap(lambda rows, s=score: s(voted[rows], given[rows]), len(known),  # type: ignore[misc]
+                                    groups=inside, draws=draws, seed=seed)  # fmt: skip
+    return replace(_tables(probability, truth, labels), hash=hash_, scores=found, left_out=left_out)
+
+
+def _measures(probability: NDArray[np.floating], truth: NDArray[np.integer],
+              n: int) -> dict[str, Callable[[Rows], float]]:  # fmt: skip
+    """Scores as functions of row positions."""
+    answer, sure = probability.argmax(1), probability.max(1)
+    right = answer == truth
+
+    def by_table(score: Callable[[NDArray[np.int64]], float]) -> Callable[[Rows], float]:
         return lambda rows: score(scores.confusion(truth[rows], answer[rows], n))
 
-    measures: dict[str, Callable[[NDArray[np.int64]], float]] = {
+    return {
         "war": by_table(scores.accuracy),
         "uar": by_table(scores.mean_recall),
         "macro_f1": by_table(scores.macro_f1),
         "nll": lambda rows: scores.negative_log_likelihood(probability[rows], truth[rows]),
-        "calibration_error": lambda rows: calibration.calibration_error(sure[rows], right[rows]),
         "coverage_95": lambda rows: scores.coverage_at(sure[rows], right[rows], 0.95),
     }
-    table = scores.confusion(truth, answer, n)
-    recall = scores.recalls(table)
+
+
+def _tables(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...]) -> Evaluation:
+    """Everything that has no interval."""
+    answer, sure = probability.argmax(1), probability.max(1)
+    table = scores.confusion(truth, answer, len(labels))
+    columns = {"recall": scores.recalls(table), "precision": scores.precisions(table),
+               "f1": scores.f1_scores(table), "faces": table.sum(1)}  # fmt: skip
+    coverage, risk = scores.risk_coverage(sure, answer == truth)
+    picked = np.unique(np.linspace(0, len(coverage) - 1, _CURVE).round().astype(int))
     return Evaluation(
-        len(truth),
-        hash_,
-        labels,
-        {name: bootstrap(m, len(truth), groups=groups, draws=draws, seed=seed) for name, m in measures.items()},
-        {name: float(r) for name, r in zip(labels, recall, strict=True)},
-        tuple(tuple(int(v) for v in row) for row in table),
-        tuple(tuple(float(v) for v in row) for row in calibration.reliability(sure, right)),
-    )
+        rows=len(truth), hash="", labels=labels, scores={},
+        per_class={name: {k: float(c[i]) for k, c in columns.items()} for i, name in enumerate(labels)},
+        confusion=tuple(tuple(int(v) for v in row) for row in table),
+        reliability=tuple(tuple(float(v) for v in row) for row in calibration.reliability(sure, answer == truth)),
+        risk_coverage=tuple((float(c), float(r)) for c, r in zip(coverage[picked], risk[picked], strict=True)),
+    )  # fmt: skip
+
+
+def plain(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as JSON can hold it: None for what is no number (the recall of a class that does not occur)."""
+    cleaned: dict[str, Any] = _without_nan(asdict(evaluation))
+    return cleaned
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import copy
-import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tronie.core.errors import SettingError
 from tronie.data.augment import Augment
-from tronie.data.loader import Rows, batches, epoch_order
+from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order
+from tronie.lab import checkpoint
+from tronie.lab.decided import Decided
 from tronie.lab.optim import Optim, average_into, make_optimizer, rate_at
-from tronie.methods.method import Batch, Method, Progress
+from tronie.lab.team import ALONE, Team, freeze_norms, share_norms
+from tronie.methods.method import Answers, Batch, Decisions, Method, Progress
 
 Judge = Callable[[Method], dict[str, float]]
 """Looks at validation rows with the given weights and returns named scores."""
@@ -26,7 +33,9 @@ Judge = Callable[[Method], dict[str, float]]
 class Loop:
     """``half``: bf16 autocast (doubles ResNets and transformers, hurts depthwise nets). ``judge_every`` epochs.
 
-    ``threads`` PyTorch may use: one a process is fastest beside other work.
+    ``threads`` PyTorch may use: one a process is fastest beside other work. ``norms``: "batch" learns statistics of
+    batches (of all processes together under torchrun), "frozen" keeps those the model starts with. ``device`` is
+    PyTorch's name for it.
     """
 
     epochs: int = 24
@@ -35,91 +44,143 @@ class Loop:
     half: bool = True
     judge_every: int = 4
     threads: int = 1
+    norms: Literal["batch", "frozen"] = "batch"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.judge_every, self.threads) < 1 or self.batch < 2 or self.seed < 0:
+            raise ValueError("epochs, judge_every and threads are at least 1, batch at least 2, seed at least 0")
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who hears of a run: ``judge`` is asked for scores, ``record`` gets decisions, ``say`` lines to print."""
+
+    judge: Judge | None = None
+    record: Callable[[Decisions], None] = lambda decisions: None
+    say: Callable[[str], None] = lambda line: None
+
+
+SILENT = Listeners()
 
 
 def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how: Augment, folder: Path,
-          judge: Judge | None = None, say: Callable[[str], None] = lambda line: None) -> Method:  # fmt: skip
+          listeners: Listeners = SILENT, team: Team = ALONE) -> Method:  # fmt: skip
     """Train ``method`` on ``sources`` and return its averaged weights.
 
     Writes ``log.jsonl`` (a line an epoch) and ``last.pt`` (everything needed to go on) into ``folder``; if that holds
-    a ``last.pt`` already, the run continues after its last finished epoch, to the bit with equal threads.
+    a ``last.pt`` already, the run continues after its last finished epoch, to the bit with equal threads. In a team
+    only the leader writes; every process returns the same weights. Raises SettingError where training cannot work
+    (fewer rows than processes need, a loss that is no number).
     """
     torch.set_num_threads(loop.threads)
-    torch.manual_seed(loop.seed)
-    average = copy.deepcopy(method).eval()
-    for p in average.parameters():
-        p.requires_grad_(False)
-    optimizer = make_optimizer(method, optim)
-    first = _restore(folder / "last.pt", method, average, optimizer)
+    cv2.setNumThreads(loop.threads)
+    method.to(loop.device)
+    average = copy.deepcopy(method).eval().requires_grad_(False)
+    if team.size > 1:
+        share_norms(method)
+    optimizer, decided = make_optimizer(method, optim), Decided(sources)
+    first = checkpoint.restore(folder, method, average, optimizer, decided)
+    if team.leads:
+        checkpoint.forget_after(folder, first)
     for epoch in range(first, loop.epochs):
-        began = time.monotonic()
-        torch.manual_seed(loop.seed * 100003 + epoch)  # dropout: a resumed epoch draws what the first run drew
-        losses = _epoch(method, average, optimizer, sources, loop, optim, how, epoch)
+        began, at = time.monotonic(), Progress(epoch, loop.epochs)
+        # Seeded anew, so that a resumed epoch draws for dropout what the first run drew; not alike in all processes.
+        torch.manual_seed(loop.seed * 100003 + epoch + (team.rank << 32))
+        losses = _epoch(method, average, optimizer, decided.sources(), loop, optim, how, epoch, team)
         row: dict[str, float] = {"epoch": epoch, "seconds": time.monotonic() - began, **losses}
-        row.update(method.epoch_end(Progress(epoch, loop.epochs)))
-        if judge and ((epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs):
-            row.update(judge(average if optim.ema else method))
-        _save(folder / "last.pt", method, average, optimizer, epoch + 1)
-        say(f"epoch {epoch + 1} of {loop.epochs}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch"))
-        with (folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps({k: round(v, 6) for k, v in row.items()}) + "\n")
+        decisions = method.refresh(partial(_look, method, sources, loop, team), decided.rows(), at)
+        if decisions is not None:
+            decided.apply(decisions)
+        row |= method.epoch_end(at)
+        if team.leads:
+            if listeners.judge and ((epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs):
+                row |= listeners.judge(average if optim.ema else method)
+            if decisions is not None:
+                listeners.record(decisions)
+            checkpoint.append_log(folder, row)
+            checkpoint.save(folder, method, average, optimizer, decided, epoch + 1)
+            figures = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
+            listeners.say(f"epoch {epoch + 1} of {loop.epochs}: {figures}")
+        team.agreed(None)  # nobody runs ahead of the leader's judging
     return average if optim.ema else method
 
 
-def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, sources: Sequence[Rows],
-           loop: Loop, optim: Optim, how: Augment, epoch: int) -> dict[str, float]:  # fmt: skip
-    order = epoch_order(sources, loop.seed, epoch)
-    steps = max(len(order) // loop.batch, 1)
-    totals: dict[str, list[float]] = {}
-    method.train()
+def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, sources: Sequence[Rows], loop: Loop,
+           optim: Optim, how: Augment, epoch: int, team: Team) -> dict[str, float]:  # fmt: skip
+    """One pass over what the epoch draws; returns each part of the loss, averaged over the steps."""
+    views, order = method.views(True), epoch_order(sources, loop.seed, epoch)
+    if len(order) < 2 * team.size:
+        raise SettingError(f"{len(order)} training rows are too few for {team.size} process(es): each needs two.")
+    steps = len(batch_starts(len(order), loop.batch, any(v.augment for v in views)))
     starts = np.cumsum([0] + [len(s) for s in sources])
-    views = method.views(True)
-    for step, cut in enumerate(batches(sources, order, views, loop.batch, how=how, seed=loop.seed, epoch=epoch)):
+    totals: dict[str, float] = {}
+    method.train()
+    if loop.norms == "frozen":
+        freeze_norms(method)
+    cuts = batches(sources, order, views, loop.batch, how=how, seed=loop.seed, epoch=epoch, team=(team.rank, team.size))
+    for step, cut in enumerate(cuts):
         at = Progress(epoch, loop.epochs, step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate_at((epoch + step / steps) / loop.epochs, optim)
-        batch = Batch(cut.clips, cut.target, cut.weight, torch.from_numpy(starts[cut.where[:, 0]] + cut.where[:, 1]))
-        with torch.autocast("cpu", torch.bfloat16, enabled=loop.half):
-            parts = method.loss(batch, at)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch ships no type here
-        if optim.clip:
-            torch.nn.utils.clip_grad_norm_(method.parameters(), optim.clip)
-        optimizer.step()
+        parts = _step(method, optimizer, _batch(cut, starts, loop.device), at, loop, optim, team)
         if optim.ema:
             average_into(average, method, optim.ema, epoch * steps + step)
-        for name, part in parts.items():
-            totals.setdefault(name, []).append(float(part.detach()))
-    return {name: float(np.mean(values)) for name, values in totals.items()}
+        for name, value in parts.items():
+            totals[name] = totals.get(name, 0.0) + value / steps
+    return dict(zip(totals, team.total(list(totals.values())), strict=True))
 
 
-def _save(path: Path, method: Method, average: Method, optimizer: torch.optim.Optimizer, epoch: int) -> None:
-    """Write beside and rename, so that a killed run keeps its last whole checkpoint."""
-    state = {"model": method.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-             "epoch": epoch}  # fmt: skip
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+def _batch(cut: Cut, starts: NDArray[np.int64], device: str) -> Batch:
+    """The loader's arrays as a method wants them, with rows counted through all sources."""
+    row = torch.from_numpy(starts[cut.where[:, 0]] + cut.where[:, 1])
+    return Batch(tuple(c.to(device) for c in cut.clips), cut.target.to(device), cut.weight.to(device), row.to(device))
 
 
-def _restore(path: Path, method: Method, average: Method, optimizer: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    method.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["epoch"])
+def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Progress, loop: Loop, optim: Optim,
+          team: Team) -> dict[str, float]:  # fmt: skip
+    """One step of the optimiser; returns this process's share of each part of the loss."""
+    share = team.share(float(batch.weight.sum()))
+    with torch.autocast(batch.target.device.type, torch.bfloat16, enabled=loop.half):
+        parts = {name: part * share for name, part in method.loss(batch, at).items()}
+    values = {name: float(part.detach()) for name, part in parts.items()}
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    if bad:
+        raise SettingError(f"The loss '{bad[0]}' became {values[bad[0]]} in epoch {at.epoch + 1}, step {at.step + 1}: "
+                           "lower optim.rate, or set loop.half=false. What was saved before is kept.")  # fmt: skip
+    optimizer.zero_grad(set_to_none=True)
+    torch.stack(list(parts.values())).sum().backward()
+    team.add_gradients(method.parameters())
+    if optim.clip:
+        torch.nn.utils.clip_grad_norm_(method.parameters(), optim.clip)
+    optimizer.step()
+    return values
+
+
+def _look(method: Method, sources: Sequence[Rows], loop: Loop, team: Team, rows: NDArray[np.int64]) -> Answers:
+    """Answers for training rows, counted through all sources; in a team every process looks at its share of them."""
+    starts = np.cumsum([0] + [len(s) for s in sources])
+    source = np.searchsorted(starts, rows, side="right") - 1
+    return _answers(method, sources, np.stack([source, rows - starts[source]], 1), 128, loop.half, team)
+
+
+def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False) -> Answers:
+    """Logits ``(m, classes)`` and features ``(m, d)`` of ``rows``, unvaried, in their order."""
+    order = np.stack([np.zeros(len(rows), np.int64), np.arange(len(rows))], 1)
+    return _answers(method, [rows], order, batch, half, ALONE)
 
 
 @torch.no_grad()
-def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits ``(m, classes)`` and features ``(m, d)`` of ``rows``, unvaried, in their order."""
+def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], batch: int, half: bool,
+             team: Team) -> Answers:  # fmt: skip
+    device, mine = next(method.parameters()).device, order[team.rank :: team.size]
+    was_training = method.training
     method.eval()
-    order = np.stack([np.zeros(len(rows), np.int64), np.arange(len(rows))], 1)
     logits, features = [], []
-    for cut in batches([rows], order, method.views(False), batch, how=Augment(), seed=0, epoch=0):
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            output = method(cut.clips[0])
-        logits.append(output.logits.float().numpy())
-        features.append(output.feature.float().numpy())
-    return np.concatenate(logits), np.concatenate(features)
+    for cut in batches(sources, mine, method.views(False), batch, how=Augment(), seed=0, epoch=0):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            output = method(cut.clips[0].to(device))
+        logits.append(output.logits.float().cpu().numpy())
+        features.append(output.feature.float().cpu().numpy())
+    method.train(was_training)
+    return Answers(*(team.joined(np.concatenate(parts), len(order)) for parts in (logits, features)))

@@ -12,7 +12,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Optim:
-    """``rate`` is the peak learning rate, reached after ``warmup`` (share of the run), then a cosine to rate · ``floor``.
+    """``rate`` is the peak learning rate, reached after ``warmup`` (share of the run), then a cosine to rate·``floor``.
 
     ``decay`` is weight decay (not on norms and biases). ``ema``: per-step decay of the averaged weights that are
     evaluated and exported (0: none). ``clip``: largest gradient norm (0: none).

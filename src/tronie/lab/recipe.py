@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tronie.core import config
 from tronie.core.errors import SettingError
-from tronie.core.labels import BASIC7
-from tronie.core.registry import nearest
+from tronie.core.labels import BASIC7, LabelSet
+from tronie.core.registry import nearest, resolve
 from tronie.data.augment import Augment
 from tronie.lab.loop import Loop
 from tronie.lab.optim import Optim
-
-RECIPES = Path(__file__).parents[1] / "recipes"
+from tronie.lab.prepared import RECIPES
+from tronie.methods.table import METHODS
 
 
 @dataclass(frozen=True)
 class Source:
     """Rows of one prepared data set (``tronie prepare``), named by its folder below the run's data root.
 
-    ``split`` keeps the owners' split. ``share`` of the rows is drawn each epoch. ``soft``: votes are the targets where
-    a row has at least ``least_votes`` votes for the recipe's labels and one of these labels leads.
-    ``folds`` names a fold file in ``recipes/folds``: rows of the recipe's ``fold`` are then held out for validation.
+    ``split`` keeps the owners' split ("": all rows). ``share`` of the rows is drawn each epoch. ``soft``: votes are
+    the targets, and rows count where at least ``least_votes`` votes are for the recipe's labels and one of these
+    leads. ``folds`` says how the rows are cut: rows of the recipe's ``fold`` are then held out for validation. It names
+    a file in ``recipes/folds`` or is the path of one, or "manifest" for the prepared manifest's own column.
     """
 
     data: str
     split: str = "train"
     share: float = 1.0
     soft: bool = False
-    least_votes: int = 5
+    least_votes: float = 5
     folds: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError("share lies in 0..1, 0 excluded")
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ class Recipe:
     """Everything a run depends on.
 
     ``fold``: which fold is held out to choose by; -1 trains on all rows of ``train`` (for the model that ships, once
-    the recipe is chosen). ``valid`` are further validation sources. ``balance`` in [0, 1]: class weights are
-    proportional to count^-balance. ``config`` overrides the method's own defaults.
+    the recipe is chosen). ``valid`` are further validation sources. ``labels`` may be empty: then they are those of
+    the first training source. ``weights``: a state dict that the method's encoders start from, in the place of their
+    own start. ``balance`` in [0, 1]: class weights are proportional to count^-balance. ``config``
+    overrides the method's own defaults.
     """
 
     name: str
@@ -51,10 +58,18 @@ class Recipe:
     fold: int = 0
     method: str = "baseline"
     config: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
     balance: float = 0.35
     loop: Loop = field(default_factory=Loop)
     optim: Optim = field(default_factory=Optim)
     augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            raise ValueError("train is empty: name at least one source")
+        LabelSet(self.labels)
+        if not 0 <= self.balance <= 1:
+            raise ValueError("balance lies in 0..1")
 
 
 def recipes() -> list[str]:
@@ -66,7 +81,17 @@ def read_recipe(name: str | Path, assignments: Sequence[str] = ()) -> Recipe:
     """A shipped recipe by name, or a TOML file, with ``--set`` assignments on top. Raises SettingError."""
     path = RECIPES / f"{name}.toml" if str(name) in recipes() else Path(name)
     if not path.is_file():
-        raise SettingError(f"There is no recipe '{name}': give a shipped one or a TOML file.{nearest(str(name), recipes())}")
+        hint = nearest(str(name), recipes())
+        raise SettingError(f"There is no recipe '{name}': give a shipped one or a TOML file.{hint}")
     data = config.override(config.read_toml(path), assignments)
     data.setdefault("name", path.stem)
-    return config.build(Recipe, data)
+    return resolved(config.build(Recipe, data))
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """The recipe with every number of its method written out, so that a change of defaults does not change it.
+
+    Raises SettingError for an unknown method or a setting that its ``Config`` does not have, before anything is read.
+    """
+    kind = resolve(METHODS, recipe.method, "method")
+    return replace(recipe, config=config.as_dict(config.build(kind.Config, recipe.config, "config")))

@@ -1,37 +1,46 @@
-"""The run folder: what went in, what happened, what came out; and the walk from a recipe to a model folder."""
+"""The run folder: what went in, what happened, what came out; and the walk from a recipe to a model folder.
+
+``recipe.toml environment.json log.jsonl samples.csv evaluation.json answers.csv model/ last.pt``
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
+import tronie
 from tronie.core import config
-from tronie.core.atomic import replacing
-from tronie.core.errors import OutputError, SettingError
+from tronie.core.atomic import replacing, unwritable
+from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
 from tronie.core.registry import resolve
-from tronie.lab.evaluate import Evaluation, evaluate
-from tronie.lab.export import export_onnx, store_half
-from tronie.lab.loop import answer, train
-from tronie.lab.recipe import Recipe
-from tronie.lab.sources import Part, balanced, training_parts, validation_parts
-from tronie.measure import scores
-from tronie.measure.calibration import cross_fitted, fit_temperature, softmax
-from tronie.methods.method import Method
+from tronie.data.augment import Augment
+from tronie.data.loader import Rows, batches, epoch_order
+from tronie.lab import checkpoint
+from tronie.lab.deliver import write_graph, write_model
+from tronie.lab.evaluate import Evaluation
+from tronie.lab.judge import judge_finally, scorer, write_verdict
+from tronie.lab.loop import Listeners, answer, train
+from tronie.lab.prepared import open_prepared
+from tronie.lab.recipe import Recipe, read_recipe, resolved
+from tronie.lab.sources import balanced, training_manifest, training_parts, validation_parts
+from tronie.lab.team import ALONE, Team
+from tronie.methods.method import Decisions, Method, load_state
 from tronie.methods.table import METHODS
-from tronie.runtime.session import sha256
-from tronie.zoo.folder import ModelInfo, write_info
+from tronie.nn.encoders.weights import load_weights
 
 _SAMPLE = 512  # training faces that give a pre-trained encoder its statistics
-_HALVES = 5  # parts for cross-fitting a temperature
+_SAMPLES = ("epoch", "id", "given", "verdict", "weight", "label", "reason")
 
 
 @dataclass(frozen=True)
@@ -57,37 +66,57 @@ def make_method(recipe: Recipe) -> Method:
     kind = resolve(METHODS, recipe.method, "method")
     torch.manual_seed(recipe.loop.seed)
     settings = config.build(kind.Config, recipe.config, "config")
-    method: Method = kind(LabelSet(recipe.labels), settings)
-    return method.to(memory_format=torch.channels_last)
+    made = kind(LabelSet(recipe.labels), settings)
+    if not isinstance(made, Method):
+        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method.")
+    made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return made
 
 
-def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None] = lambda line: None) -> Outcome:
-    """Train, judge and export ``recipe``; an interrupted run in the same folder goes on after its last epoch."""
-    begin(recipe, folder)
-    learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
-    for part in learn:
-        say(f"learns from {part.name}: {len(part.rows)} faces, {part.rows.share:.0%} of them each epoch")
+def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None] = lambda line: None,
+            team: Team = ALONE) -> Outcome:  # fmt: skip
+    """Train, judge and export ``recipe``; an interrupted run in the same folder goes on after its last epoch.
+
+    In a team every process calls this with the same arguments and gets the same outcome; the leader alone writes.
+    Raises SettingError, SourceError and OutputError before any time is spent.
+    """
+    recipe = with_labels(resolved(recipe), data)
     method = make_method(recipe)
-    if not (folder / "last.pt").is_file():
-        rows = learn[0].rows
-        some = np.ascontiguousarray(rows.faces[rows.index[:_SAMPLE], -1])
-        method.prepare(learn[0].manifest, torch.from_numpy(some).permute(0, 3, 1, 2).float())
+    learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
+    manifest, rows = training_manifest(learn, LabelSet(recipe.labels)), balanced(learn, recipe.balance)
+    if team.leads:
+        begin(recipe, folder)
+        for part in learn:
+            say(f"learns from {part.name}: {len(part.rows)} faces, {part.rows.share:.0%} of them each epoch")
+    method.prepare(manifest, _sample(method, rows, recipe.loop.seed))
+    for name, module in method.named_modules():
+        if recipe.weights and name.rpartition(".")[2] == "encoder":
+            load_weights(module, Path(recipe.weights))
+    listeners = Listeners(scorer(judged, recipe, say), lambda found: record(folder, manifest, found), say)
+    weights = train(method, rows, recipe.loop, recipe.optim, recipe.augment, folder, listeners, team).cpu()
+    evaluations: dict[str, Evaluation] = {}
+    if team.leads:
+        verdict = judge_finally(lambda part: answer(weights, part.rows).logits, judged, recipe.labels)
+        write_verdict(folder, verdict)
+        write_graph(weights, folder / "model", "half")
+        write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)
+        evaluations = verdict.evaluations
+    return team.agreed(Outcome(folder, folder / "model", evaluations))
 
-    def judge(weights: Method) -> dict[str, float]:
-        found = {}
-        for part in judged:
-            logits, _ = answer(weights, part.rows, half=recipe.loop.half)
-            table = scores.confusion(part.truth, logits.argmax(1), len(recipe.labels))
-            found |= {f"{part.name}/war": scores.accuracy(table), f"{part.name}/uar": scores.mean_recall(table)}
-            say(f"  {part.name}: accuracy {scores.accuracy(table):.4f}, mean recall {scores.mean_recall(table):.4f}")
-        return found
 
-    rows = balanced(learn, recipe.balance)
-    weights = train(method, rows, recipe.loop, recipe.optim, recipe.augment, folder, judge, say)
-    evaluations, temperature = judge_finally(weights, judged, recipe)
-    write_evaluations(folder, evaluations, temperature)
-    model = write_model(weights, recipe, folder / "model", temperature, evaluations, learn)
-    return Outcome(folder, model, evaluations)
+def with_labels(recipe: Recipe, data: Path) -> Recipe:
+    """The recipe with the labels of its first training source, where it names none."""
+    if recipe.labels:
+        return recipe
+    manifest, _ = open_prepared(data / recipe.train[0].data)
+    return replace(recipe, labels=manifest.labels.names)
+
+
+def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
+    """Training faces ``(n, 3, h, w)`` as the first epoch would meet them, unvaried."""
+    order = epoch_order(rows, seed, 0)[:_SAMPLE]
+    cuts = batches(rows, order, method.views(False)[:1], 64, how=Augment(), seed=seed, epoch=0)
+    return torch.cat([cut.clips[0][:, 0] for cut in cuts]).float()
 
 
 def begin(recipe: Recipe, folder: Path) -> None:
@@ -95,69 +124,38 @@ def begin(recipe: Recipe, folder: Path) -> None:
     text = config.to_toml(config.as_dict(recipe))
     path = folder / "recipe.toml"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise SettingError(f"{folder} holds a run of another recipe: give another --out, or its own recipe to go on.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"Cannot write the run folder {folder}: {error.strerror}.") from error
+        raise SettingError(f"{folder} holds a run of another recipe: give another folder, or its own recipe to go on.")
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     packages = {name: version(name) for name in ("torch", "numpy", "onnxruntime", "opencv-python-headless")}
-    machine = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
-    (folder / "environment.json").write_text(json.dumps(machine | packages, indent=1) + "\n", encoding="utf-8")
+    machine = {"tronie": tronie.__version__, "python": platform.python_version(), "system": platform.system(),
+               "machine": platform.machine()}  # fmt: skip
+    with replacing(folder / "environment.json") as temporary:
+        temporary.write_text(json.dumps(machine | packages, indent=1) + "\n", encoding="utf-8")
 
 
-def judge_finally(weights: Method, judged: list[Part], recipe: Recipe) -> tuple[dict[str, Evaluation], float]:
-    """Evaluations with cross-fitted temperatures, and the temperature fitted on all rows of the first source."""
-    evaluations, temperature = {}, 1.0
-    for number, part in enumerate(judged):
-        logits, _ = answer(weights, part.rows)
-        if number == 0:
-            temperature = fit_temperature(logits, part.truth)
-            parts = part.manifest.group % _HALVES
-            probability = cross_fitted(logits, part.truth, parts)
-        else:
-            probability = softmax(logits / temperature)
-        evaluations[part.name] = evaluate(probability, part.truth, recipe.labels, part.manifest.hash())
-    return evaluations, temperature
+def record(folder: Path, manifest: Manifest, found: Decisions) -> None:
+    """Append a method's decisions to ``samples.csv``, by row id. Raises OutputError."""
+    path = folder / checkpoint.SAMPLES
+    names = (*manifest.labels.names, "")
+    try:
+        new = not path.is_file()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(_SAMPLES)
+            columns = (found.row, found.verdict, found.weight, found.label, found.reason)
+            for row, verdict, weight, label, reason in zip(*columns, strict=True):
+                given = names[manifest.label[row]]
+                writer.writerow([found.epoch, manifest.id[row], given, verdict, f"{weight:.6g}", names[label], reason])
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
-def write_evaluations(folder: Path, evaluations: dict[str, Evaluation], temperature: float) -> None:
-    """``evaluation.json`` of a run."""
-    plain = {"temperature": temperature} | {name: asdict(e) for name, e in evaluations.items()}
-    with replacing(folder / "evaluation.json") as temporary:
-        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-
-
-def write_model(weights: Method, recipe: Recipe, folder: Path, temperature: float,
-                evaluations: dict[str, Evaluation], learn: list[Part]) -> Path:  # fmt: skip
-    """A model folder (weights stored as fp16) that the practitioner's room runs."""
-    folder.mkdir(exist_ok=True)
-    size = weights.views(False)[0].size
-    export_onnx(weights, folder / "full.onnx", size)
-    store_half(folder / "full.onnx", folder / "encoder.onnx")
-    (folder / "full.onnx").unlink()
-    found = {
-        f"{source}/{name}": (i.value, i.low, i.high)
-        for source, e in evaluations.items()
-        for name, i in e.scores.items()
-    }
-    calibrated = f"{next(iter(evaluations))} (held out)" if evaluations else ""
-    write_info(folder, ModelInfo(
-        name=recipe.name, labels=recipe.labels, graph="encoder.onnx", graph_sha256=sha256(folder / "encoder.onnx"),
-        size=size, temperature=temperature, calibrated=calibrated, licence="see card.md",
-        seen=tuple(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), scores=found,
-        made_by=f"tronie {version('tronie')}, recipe {recipe.name} {config.settings_hash(recipe)}",
-    ))  # fmt: skip
-    _card(recipe, folder, evaluations, learn)
-    return folder
-
-
-def _card(recipe: Recipe, folder: Path, evaluations: dict[str, Evaluation], learn: list[Part]) -> None:
-    """A short ``card.md``; a person adds what only a person knows."""
-    lines = [f"# {recipe.name}", "", "A label names an expression shown, not a feeling felt.", "", "Learnt from:"]
-    lines += [f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()})" for p in learn]
-    lines += ["", "Its terms of use follow from those of this data.", ""]
-    for source, e in evaluations.items():
-        lines.append(f"Judged on {source}, {e.rows} faces (rows {e.hash}), estimate [95 % interval]:")
-        lines += [f"- {name}: {interval}" for name, interval in e.scores.items()] + [""]
-    (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+def open_run(folder: Path) -> tuple[Recipe, Method]:
+    """A run's recipe and its averaged weights, in evaluation mode. Raises SettingError, SourceError, ModelError."""
+    recipe = read_recipe(folder / "recipe.toml")
+    method = make_method(recipe)
+    state = checkpoint.read(folder / checkpoint.LAST)
+    load_state(method, state["average" if recipe.optim.ema else "model"])
+    return recipe, method.eval()

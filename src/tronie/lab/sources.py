@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.core.errors import SourceError
+from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.loader import Rows
-from tronie.lab.recipe import RECIPES, Recipe, Source
+from tronie.lab.prepared import open_prepared, read_folds, votes_among
+from tronie.lab.recipe import Recipe, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +28,14 @@ class Part:
     truth: NDArray[np.int64]
 
 
-def open_part(root: Path, source: Source, labels: LabelSet, keep_fold: int | None = None,
+def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | None = None,
               drop_fold: int | None = None) -> Part:  # fmt: skip
-    """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``."""
+    """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``.
+
+    Raises SourceError where nothing is prepared or no row fits, SettingError for folds that are not there.
+    """
     folder = root / source.data
-    if not (folder / "manifest.csv").is_file() or not (folder / "faces.npy").is_file():
-        raise SourceError(f"No prepared data in {folder}: run `tronie prepare` for '{source.data}' with --out {folder}.")
-    manifest = Manifest.load(folder / "manifest.csv", folder)
-    faces = np.load(folder / "faces.npy", mmap_mode="r")
-    if len(faces) != len(manifest):
-        raise SourceError(f"{folder} holds {len(faces)} faces for {len(manifest)} rows: run `tronie prepare` again.")
+    manifest, faces = open_prepared(folder)
     target, truth = targets(manifest, labels, source)
     keep = truth >= 0
     if source.split:
@@ -45,9 +45,13 @@ def open_part(root: Path, source: Source, labels: LabelSet, keep_fold: int | Non
         keep &= (fold == keep_fold) if keep_fold is not None else (fold != drop_fold)
     index = np.flatnonzero(keep)
     if not len(index):
-        raise SourceError(f"{folder} has no row of split '{source.split}' with a label of {', '.join(labels.names)}.")
+        votes = f" and {source.least_votes} votes" if source.soft else ""
+        which = f" in fold {keep_fold}" if keep_fold is not None else ""
+        raise SourceError(f"{folder} has no row{which} of split '{source.split}' with a label of "
+                          f"{', '.join(labels.names)}{votes}: see its manifest.csv.")  # fmt: skip
     rows = Rows(faces, index, target[index], np.ones(len(index), np.float32), source.share)
-    return Part(source.data, manifest.select(index), rows, truth[index])
+    parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
+    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index])
 
 
 def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -55,12 +59,10 @@ def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArr
     move = manifest.labels.translate(labels)
     truth = np.append(move, -1)[manifest.label]
     target = np.eye(len(labels), dtype=np.float32)[np.maximum(truth, 0)]
-    if source.soft and manifest.votes is not None:
-        votes = np.nan_to_num(manifest.votes)
-        ours = np.zeros((len(manifest), len(labels)), np.float32)
-        for old, new in enumerate(move):
-            if new >= 0:
-                ours[:, new] += votes[:, old]
+    if source.soft:
+        if manifest.votes is None:
+            raise SettingError(f"'{source.data}' has no votes: leave soft = false for it.")
+        votes, ours = np.nan_to_num(manifest.votes), votes_among(manifest, labels)
         led = ours.max(1) >= votes.max(1)
         enough = ours.sum(1) >= source.least_votes
         truth = np.where(led & enough, ours.argmax(1), -1)
@@ -68,26 +70,17 @@ def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArr
     return target, truth
 
 
-def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:
-    """Fold of each row from ``recipes/folds/<name>.csv``, joined by id; raises SourceError where a row has none."""
-    with (RECIPES / "folds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        known = {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
-    ids = [str(i).rpartition("/")[2] for i in manifest.id]
-    strange = [i for i, split in zip(ids, manifest.split, strict=True) if split == "train" and i not in known]
-    if strange:
-        raise SourceError(f"Fold file '{name}' does not know row '{strange[0]}': this is not the data it was cut for.")
-    return np.array([known.get(i, -1) for i in ids], np.int64)
+def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
+    """The parts' rows with class weights proportional to (count in the first part)^-power, mean 1 over that part.
 
-
-def balanced(parts: list[Part], power: float) -> list[Rows]:
-    """The parts' rows with class weights proportional to (count in the first part)^-power, mean 1 over that part."""
+    A class that does not occur there is counted in the other parts.
+    """
     count = parts[0].rows.target.sum(0)
-    per_class = np.where(count > 0, count.clip(1) ** -power, 0)
+    others = sum((p.rows.target.sum(0) * p.rows.share for p in parts[1:]), np.zeros_like(count))
+    count = np.where(count > 0, count, others)
+    per_class = count.clip(1) ** -power
     per_class /= (per_class * count).sum() / count.sum()
-    return [
-        Rows(p.rows.faces, p.rows.index, p.rows.target, (p.rows.target @ per_class).astype(np.float32), p.rows.share)
-        for p in parts
-    ]
+    return [replace(p.rows, weight=(p.rows.target @ per_class).astype(np.float32)) for p in parts]
 
 
 def training_parts(recipe: Recipe, root: Path) -> list[Part]:
@@ -96,9 +89,30 @@ def training_parts(recipe: Recipe, root: Path) -> list[Part]:
     return [open_part(root, s, labels, drop_fold=recipe.fold) for s in recipe.train]
 
 
+def training_manifest(parts: Sequence[Part], labels: LabelSet) -> Manifest:
+    """All training rows in the order of ``Batch.row``, with the labels they are judged by and without votes.
+
+    Raises SettingError where two sources hold one row.
+    """
+    groups = np.cumsum([0] + [int(p.manifest.group.max()) + 1 for p in parts[:-1]])
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(p.manifest, name) for p in parts])
+
+    return Manifest(
+        id=joined("id"), path=joined("path"), label=np.concatenate([p.truth for p in parts]), labels=labels,
+        split=joined("split"), fold=joined("fold"), subject=joined("subject"),
+        group=np.concatenate([p.manifest.group + start for p, start in zip(parts, groups, strict=True)]))  # fmt: skip
+
+
 def validation_parts(recipe: Recipe, root: Path) -> list[Part]:
     """What the run is judged on: the held-out fold of each source that has folds, and the ``valid`` sources."""
     labels = LabelSet(recipe.labels)
     folded = [s for s in recipe.train if s.folds and recipe.fold >= 0]
     held = [open_part(root, s, labels, keep_fold=recipe.fold) for s in folded]
-    return held + [open_part(root, s, labels) for s in recipe.valid]
+    judged = held + [open_part(root, s, labels) for s in recipe.valid]
+    names = [p.name for p in judged]
+    if len(set(names)) < len(names):
+        raise SettingError(f"Two validation sources are called {max(names, key=names.count)}: they must differ in "
+                           "data, split or fold.")  # fmt: skip
+    return judged

@@ -55,18 +55,29 @@ def reliability(confidence: Probabilities, right: NDArray[np.bool_], bins: int =
     return np.array(rows, np.float64).reshape(-1, 3)
 
 
-def calibration_error(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Debiased root-mean-square calibration error over equal-count bins, in [0, 1].
+def squared_gap(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Mean squared gap between confidence and share right over equal-count bins, debiased: may be below 0.
 
     The plain estimate is positive even for a perfect model; each bin's squared gap is corrected by its own sampling
-    variance (Kumar et al., NeurIPS 2019, eq. 5). Below zero is reported as 0.
+    variance (Kumar et al., NeurIPS 2019, eq. 5).
     """
     table = reliability(confidence, right, bins)
     gap2 = (table[:, 0] - table[:, 1]) ** 2 - table[:, 1] * (1 - table[:, 1]) / np.maximum(table[:, 2] - 1, 1)
-    return float(np.sqrt(max(float((table[:, 2] * gap2).sum() / table[:, 2].sum()), 0.0)))
+    return float((table[:, 2] * gap2).sum() / table[:, 2].sum())
+
+
+def calibration_error(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Debiased root-mean-square calibration error over equal-count bins, in [0, 1].
+
+    0 where :func:`squared_gap` is below 0.
+    """
+    return float(np.sqrt(max(squared_gap(confidence, right, bins), 0.0)))
 
 
 def adaptive_ece(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Mean absolute gap over equal-count bins (adaptive ECE), not debiased: about 0.018 for a perfect model on 1,200 rows."""
+    """Mean absolute gap over equal-count bins (adaptive ECE).
+
+    Not debiased: a perfect model shows about 0.018 on 1,200 rows.
+    """
     table = reliability(confidence, right, bins)
     return float((table[:, 2] * np.abs(table[:, 0] - table[:, 1])).sum() / table[:, 2].sum())

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DISTANCE = 52
-"""Bits of 256 that near-duplicates may differ in. Looked at on RAF-DB's training part: pairs up to 52 bits apart are one
-photo or one burst, cropped, coloured or compressed otherwise; strangers begin just above."""
+"""Bits of 256 that near-duplicates may differ in. Looked at on RAF-DB's training part: pairs up to 52 bits apart are
+one photo or one burst, cropped, coloured or compressed otherwise; strangers begin just above."""
 
 
 def _cosines(n: int, keep: int) -> NDArray[np.float64]:
@@ -23,7 +23,7 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     256 bits, not the usual 64: aligned faces are so alike that 64 bits call strangers twins.
     """
     basis = _cosines(32, 17)
-    terms = np.einsum("ki,nij,lj->nkl", basis, grey.astype(np.float64), basis)[:, 1:, 1:].reshape(len(grey), 256)
+    terms = (basis @ grey.astype(np.float64) @ basis.T)[:, 1:, 1:].reshape(len(grey), 256)
     return np.packbits(terms > np.median(terms, axis=1, keepdims=True), axis=1)
 
 
@@ -45,7 +45,7 @@ def close_pairs(hashes: NDArray[np.uint8], others: NDArray[np.uint8], distance: 
 
 
 def twin_groups(hashes: NDArray[np.uint8], distance: int = DISTANCE, block: int = 512) -> NDArray[np.int64]:
-    """Group number per picture: pictures within ``distance`` bits are joined, transitively. Numbers are first members."""
+    """Group number ``(n,)``, the first member's row: pictures within ``distance`` bits are joined, transitively."""
     parent = np.arange(len(hashes))
 
     def root(i: int) -> int:

@@ -22,21 +22,39 @@ class Interval:
 
 
 def bootstrap(statistic: Callable[[NDArray[np.int64]], float], rows: int, *, groups: NDArray[np.integer] | None = None,
-              draws: int = 1000, level: float = 0.95, seed: int = 0) -> Interval:  # fmt: skip
+              draws: int = 1000, level: float = 0.95, seed: int = 0, centred: bool = False) -> Interval:  # fmt: skip
     """Percentile interval of ``statistic``, a function of row positions.
 
-    ``groups`` ``(rows,)``: draw whole groups (people, clips) instead of rows. For a paired difference let the
-    statistic compute both methods' scores on the same positions and subtract.
+    ``groups`` ``(rows,)``: draw whole groups (people, clips, twins) instead of rows. For a paired difference let the
+    statistic compute both methods' scores on the same positions and subtract. ``centred`` takes out the bias that
+    drawing with replacement itself adds to a statistic such as a squared gap: replicates are shifted to the estimate.
     """
+    draw = _drawer(rows, groups)
     rng = np.random.default_rng(seed)
-    if groups is None:
-        values = [statistic(rng.integers(0, rows, rows)) for _ in range(draws)]
-    else:
-        names = np.unique(groups)
-        members = [np.flatnonzero(groups == g) for g in names]
-        values = [
-            statistic(np.concatenate([members[g] for g in rng.integers(0, len(names), len(names))]))
-            for _ in range(draws)
-        ]
+    values = np.array([statistic(draw(rng)) for _ in range(draws)])
+    estimate = statistic(np.arange(rows))
+    if centred:
+        values += estimate - np.nanmean(values)
+    if np.isnan(values).all():
+        return Interval(estimate, float("nan"), float("nan"))
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(statistic(np.arange(rows)), float(low), float(high))
+    return Interval(estimate, float(low), float(high))
+
+
+def _drawer(rows: int, groups: NDArray[np.integer] | None) -> Callable[[np.random.Generator], NDArray[np.int64]]:
+    """A function that draws row positions with replacement, group by group."""
+    if groups is None:
+        return lambda rng: rng.integers(0, rows, rows)
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    if (size == 1).all():
+        return lambda rng: rng.integers(0, rows, rows)
+    member = np.argsort(group, kind="stable")
+    start = np.cumsum(size) - size
+
+    def draw(rng: np.random.Generator) -> NDArray[np.int64]:
+        chosen = rng.integers(0, len(size), len(size))
+        ends = np.cumsum(size[chosen])
+        within = np.arange(ends[-1]) - np.repeat(ends - size[chosen], size[chosen])
+        return np.asarray(member[np.repeat(start[chosen], size[chosen]) + within], np.int64)
+
+    return draw

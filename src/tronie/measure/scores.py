@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
+Floats = NDArray[np.float64]
 
 
 def confusion(truth: Ints, answer: Ints, classes: int) -> NDArray[np.int64]:
     """Counts ``(classes, classes)``: rows are the truth, columns the answer."""
-    table = np.zeros((classes, classes), np.int64)
-    np.add.at(table, (truth, answer), 1)
-    return table
+    return np.bincount(truth * classes + answer, minlength=classes * classes).reshape(classes, classes)
 
 
 def recalls(table: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -34,11 +33,21 @@ def mean_recall(table: NDArray[np.int64]) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
+def precisions(table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Precision per class; NaN for a class that was never answered."""
+    return recalls(table.T)
+
+
+def f1_scores(table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """F1 per class: ``2 hits / (truths + answers)``; NaN for a class that is neither shown nor answered."""
+    both = table.sum(1) + table.sum(0)
+    return np.where(both > 0, 2 * np.diag(table) / np.maximum(both, 1), np.nan)
+
+
 def macro_f1(table: NDArray[np.int64]) -> float:
     """Mean F1 over the classes that occur in the truth."""
-    hit, truth, answered = np.diag(table), table.sum(1), table.sum(0)
-    f1 = 2 * hit / np.maximum(truth + answered, 1)
-    return float(f1[truth > 0].mean()) if (truth > 0).any() else float("nan")
+    shown = table.sum(1) > 0
+    return float(f1_scores(table)[shown].mean()) if shown.any() else float("nan")
 
 
 def negative_log_likelihood(probability: Probabilities, truth: Ints) -> float:
@@ -47,7 +56,24 @@ def negative_log_likelihood(probability: Probabilities, truth: Ints) -> float:
     return float(-np.log(np.maximum(picked, 1e-12)).mean())
 
 
-def risk_coverage(confidence: Probabilities, right: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def kl_divergence(probability: Probabilities, votes: Probabilities) -> float:
+    """Mean over rows of ``KL(votes || probability)`` in nats; both ``(n, classes)`` with rows that sum to 1."""
+    ratio = np.log(np.maximum(votes, 1e-12)) - np.log(np.maximum(probability, 1e-12))
+    return float((votes * ratio).sum(1).mean())
+
+
+def vote_correlation(probability: Probabilities, votes: Probabilities) -> float:
+    """Mean over classes of Pearson's correlation, over rows, of probability and share of votes.
+
+    Classes where either is constant are left out; NaN where all are.
+    """
+    p, v = probability - probability.mean(0), votes - votes.mean(0)
+    spread = np.sqrt((p**2).sum(0) * (v**2).sum(0))
+    varies = spread > 1e-12
+    return float(((p * v).sum(0)[varies] / spread[varies]).mean()) if varies.any() else float("nan")
+
+
+def risk_coverage(confidence: Probabilities, right: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Coverage in (0, 1] and error rate among the rows kept, when the surest are kept first."""
     order = np.argsort(-confidence, kind="stable")
     kept = np.arange(1, len(order) + 1)

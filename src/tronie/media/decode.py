@@ -162,7 +162,8 @@ class Decoder:
         )
         image: Pixels = np.asarray(rgb.to_ndarray(), np.uint8)
         if self._matrix is None:  # asked once, because it is the same for the whole film and asking takes 1 ms
-            data: Any = frame.side_data.get(Type.DISPLAYMATRIX)
+            sides: Any = frame.side_data
+            data = sides.get(Type.DISPLAYMATRIX)
             self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
         return turned(image, self._matrix)
 
@@ -195,7 +196,7 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).lower().rstrip(". ")
         raise SourceError(
-            f"{name} cannot be read as a film ({reason}): it is damaged, cut short or another kind of file; copy it again."
+            f"{name} cannot be read as a film ({reason}): it is damaged, cut short or no film at all; copy it again."
         ) from None
     films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
     if not films:

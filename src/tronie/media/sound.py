@@ -1,4 +1,4 @@
-"""Put a film's original sound beside new pictures. The sound is copied bit by bit, not coded again."""
+"""Put a film's original sound beside new pictures. Sound is copied bit by bit wherever the new file can hold it."""
 
 from __future__ import annotations
 
@@ -11,72 +11,94 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
 from tronie.core.errors import OutputError, SourceError
+from tronie.media.decode import Decoder
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _WEB = {"movflags": "+faststart"}  # the index in front: browsers can play and seek before all is loaded
+_FALLBACK = "aac"
 
 
 def sounds(film: Path) -> list[str]:
     """The codecs of the film's sound tracks, in their order; empty for a silent film."""
     with _open(film) as container:
-        return [stream.codec_context.name for stream in _tracks(container)]
+        return [track.codec_context.name for track in _tracks(container)]
 
 
-def check_sound(film: Path, ending: str) -> None:
-    """Raises OutputError if a film with this ``ending`` (".mp4") cannot hold the sound of ``film`` as it is.
-
-    To be asked before hours of work, not after.
-    """
-    with _open(film) as source:
-        for track in _tracks(source):
-            with av.open(io.BytesIO(), "w", format=_FORMATS[ending.lower()]) as trial:
-                try:
-                    trial.add_stream_from_template(track)
-                    trial.start_encoding()
-                except (av.error.FFmpegError, ValueError):
-                    raise OutputError(f"The sound of {film} ({track.codec_context.name}) cannot be copied into a film "
-                                      f"that ends in {ending}: let the name end in .mkv.") from None  # fmt: skip
-
-
-def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = None) -> None:
+def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = None) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 
-    ``pictures`` begin with ``film``'s first picture. Nothing is coded again; sound that goes on after the last
-    picture is kept, unless ``until`` says after how many seconds it ends. Where the sound breaks off, what comes
-    before is kept. Raises SourceError, OutputError.
+    ``pictures`` begin with ``film``'s first picture and are not coded again; neither is sound that the new container
+    takes (and that players expect in it: uncompressed sound in MP4 few can play). Other sound becomes AAC, and a
+    sentence about it is returned. Sound that goes on after the last picture is kept, unless ``until`` says after how
+    many seconds it ends; where it breaks off, what comes before is kept. Raises SourceError, OutputError.
     """
+    told: list[str] = []
     with ExitStack() as stack:
         seen = stack.enter_context(_open(pictures))
         heard = stack.enter_context(_open(film))
-        first = _first_picture(film)
         new = stack.enter_context(_new(out))
         picture = seen.streams.video[0]
-        streams: dict[Stream, Stream] = {picture: new.add_stream_from_template(picture)}
+        streams: dict[Stream, Stream | _Recoder] = {picture: new.add_stream_from_template(picture)}
         tracks = _tracks(heard)
         for track in tracks:
-            streams[track] = new.add_stream_from_template(track)
-            streams[track].metadata.update(track.metadata)
-        flows = [_timed(seen.demux(picture), Fraction(0))]
+            if _fits(track, out.suffix.lower()):
+                streams[track] = copied = new.add_stream_from_template(track)
+                copied.metadata.update(track.metadata)
+            else:
+                streams[track] = _Recoder(track, new)
+                told.append(f"The sound of {film.name} ({track.codec_context.name}) does not fit into {out.suffix} "
+                            "and was coded anew as AAC.")  # fmt: skip
+        flows = [_timed(seen.demux(picture), Fraction(0), streams)]
         if tracks:
-            flows.append(_timed(_unbroken(heard.demux(tracks)), first))
+            flows.append(_timed(_unbroken(heard.demux(tracks)), _first_picture(film), streams))
         for time, packet in heapq.merge(*flows, key=lambda pair: pair[0]):
             if until is not None and time >= until:
                 break
-            packet.stream = streams[packet.stream]
             new.mux(packet)
+    return told
+
+
+class _Recoder:
+    """One sound track, decoded and coded anew as AAC, with its times."""
+
+    def __init__(self, track: AudioStream, new: OutputContainer) -> None:
+        rate = track.rate if track.rate in (8000, 16000, 22050, 24000, 32000, 44100, 48000) else 48000
+        stream = new.add_stream(_FALLBACK, rate=rate)
+        assert isinstance(stream, AudioStream)
+        self.stream = stream
+        self.stream.layout = "mono" if track.channels == 1 else "stereo"
+        self.stream.metadata.update(track.metadata)
+        self._resampler = AudioResampler("fltp", self.stream.layout, rate, frame_size=1024)
+
+    def packets(self, packet: Packet[Any], start: Fraction) -> Iterator[Packet[Any]]:
+        """What the encoder gives for one packet; an empty packet ends the track."""
+        try:
+            frames: list[Any] = packet.decode()
+        except (av.error.FFmpegError, OSError):
+            return
+        for frame in frames:
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(start / frame.time_base)
+            for part in self._resampler.resample(frame):
+                yield from self.stream.encode(part)
+        if not packet.size:
+            for part in self._resampler.resample(None):
+                yield from self.stream.encode(part)
+            yield from self.stream.encode(None)
 
 
 def _open(film: Path) -> InputContainer:
     try:
         return av.open(str(film), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"The sound of {film} cannot be read ({error}).") from error
+        raise SourceError(f"The sound of {film} cannot be read ({error}): check the file.") from error
 
 
 def _new(out: Path) -> OutputContainer:
@@ -91,10 +113,20 @@ def _tracks(container: InputContainer) -> list[AudioStream]:
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
+def _fits(track: AudioStream, ending: str) -> bool:
+    if ending in (".mp4", ".m4v") and track.codec_context.name.startswith("pcm_"):
+        return False
+    with av.open(io.BytesIO(), "w", format=_FORMATS[ending]) as trial:
+        try:
+            trial.add_stream_from_template(track)
+            trial.start_encoding()
+        except (av.error.FFmpegError, ValueError):
+            return False
+    return True
+
+
 def _first_picture(film: Path) -> Fraction:
     """When the first picture is shown, in seconds of the file's own clock."""
-    from tronie.media.decode import Decoder
-
     decoder = Decoder(film)
     try:
         ticks = next((ticks for ticks, _ in decoder.frames()), 0)
@@ -115,13 +147,17 @@ def _unbroken(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
         yield packet
 
 
-def _timed(packets: Iterable[Packet[Any]], start: Fraction) -> Iterator[tuple[Fraction, Any]]:
-    """Packets with their decoding times in seconds after ``start``; packets without times, as at a flush, are left."""
+def _timed(packets: Iterable[Packet[Any]], start: Fraction,
+           streams: dict[Stream, Stream | _Recoder]) -> Iterator[tuple[Fraction, Packet[Any]]]:  # fmt: skip
+    """Packets for the new file with their decoding times in seconds after ``start``."""
     for packet in packets:
-        base = packet.time_base
-        if packet.dts is None or packet.pts is None or base is None:
-            continue
-        shift = round(start / base)
-        packet.pts -= shift
-        packet.dts -= shift
-        yield packet.dts * base, packet
+        target = streams[packet.stream]
+        if isinstance(target, _Recoder):
+            for coded in target.packets(packet, start):
+                yield (coded.dts or 0) * (coded.time_base or Fraction(0)), coded
+        elif packet.dts is not None and packet.pts is not None and packet.time_base is not None:  # else: end of track
+            shift = round(start / packet.time_base)
+            packet.pts -= shift
+            packet.dts -= shift
+            packet.stream = target
+            yield packet.dts * packet.time_base, packet

@@ -14,11 +14,24 @@ from tronie.core.errors import SourceError
 
 Kind = Literal["image", "video"]
 
-IMAGE_ENDINGS = frozenset(".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .pbm .avif .jp2 .ico".split())
-VIDEO_ENDINGS = frozenset(
-    ".mp4 .m4v .mov .qt .mkv .webm .avi .wmv .asf .flv .f4v .ts .m2ts .mts .mpg .mpeg .m2v .vob .ogv .ogm .3gp .3g2 .mxf .dv "
-    ".rm .rmvb .y4m .nut .h264 .264 .hevc .h265 .ivf .mjpeg .mjpg .wtv".split()
-)
+# fmt: off
+IMAGE_ENDINGS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".avif",
+    ".jp2", ".ico",
+})
+VIDEO_ENDINGS = frozenset({
+    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ts", ".m2ts", ".mts", ".mpg",
+    ".mpeg", ".m2v", ".vob", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".rm", ".rmvb", ".y4m", ".nut", ".h264", ".264",
+    ".hevc", ".h265", ".ivf", ".mjpeg", ".mjpg", ".wtv",
+})
+# fmt: on
+
+_IMAGE_STARTS = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ",
+)  # fmt: skip
+_VIDEO_STARTS = (  # Matroska and WebM, Flash, ASF, MPEG programme stream, RealMedia
+    b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba", b".RMF",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ def _expand_one(given: str) -> list[Source]:
         matches = sorted((Path(p) for p in glob.glob(given, recursive=True)), key=_natural)
         inside = [Source(p, kind, p.as_posix()) for p in matches if p.is_file() and (kind := kind_of(p)) is not None]
         if not inside:
-            raise SourceError(f"No picture and no film matches {given}: check the pattern and the folder it starts from.")
+            raise SourceError(f"No picture and no film matches {given}: check the pattern and its folder.")
         return inside
     raise SourceError(f"{given} does not exist: check the path.")
 
@@ -92,11 +105,9 @@ def _kind_by_content(head: bytes) -> Kind | None:
         return "image" if head[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1") else "video"
     if head[:4] == b"RIFF":
         return {b"WEBP": "image", b"AVI ": "video"}.get(head[8:12])  # type: ignore[return-value]
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ")):
+    if head.startswith(_IMAGE_STARTS):
         return "image"
-    if head.startswith((b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba", b".RMF")):
-        return "video"
-    return None
+    return "video" if head.startswith(_VIDEO_STARTS) else None
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from av.video.frame import VideoFrame
@@ -78,6 +77,7 @@ class VideoReader:
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
         self._end = 0.0  # where the last frame decoded ends, in seconds
         self._finished = False
+        self._next: _Shot | None = None
         self._start(self._decoder.frames())
         if self._next is None:
             self.close()
@@ -86,7 +86,7 @@ class VideoReader:
     def __enter__(self) -> VideoReader:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -114,7 +114,8 @@ class VideoReader:
         """Frames with their times, at most one per slot, going on after the last one delivered."""
         index = -1 if self._delivered is None else self._delivered[1]
         slot = -1 if self._delivered is None else self._slot(self._seconds(self._delivered[0]))
-        for index, (ticks, raw) in enumerate(frames, index + 1):
+        for ticks, raw in frames:
+            index += 1
             if self._origin is None:
                 self._origin = ticks
             time = self._seconds(ticks)
@@ -161,10 +162,10 @@ class VideoReader:
         """
         if state["fps"] != self.fps:
             raise SettingError(
-                f"The saved state of {self.path} was taken with fps={state['fps']}, not {self.fps}: use the same setting."
+                f"The saved state of {self.path} was taken with fps={state['fps']}, not {self.fps}: give the same."
             )
         if state["bytes"] != self.path.stat().st_size:
-            raise SourceError(f"Film {self.path} has changed since its state was saved: start it again from the beginning.")
+            raise SourceError(f"Film {self.path} has changed since its state was saved: start from the beginning.")
         self._finished = False
         self._origin = state["origin"]
         if state["delivered"] is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
@@ -51,7 +50,7 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def write(self, image: Pixels, time: float) -> None:
@@ -61,9 +60,9 @@ class VideoWriter:
             self._size = image.shape[:2]
             self._stream = self._begin()
         elif image.shape[:2] != self._size:
-            raise OutputError(f"Film {self.path} is {self._size[::-1]} but a picture is {image.shape[1::-1]}: resize it.")
+            raise OutputError(f"Film {self.path} is {self._size[::-1]} and a picture {image.shape[1::-1]}: resize it.")
         elif ticks <= self._ticks[-1]:
-            raise OutputError(f"Film {self.path}: time {time} s does not come after the frame before: give rising times.")
+            raise OutputError(f"Film {self.path}: time {time} s is not after the frame before: give rising times.")
         height, width = self._size
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
         frame = VideoFrame.from_ndarray(even, "rgb24")

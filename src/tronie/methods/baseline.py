@@ -15,9 +15,13 @@ from tronie.nn.losses import smooth, soft_cross_entropy
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """``encoder`` is a name of the encoders' table; ``smoothing`` and ``dropout`` are shares in [0, 1)."""
+    """``encoder`` is a name of the encoders' table, ``size`` the side of its crops in pixels.
+
+    ``smoothing`` and ``dropout`` are shares in [0, 1).
+    """
 
     encoder: str = "dlib-resnet29"
+    size: int = 112
     smoothing: float = 0.1
     dropout: float = 0.2
 
@@ -29,7 +33,7 @@ class Baseline(Method):
 
     def __init__(self, labels: LabelSet, config: BaselineConfig) -> None:
         super().__init__(labels)
-        self.config = config
+        self.config, self.size = config, config.size
         self.encoder = make_encoder(config.encoder)
         self.drop = nn.Dropout(config.dropout)
         self.head = nn.Linear(self.encoder.width, len(labels))

@@ -9,7 +9,8 @@ picks the share ``R(T)`` of rows with its smallest losses, and its *peer* learns
 The paper sets τ to the true noise rate, which it takes as known (or estimated on clean rows); say so beside results.
 ``forward`` answers with the *first* network alone, as the paper scores it: the same cost as its rivals, no ensemble.
 Our choices: soft targets by soft cross-entropy; row weights count in the mean, not in the choice of rows; a pre-trained
-start is the same for both encoders, so that only heads, dropout and the exchanged rows tell them apart.
+start is the same for both encoders, so that only heads, dropout and the exchanged rows tell them apart; under
+``torchrun`` rows are chosen within each process's share of the batch.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from tronie.nn.losses import cross_entropy_rows, weighted_mean
 class CoteachingConfig:
     """``forget`` is τ in [0, 1), reached after ``ramp`` epochs (T_k).
 
-    The paper sets τ to the noise rate of the data at hand; 0.2 is its lowest setting. ``encoder`` is a name of the
-    encoders' table, ``dropout`` our choice.
+    The paper sets τ to the noise rate of the data at hand; 0.2 is its lowest setting. Our choices: ``encoder``, a name
+    of the encoders' table, ``size``, the side of its crops in pixels, and ``dropout``.
     """
 
     encoder: str = "dlib-resnet29"
+    size: int = 112
     forget: float = 0.2
     ramp: int = 10
     dropout: float = 0.0
@@ -51,7 +53,7 @@ class Coteaching(Method):
 
     def __init__(self, labels: LabelSet, config: CoteachingConfig) -> None:
         super().__init__(labels)
-        self.config = config
+        self.config, self.size = config, config.size
         self.first = Classifier(config.encoder, len(labels), config.dropout)
         self.second = Classifier(config.encoder, len(labels), config.dropout)
 

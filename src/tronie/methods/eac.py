@@ -18,11 +18,12 @@ mean colour (the release: the training set's); clips are frames of which each ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from tronie.clips.views import View
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
@@ -38,10 +39,11 @@ _ASPECT = (0.3, 3.3)  # height : width, log-uniform; the usual range of random e
 class EACConfig:
     """``consistency`` is λ; ``erase`` the probability of erasing, for each side.
 
-    ``encoder`` is a name of the encoders' table (it needs ``maps``), ``dropout`` our choice.
+    Our choices: ``encoder``, a name of the encoders' table, ``size``, the side of its crops in pixels, and ``dropout``.
     """
 
     encoder: str = "dlib-resnet29"
+    size: int = 112
     consistency: float = 5.0
     erase: float = 0.5
     dropout: float = 0.0
@@ -59,7 +61,7 @@ class EAC(Method):
 
     def __init__(self, labels: LabelSet, config: EACConfig) -> None:
         super().__init__(labels)
-        self.config = config
+        self.config, self.size = config, config.size
         self.net = Classifier(config.encoder, len(labels), config.dropout)
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:
@@ -69,12 +71,14 @@ class EAC(Method):
     def forward(self, clip: Tensor) -> Output:
         return Output(*self.net(as_images(clip), clip.shape[1]))
 
+    def views(self, train: bool) -> tuple[View, ...]:
+        """In training a varied picture and its mirror image."""
+        plain = View(size=self.size, augment=train)
+        return (plain, replace(plain, mirror=True)) if train else (plain,)
+
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
-        clip = batch.clips[0]
-        images = as_images(clip)
-        maps = self.net.encoder.maps(erased(images, self.config.erase))
-        other = self.net.encoder.maps(erased(images.flip(-1), self.config.erase))
-        logits = self.net.head(self.net.drop(over_frames(maps.mean((2, 3)), clip.shape[1])))
+        maps, other = (self.net.encoder.maps(erased(as_images(clip), self.config.erase)) for clip in batch.clips)
+        logits = self.net.head(self.net.drop(over_frames(maps.mean((2, 3)), batch.clips[0].shape[1])))
         gap = flip_gap(activation_maps(maps, self.net.head.weight), activation_maps(other, self.net.head.weight))
         return {
             "ce": soft_cross_entropy(logits, batch.target, batch.weight),

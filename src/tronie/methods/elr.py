@@ -9,7 +9,8 @@ With ``p_i`` the softmax of row ``i`` and ``t_i`` its target, a running mean of 
 The second part is low where ``p_i`` agrees with ``t_i``; its gradient offsets that of cross-entropy on rows whose
 label contradicts the early answers. λ = 3 and β = 0.7 are what the paper uses for CIFAR-10 and Clothing1M. This is
 ELR, one network; ELR+ (two networks, weight averaging, mixup) is another method. As in the authors' release the
-target moves before it is used. Our choice: ``<p, t>`` is held below 1 - 1e-4 (the release clips ``p``).
+target moves before it is used. Our choice: ``<p, t>`` is held below 1 - 1e-4 (the release clips ``p``). Under
+``torchrun`` each process remembers its own answers only, so targets lag there.
 """
 
 from __future__ import annotations
@@ -25,39 +26,44 @@ from tronie.core.manifest import Manifest
 from tronie.methods.method import Batch, Method, Output, Progress, as_images
 from tronie.nn.heads import Classifier
 from tronie.nn.losses import soft_cross_entropy, weighted_mean
-from tronie.nn.memory import RowMemory
 
 _MOST = 1 - 1e-4
 
 
 @dataclass(frozen=True)
 class ELRConfig:
-    """``strength`` is λ, ``keep`` is β in [0, 1); ``encoder`` is a name of the encoders' table, ``dropout`` our choice."""
+    """``strength`` is λ, ``keep`` is β in [0, 1).
+
+    Our choices: ``encoder``, a name of the encoders' table, ``size``, the side of its crops in pixels, and ``dropout``.
+    """
 
     encoder: str = "dlib-resnet29"
+    size: int = 112
     strength: float = 3.0
     keep: float = 0.7
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.keep < 1 or self.strength < 0:
-            raise SettingError(f"keep is {self.keep:g}, strength {self.strength:g}: they need 0 <= keep < 1, strength >= 0.")
+            raise SettingError(f"keep is {self.keep:g}, strength {self.strength:g}: "
+                               "they need 0 <= keep < 1 and strength >= 0.")  # fmt: skip
 
 
 class ELR(Method):
-    """Encoder → mean over frames → linear; ``targets`` remembers a row's answers (a buffer: checkpoints carry it)."""
+    """Encoder → mean over frames → linear; ``targets`` ``(rows, classes)`` are the running means of the answers."""
 
     Config = ELRConfig
+    targets: Tensor
 
     def __init__(self, labels: LabelSet, config: ELRConfig) -> None:
         super().__init__(labels)
-        self.config = config
+        self.config, self.size = config, config.size
         self.net = Classifier(config.encoder, len(labels), config.dropout)
-        self.targets = RowMemory(len(labels))
+        self.register_buffer("targets", torch.zeros(0, len(labels)))
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:
         """Make room for every training row; let the encoder start with statistics of the training faces."""
-        self.targets.resize(len(train))
+        self.targets = self.targets.new_zeros(len(train), len(self.labels))
         self.net.encoder.start(faces)
 
     def forward(self, clip: Tensor) -> Output:
@@ -66,7 +72,9 @@ class ELR(Method):
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
         logits = self(batch.clips[0]).logits
         p = torch.softmax(logits.float(), dim=1)
-        held = early_learning(p, self.targets.blend(batch.row, p, self.config.keep))
+        target = self.config.keep * self.targets[batch.row] + (1 - self.config.keep) * p.detach()
+        self.targets[batch.row] = target
+        held = early_learning(p, target)
         return {
             "ce": soft_cross_entropy(logits, batch.target, batch.weight),
             "elr": self.config.strength * weighted_mean(held, batch.weight),

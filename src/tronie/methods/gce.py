@@ -26,9 +26,13 @@ from tronie.nn.losses import weighted_mean
 
 @dataclass(frozen=True)
 class GCEConfig:
-    """``q`` in (0, 1] (the paper's 0.7); ``encoder`` is a name of the encoders' table, ``dropout`` our choice."""
+    """``q`` in (0, 1] is the paper's 0.7.
+
+    Our choices: ``encoder``, a name of the encoders' table, ``size``, the side of its crops in pixels, and ``dropout``.
+    """
 
     encoder: str = "dlib-resnet29"
+    size: int = 112
     q: float = 0.7
     dropout: float = 0.0
 
@@ -44,7 +48,7 @@ class GCE(Method):
 
     def __init__(self, labels: LabelSet, config: GCEConfig) -> None:
         super().__init__(labels)
-        self.config = config
+        self.config, self.size = config, config.size
         self.net = Classifier(config.encoder, len(labels), config.dropout)
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:

@@ -33,10 +33,11 @@ class Output:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Training rows. ``clips`` has one ``(b, t, 3, h, w)`` uint8 tensor per view the method asked for;
+    """Training rows, ``b`` of them.
 
-    ``target`` ``(b, classes)`` are probabilities (one-hot, smoothed or votes); ``weight`` ``(b,)``; ``row`` ``(b,)``
-    are positions in the training manifest that :meth:`Method.prepare` was given.
+    ``clips`` has one ``(b, t, 3, h, w)`` uint8 tensor per view the method asked for; ``target`` ``(b, classes)`` are
+    probabilities (one-hot, smoothed or votes); ``weight`` ``(b,)``; ``row`` ``(b,)`` are positions in the training
+    manifest that :meth:`Method.prepare` was given.
     """
 
     clips: tuple[Tensor, ...]
@@ -112,6 +113,8 @@ class Method(nn.Module):
     """
 
     Config: ClassVar[type]
+    size: int = 112
+    """Side in pixels of the crops it looks at. A method whose config has a ``size`` sets it from there."""
 
     def __init__(self, labels: LabelSet) -> None:
         super().__init__()
@@ -119,7 +122,7 @@ class Method(nn.Module):
 
     def views(self, train: bool) -> tuple[View, ...]:
         """The clips this method wants of each sample, all of one size; evaluation and export use the first of False."""
-        return (View(augment=train),)
+        return (View(size=self.size, augment=train),)
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:
         """Called once before training, and again (before the checkpoint is read) when a run goes on.

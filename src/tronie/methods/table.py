@@ -4,4 +4,9 @@ from __future__ import annotations
 
 METHODS: dict[str, str] = {
     "baseline": "tronie.methods.baseline:Baseline",
+    "scn": "tronie.methods.scn:SCN",
+    "eac": "tronie.methods.eac:EAC",
+    "elr": "tronie.methods.elr:ELR",
+    "gce": "tronie.methods.gce:GCE",
+    "coteaching": "tronie.methods.coteaching:Coteaching",
 }

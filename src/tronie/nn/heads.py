@@ -28,9 +28,11 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor, frames: int) -> tuple[Tensor, Tensor]:
         """``(b·frames, 3, h, w)`` float RGB in 0..255 → logits ``(b, classes)``, feature ``(b, width)``."""
         feature = self.feature(images, frames)
-        return self.head(self.drop(feature)), feature
+        logits: Tensor = self.head(self.drop(feature))
+        return logits, feature
 
 
 def over_frames(vectors: Tensor, frames: int) -> Tensor:
     """Mean over each clip's frames: ``(b·frames, d)`` → ``(b, d)``."""
-    return vectors.unflatten(0, (-1, frames)).mean(1)
+    mean: Tensor = vectors.unflatten(0, (-1, frames)).mean(1)
+    return mean

@@ -15,12 +15,11 @@ from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
 from tronie.core.registry import resolve
 from tronie.core.timeline import Looked, Provenance, Timeline
-from tronie.faces.detect import DETECTORS
+from tronie.faces.detect import DETECTORS, Detector
 from tronie.media.image import read_image
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.pipeline.chain import Chain, provenance
-from tronie.pipeline.find import Detector
 from tronie.pipeline.live import Reading
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
@@ -32,8 +31,11 @@ from tronie.zoo.catalog import load_model
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work has come: seconds of film ``done`` and its ``length`` (None: not known), and which of how many
-    sources this is (``place`` from 0)."""
+    """How far the work has come.
+
+    ``done`` and ``length`` are seconds of this source's film (None: not known); ``place`` from 0 and ``count`` say
+    which of how many sources it is.
+    """
 
     source: str
     done: float = 0.0
@@ -150,7 +152,7 @@ def reading_order(faces: list[Face]) -> list[Face]:
     rest = sorted(faces, key=lambda face: face.box[1] + face.box[3] / 2)
     ordered: list[Face] = []
     while rest:
-        x, y, w, h = rest[0].box
+        _, y, _, h = rest[0].box
         row = [face for face in rest if face.box[1] + face.box[3] / 2 <= y + h]
         ordered += sorted(row, key=lambda face: face.box[0] + face.box[2] / 2)
         rest = [face for face in rest if all(face is not one for one in row)]

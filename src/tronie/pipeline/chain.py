@@ -15,7 +15,8 @@ from tronie import __version__
 from tronie.core.errors import SettingError, TronieError
 from tronie.core.face import Face, Frame
 from tronie.core.timeline import Looked, Provenance, Timeline
-from tronie.pipeline.find import Detector, Finder
+from tronie.faces.detect import Detector
+from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline

@@ -55,11 +55,10 @@ class Live:
         time = np.array([one.time for one in past])
         # The time a look speaks for is not known yet: let it be what passed since the one before.
         seconds = speaking_time(np.diff(time, prepend=time[0] - since), self._settings.look)
-        smoothed, share = average(
-            time, seconds, np.array([one.quality for one in past]), np.array([one.usable for one in past]),
-            np.stack([one.probabilities for one in past]), self._settings.kernel,
-        )  # fmt: skip
-        score = path_scores(smoothed[-1:], share[-1:], seconds[-1:], self._settings)[0]
+        usable, raw = np.array([one.usable for one in past]), np.stack([one.probabilities for one in past])
+        quality = np.array([one.quality for one in past])
+        smoothed = average(time, seconds, quality, usable, raw, self._settings.kernel)
+        score = path_scores(raw[-1:], usable[-1:], seconds[-1:], self._settings)[0]
         value = np.maximum(value, value.max() - self._settings.switch) + score
         self._tracks[look.track] = (past, value - value.max())
         names = [*self._labels.names, UNCERTAIN]

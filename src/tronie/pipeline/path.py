@@ -90,7 +90,7 @@ def _offer(ended: Array, since: NDArray[np.int64], value: Array, row: int) -> No
 
 def _walk_back(ended: Array, since: NDArray[np.int64], sums: Array, opened: _Openings, young: int) -> NDArray[np.int64]:
     """The path itself, from the last row back. Segments opened at rows >= ``young`` have not reached their duration."""
-    rows, states = ended.shape
+    rows = len(ended)
     final, first = ended[-1].copy(), since[-1].copy()
     if opened.before is not None:
         _offer(final, first, sums[-1] + opened.carried, -1)

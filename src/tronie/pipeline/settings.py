@@ -25,26 +25,27 @@ class Settings:
     """Most faces the model reads at once: larger batches gain nothing on a CPU."""
     scan: float = 0.5
     """The whole frame is searched this often; between, only the surroundings of known faces (a third of the cost)."""
-    usable: float = 0.3
-    """Least quality, 0..1, with which a face counts as evidence."""
+    usable: float = 0.2
+    """Least quality, 0..1, with which a face counts as evidence: about 21 pixels, a half profile."""
     kernel: float = 0.3
-    """Half width of the smoothing kernel. Its mean width of 0.3 s is below the shortest expression asked for (0.4 s)
-    and above a syllable's mouth shape."""
+    """Half width of the kernel that smooths the probabilities printed. Its mean width of 0.3 s is below the shortest
+    expression asked for (0.4 s) and above a syllable's mouth shape."""
     gap: float = JOIN_GAP
     """Time without the face after which nothing is carried over, neither evidence nor label."""
     lag: float = 1.5
     """How long a row waits for what follows before its label is final; with the cell a latency of 1.5 to 2.5 s."""
     certain: float = 0.4
-    """Least smoothed probability that carries a label; below it "uncertain" explains the frame better."""
+    """Least probability that carries a label; below it "uncertain" explains the frame better."""
     rate: float = 10.0
     """How many independent looks a second of film is worth. Frames 33 ms apart see nearly the same picture, so 30 of
     them are not 30 witnesses."""
     look: float = 0.2
     """Most time that one frame may speak for, so that a single look at 1 fps does not outvote its neighbours."""
-    switch: float = 2.0
-    """What a change of label costs, in nats: to leave for 0.4 s and come back pays for a clear expression only."""
+    switch: float = 6.5
+    """What a change of label costs, in nats. To leave for 0.4 s and come back then pays for a clear expression only
+    (0.85 and more), a lasting change pays within a second even where it is a faint one."""
     least: float = 0.3
-    """Least duration of a label between two changes."""
+    """Least duration of a label between two changes, and of a sight of a face that is given one."""
 
     def __post_init__(self) -> None:
         for name in ("cell", "scan", "kernel", "gap", "rate", "look"):

@@ -11,7 +11,8 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.core.timeline import Timeline
 from tronie.pipeline.chain import provenance
-from tronie.pipeline.find import Detector, Finder
+from tronie.faces.detect import Detector
+from tronie.pipeline.find import Finder
 from tronie.pipeline.live import Live, Reading
 from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, Reader

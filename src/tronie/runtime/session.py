@@ -46,7 +46,7 @@ class Session:
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
             raise ModelError(f"Model file {path} is not a graph that ONNX Runtime can run: {error}") from error
         self.inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
-        self.outputs = [o.name for o in self._session.get_outputs()]
+        self.outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
 
     def run(self, **arrays: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
         """Run the graph once; returns its outputs by name."""

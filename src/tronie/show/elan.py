@@ -45,7 +45,8 @@ def document(tiers: Sequence[Tier], labels: Sequence[str], film: str, written: d
     number = 0
     for tier in tiers:
         name = _legal(tier.name)
-        element = xml.SubElement(root, "TIER", TIER_ID=name, PARTICIPANT=name, ANNOTATOR="Tronie", LINGUISTIC_TYPE_REF=_TYPE)
+        about = {"TIER_ID": name, "PARTICIPANT": name, "ANNOTATOR": "Tronie", "LINGUISTIC_TYPE_REF": _TYPE}
+        element = xml.SubElement(root, "TIER", about)
         for cue in tier.cues:
             number += 1
             annotation = xml.SubElement(xml.SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", {

@@ -99,7 +99,7 @@ def _outline(image: Pixels, face: Rectangle, colour: tuple[int, int, int], line:
     for width, paint in ((line + 2, _PLATE), (line, colour)):
         for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
             for start, end in _dashes(a, b, dash):
-                cv2.line(image, start, end, paint, width, cv2.LINE_AA)
+                cv2.line(image, start, end, paint, width, cv2.LINE_8)
 
 
 def _dashes(a: tuple[int, int], b: tuple[int, int], dash: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -115,7 +115,8 @@ def _dashes(a: tuple[int, int], b: tuple[int, int], dash: int) -> list[tuple[tup
 
 def _line(face: Rectangle, image: Pixels) -> int:
     """Thickness of a box in pixels: by the picture, but no more than a small face can bear."""
-    return max(1, min(round(max(image.shape[:2]) / 480), (face[2] - face[0]) // 20))
+    longest = int(max(image.shape[:2]))
+    return max(1, min(round(longest / 400), (face[2] - face[0]) // 20))
 
 
 def _plate_for(mark: Mark, look: Look, face: Rectangle, size: tuple[int, int]) -> Pixels:

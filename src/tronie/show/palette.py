@@ -1,7 +1,7 @@
 """How each expression looks: a colour, and beside it a sign that needs no colour.
 
 Colours are Okabe and Ito's eight ("Color Universal Design", 2008), which stay apart for the common kinds of colour
-blindness. Every label also has initials, a line style, a marker and a hatch, so that a print in black and white says
+blindness. Every label also has initials, a line style and a hatch, so that a print in black and white says
 the same.
 """
 
@@ -22,14 +22,14 @@ PALE = "#D9D9D9"
 class Look:
     """A label's signs.
 
-    ``colour`` is #RRGGBB; ``dash`` is (on, off, …) in line widths, () for a full line; ``marker`` and ``hatch`` are in
-    matplotlib's letters; ``initials`` are two letters, unique within the label set.
+    ``colour`` is #RRGGBB; ``dash`` is (on, off, …) in line widths, () for a full line; ``width`` is the line's in
+    points; ``hatch`` is in matplotlib's letters; ``initials`` are two letters, unique within the label set.
     """
 
     colour: str
     initials: str
     dash: tuple[float, ...]
-    marker: str
+    width: float
     hatch: str
 
     @property
@@ -45,23 +45,23 @@ class Look:
         return BLACK if luminance > 0.179 else "#FFFFFF"
 
 
-# (colour, dash, marker, hatch); the first seven belong to the basic expressions wherever they stand in a label set.
-_BASIC = {
-    "happiness": (ORANGE, (), "o", ""),
-    "sadness": (BLUE, (5.0, 2.0), "v", "///"),
-    "anger": (VERMILION, (1.0, 1.2), "s", "xxx"),
-    "surprise": (SKY, (6.0, 1.5, 1.0, 1.5), "^", "..."),
-    "fear": (PURPLE, (3.0, 1.5), "D", "\\\\\\"),
-    "disgust": (GREEN, (8.0, 2.0), "P", "|||"),
-    "neutral": (GREY, (), "_", "---"),
-    "contempt": (YELLOW, (4.0, 1.0, 1.0, 1.0, 1.0, 1.0), "X", "+++"),
+# (colour, dash, width, hatch); the basic expressions have theirs wherever they stand in a label set.
+_BASIC: dict[str, tuple[str, tuple[float, ...], float, str]] = {
+    "happiness": (ORANGE, (), 2.2, ""),
+    "sadness": (BLUE, (5.0, 2.0), 1.4, "///"),
+    "anger": (VERMILION, (1.0, 1.2), 1.5, "xxx"),
+    "surprise": (SKY, (6.0, 1.5, 1.0, 1.5), 1.5, "..."),
+    "fear": (PURPLE, (3.0, 1.5), 1.5, "\\\\\\"),
+    "disgust": (GREEN, (8.0, 2.0), 1.4, "|||"),
+    "neutral": (GREY, (), 0.9, "---"),
+    "contempt": (YELLOW, (4.0, 1.0, 1.0, 1.0, 1.0, 1.0), 1.6, "+++"),
 }
-_FURTHER = (
-    (BLACK, (2.0, 2.0), "*", "ooo"), (YELLOW, (4.0, 1.0, 1.0, 1.0), "h", "++"), (SKY, (1.0, 3.0), "<", "//"),
-    (GREEN, (3.0, 3.0), ">", "\\\\"), (PURPLE, (7.0, 3.0), "p", "xx"), (BLUE, (2.0, 1.0), "d", "||"),
-    (VERMILION, (6.0, 2.0, 2.0, 2.0), "8", "--"),
+_FURTHER: tuple[tuple[str, tuple[float, ...], float, str], ...] = (
+    (BLACK, (2.0, 2.0), 1.4, "ooo"), (YELLOW, (4.0, 1.0, 1.0, 1.0), 1.4, "++"), (SKY, (1.0, 3.0), 1.6, "//"),
+    (GREEN, (3.0, 3.0), 1.4, "\\\\"), (PURPLE, (7.0, 3.0), 1.4, "xx"), (BLUE, (2.0, 1.0), 1.4, "||"),
+    (VERMILION, (6.0, 2.0, 2.0, 2.0), 1.4, "--"),
 )  # fmt: skip
-_UNCERTAIN = Look(PALE, "?", (1.0, 1.0), ".", "")
+_UNCERTAIN = Look(PALE, "?", (1.0, 1.0), 1.0, "")
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:

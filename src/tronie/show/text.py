@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tronie.core.labels import UNCERTAIN
 from tronie.core.segment import Segment
 from tronie.core.timeline import Looked, Timeline
 
@@ -20,11 +21,12 @@ def clock(seconds: float) -> str:
 def grid(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
     """Rows (the first one the heading) as columns of equal width; columns in ``right`` are set to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = (
-        "  ".join(cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+
+    def line(row: Sequence[str]) -> str:
+        sized = enumerate(zip(row, widths, strict=True))
+        return "  ".join(cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in sized).rstrip()
+
+    return "\n".join(map(line, rows))
 
 
 def film_text(timeline: Timeline) -> str:
@@ -52,7 +54,9 @@ def pictures_text(timelines: Sequence[Timeline]) -> str:
 
 
 def _answer(segment: Segment) -> tuple[str, str, str]:
-    return segment.label, f"{segment.confidence:.2f}", f"{segment.usable:.0%}"
+    # The probability that was not enough is no confidence in "uncertain": it stays in the table.
+    confidence = "-" if segment.label == UNCERTAIN else f"{segment.confidence:.2f}"
+    return segment.label, confidence, f"{segment.usable:.0%}"
 
 
 def _count(number: int, word: str) -> str:

@@ -15,7 +15,7 @@ from tronie.core.face import Frame, Pixels
 from tronie.core.people import Names, who_is_who
 from tronie.core.timeline import Timeline
 from tronie.media.image import read_image
-from tronie.media.sound import check_sound, with_sound
+from tronie.media.sound import with_sound
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.media.write import ENDINGS, VideoWriter
@@ -42,15 +42,16 @@ class Annotated:
 
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Timeline | None = None,
              model: str | Path | Model = "default", names: str | Path | None = None, seats: int | None = None,
-             anonymise: bool = False,
-             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
+             anonymise: bool = False, report: Report | None = None,
+             stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
-    and the original sound is copied. A picture becomes .png, .jpg or .webp. ``timeline`` is what to draw; without one
-    the source is read with ``model`` first. ``names`` (a table) and ``seats`` join and name tracks, see
-    :mod:`tronie.core.people`. With ``anonymise`` faces are blurred beyond recovery and the labels stay; faces that
-    were not found cannot be blurred, and the sound stays: look at the result before giving it away.
+    and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
+    becomes .png, .jpg or .webp. ``timeline`` is what to draw; without one the source is read with ``model`` first.
+    ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`. With ``anonymise`` faces
+    are blurred beyond recovery and the labels stay; faces that were not found cannot be blurred, and the sound stays:
+    look at the result before giving it away.
 
     ``report`` hears of progress (of reading, then of drawing); when ``stop`` says true, what is done is kept.
     Raises SourceError, SettingError (several sources, a timeline of something else), OutputError, ModelError.
@@ -96,8 +97,6 @@ def _check(source: Source, out: Path) -> None:
         raise SettingError(f"An annotated {kind} ends in {', '.join(endings)}; '{out.name}' does not. Rename it.")
     if out.exists() and out.samefile(source.path):
         raise OutputError(f"{out} is the {kind} itself: give the annotated one another name.")
-    if source.kind == "video":
-        check_sound(source.path, out.suffix)
 
 
 def _of(timeline: Timeline, source: Source) -> Timeline:
@@ -137,7 +136,7 @@ def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
                     if report is not None:
                         report(Progress(out.name, frame.time + frame.duration, length))
                 warnings += reader.warnings
-            with_sound(pictures, source.path, whole, until=until)
+            warnings += with_sound(pictures, source.path, whole, until=until)
         finally:
             pictures.unlink(missing_ok=True)
     return warnings

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.core.timeline import Timeline
+from tronie.faces.detect import Detector
 from tronie.media.source import Source, expand
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
-from tronie.pipeline.find import Detector
 from tronie.pipeline.reading import Model
 from tronie.pipeline.settings import Settings
 

@@ -31,8 +31,7 @@ def load_model(name: str | Path | Model = DEFAULT, threads: int = 1) -> Model:
     if not folder.is_dir():
         near = difflib.get_close_matches(str(name), shipped(), 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ModelError(
-            f"There is no model '{name}': give one of {', '.join(shipped()) or '(none shipped)'} or a model folder.{hint}"
-        )
+        known = ", ".join(shipped()) or "(none shipped)"
+        raise ModelError(f"There is no model '{name}': give one of {known} or a model folder.{hint}")
     path = folder / "model.json"
     return _cached(folder.resolve(), path.stat().st_mtime if path.is_file() else 0.0, threads)

@@ -1,4 +1,4 @@
-"""A model folder: ``encoder.onnx``, ``model.json``, ``card.md``. Everything a reading needs, and nothing that runs code.
+"""A model folder: ``encoder.onnx``, ``model.json``, ``card.md``. All that a reading needs, and nothing that runs code.
 
 ``model.json`` carries the label set, the view, the calibration, the licence, the scores with their intervals, what data
 was seen, and the hashes that tie them together.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.clips.views import View
+from tronie.core.atomic import replacing
 from tronie.core.config import build
 from tronie.core.errors import ModelError, SettingError
 from tronie.core.labels import LabelSet
@@ -48,6 +50,11 @@ class ModelInfo:
     made_by: str = ""
     format: int = FORMAT
 
+    def __post_init__(self) -> None:
+        LabelSet(self.labels)
+        if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not 0 < self.temperature < math.inf:
+            raise ValueError("a model needs two labels or more, and size, frames and temperature above 0")
+
 
 class Model:
     """A loaded model folder. Safe to share between threads.
@@ -64,7 +71,8 @@ class Model:
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
         if crops.ndim != 4 or crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
-            raise SettingError(f"Model '{self.name}' takes uint8 faces (n, {self.size}, {self.size}, 3), not {crops.shape}.")
+            wanted = f"(n, {self.size}, {self.size}, 3)"
+            raise SettingError(f"Model '{self.name}' takes uint8 faces {wanted}, not {crops.dtype} {crops.shape}.")
         if not len(crops):
             return np.zeros((0, len(self.labels)), np.float32)
         parts = [self._session.run(faces=crops[i : i + BATCH])["logits"] for i in range(0, len(crops), BATCH)]
@@ -81,21 +89,35 @@ def load_folder(folder: Path, threads: int = 1) -> Model:
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = path.read_bytes()
-    try:
-        raw: dict[str, Any] = json.loads(text)
-        info = build(ModelInfo, raw)
-    except (ValueError, SettingError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): export or fetch the model again.") from error
-    if info.format != FORMAT:
-        raise ModelError(f"{path} has format {info.format}, this Tronie reads {FORMAT}: upgrade Tronie or export again.")
-    if Path(info.graph).name != info.graph:
+    info = _info(path, text)
+    if info.graph != Path(info.graph).name or info.graph in ("", "..") or "\\" in info.graph:
         raise ModelError(f"{path} names a graph outside its folder ({info.graph}): do not trust this model.")
     session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads)
     if "faces" not in session.inputs or "logits" not in session.outputs:
-        raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export the model again.")
+        raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export it again.")
+    sides, classes = session.inputs["faces"][1:3], session.outputs["logits"][-1]
+    if sides != [info.size, info.size] or classes != len(info.labels):
+        raise ModelError(f"{path} speaks of {len(info.labels)} labels and faces of {info.size} pixels, its graph of "
+                         f"{classes} and {sides[0]}: export the model again.")  # fmt: skip
     return Model(info, session, hashlib.sha256(text).hexdigest()[:12], folder)
 
 
+def _info(path: Path, text: bytes) -> ModelInfo:
+    """What ``model.json`` says; its format is looked at first, as a newer one may say what this version cannot read."""
+    try:
+        raw: Any = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be read ({error}): export or fetch the model again.") from error
+    given = raw.get("format", FORMAT) if isinstance(raw, dict) else None
+    if given != FORMAT:
+        raise ModelError(f"{path} has format {given}, this Tronie reads {FORMAT}: upgrade Tronie or export again.")
+    try:
+        return build(ModelInfo, raw)
+    except SettingError as error:
+        raise ModelError(f"{path} cannot be used: {error} Export or fetch the model again.") from error
+
+
 def write_info(folder: Path, info: ModelInfo) -> None:
-    """Write ``model.json``."""
-    (folder / "model.json").write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
+    """Write ``model.json``. Raises OutputError."""
+    with replacing(folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")

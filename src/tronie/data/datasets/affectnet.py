@@ -39,7 +39,8 @@ def _about(labels: LabelSet) -> About:
         licence="non-commercial research only; pictures may not be passed on",
         layouts=("training.csv, validation.csv and Manually_Annotated_Images",
                  "train_set/annotations/0_exp.npy, train_set/images/0.jpg and the same in val_set"),
-        counts={"train": dict(zip(labels.names, _TRAIN, strict=False)), "test": dict.fromkeys(labels.names, test)})  # fmt: skip
+        counts={"train": dict(zip(labels.names, _TRAIN, strict=False)),
+                "test": dict.fromkeys(labels.names, test)})  # fmt: skip
 
 
 ABOUT8 = _about(EIGHT)
@@ -54,17 +55,19 @@ def read(root: Path, *, classes: Literal[7, 8] = 8, skip_missing: bool = False) 
     """
     one_of("classes", classes, (7, 8))
     labels, about = (EIGHT, ABOUT8) if classes == 8 else (SEVEN, ABOUT7)
-    base = next((root / top for top in ("", "AffectNet/") if first_of(root, [f"{top}{s}/annotations/" for s in _SETS])), None)
+    notes = first_of(root, [f"{top}{s}/annotations/" for top in ("", "AffectNet/") for s in _SETS])
     lists = [path for name in _PARTS if (path := first_of(root, [f"{top}{name}" for top in _LISTS]))]
     pictures = first_of(root, _PICTURES)
-    if base is not None:
+    if notes is not None:
+        base = notes.parents[1]
         rows = _npy(base)
     elif lists and pictures is not None:
-        rows = _csv(lists, pictures.relative_to(root).as_posix())
+        base = pictures.parent
+        rows = _csv(lists, pictures.name)
     else:
         tried = [f"{s}/annotations/" for s in _SETS] + [f"{top}{n}" for n in _PARTS for top in _LISTS] + list(_PICTURES)
         raise not_found(about, root, tried)
-    return rows.manifest(root if base is None else base, labels, lists[0] if lists else root, skip_missing)
+    return rows.manifest(base, labels, notes or lists[0], skip_missing)
 
 
 def read7(root: Path, *, skip_missing: bool = False) -> Manifest:

@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """What was found. ``group`` ``(n,)``: the manifest's groups with near-duplicates joined; None if pixels were not read."""
+    """What was found. ``group`` ``(n,)``: the manifest's groups with near-duplicates joined; None without pixels."""
 
     findings: tuple[Finding, ...]
     group: Integers | None = None
@@ -70,16 +70,18 @@ def _counted(manifest: Manifest, facts: About | None) -> list[Finding]:
         if published is None or number == published:
             agrees = "" if published is None else ", as published"
             found.append(Finding(True, f"{where} holds {number:,} rows{agrees}."))
+        elif not number:
+            found.append(Finding(False, f"{where} is missing: {published:,} rows were published."))
         else:
-            gap = abs(number - published)
-            found.append(Finding(False, f"{where} holds {number:,} rows, {gap:,} {'fewer' if number < published else 'more'} "
-                                        f"than the {published:,} published."))  # fmt: skip
+            gap = f"{abs(number - published):,} {'fewer' if number < published else 'more'}"
+            found.append(Finding(False, f"{where} holds {number:,} rows, {gap} than the {published:,} published."))
         expected = facts.counts.get(split) if facts else None
         found += _per_label(manifest, rows, where, expected if isinstance(expected, Mapping) else None)
     return found
 
 
-def _per_label(manifest: Manifest, rows: NDArray[np.bool_], where: str, expected: Mapping[str, int] | None) -> list[Finding]:
+def _per_label(manifest: Manifest, rows: NDArray[np.bool_], where: str,
+               expected: Mapping[str, int] | None) -> list[Finding]:  # fmt: skip
     counts = {name: int(np.sum(manifest.label[rows] == i)) for i, name in enumerate(manifest.labels.names)}
     told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     none = int(np.sum(manifest.label[rows] < 0))
@@ -131,17 +133,17 @@ def _sized(sizes: Counter[tuple[int, int]], facts: About | None) -> list[Finding
     if wanted and set(sizes) != {wanted}:
         other = next(s for s, _ in sizes.most_common() if s != wanted)
         number = sum(n for s, n in sizes.items() if s != wanted)
-        return [Finding(False, f"{number:,} pictures are not {wanted[1]} x {wanted[0]} pixels as published (most of them "
-                               f"{other[1]} x {other[0]}): are these the aligned pictures?")]  # fmt: skip
+        return [Finding(False, f"{number:,} pictures are not {wanted[1]} x {wanted[0]} pixels as published (most of "
+                               f"them {other[1]} x {other[0]}): are these the aligned pictures?")]  # fmt: skip
     if len(sizes) == 1:
         height, width = next(iter(sizes))
         return [Finding(True, f"All are {width} x {height} pixels{', as published' if wanted else ''}.")]
     low, high = min(sizes, key=lambda s: s[0] * s[1]), max(sizes, key=lambda s: s[0] * s[1])
-    return [Finding(True, f"Pictures have {len(sizes):,} sizes, from {low[1]} x {low[0]} to {high[1]} x {high[0]} pixels.")]
+    return [Finding(True, f"Pictures have {len(sizes):,} sizes, from {low[1]} x {low[0]} to {high[1]} x {high[0]}.")]
 
 
 def _twins(manifest: Manifest, seen: Integers, hashes: NDArray[np.uint8]) -> tuple[list[Finding], Integers]:
-    """Near-duplicates within each split and between any two, beyond what the manifest's groups hold together already."""
+    """Near-duplicates within each split and between any two, and the manifest's groups joined by them."""
     found: list[Finding] = []
     links: list[NDArray[np.int64]] = []
     split, label = manifest.split[seen], manifest.label[seen]
@@ -170,9 +172,12 @@ def _within(split: str, group: Integers, label: Integers) -> Finding:
     if not len(several):
         return Finding(True, f"{_named(split)} holds no near-duplicates.")
     torn = sum(len(set(label[group == g].tolist())) > 1 for g in several)
-    return Finding(True, f"{_named(split)} holds {int(counts[counts > 1].sum()):,} pictures that are near-duplicates of one "
-                         f"another, in {len(several):,} groups, {torn:,} of them with different labels: keep each group in "
-                         "one fold.")  # fmt: skip
+    number = int(counts[counts > 1].sum())
+    return Finding(
+        True,
+        f"{_named(split)} holds {number:,} pictures that are near-duplicates of one another, in "
+        f"{len(several):,} groups, {torn:,} of them with different labels: keep each in one fold.",
+    )
 
 
 def _between(manifest: Manifest, one: str, other: str, both: NDArray[np.int64]) -> Finding:
@@ -180,8 +185,8 @@ def _between(manifest: Manifest, one: str, other: str, both: NDArray[np.int64]) 
         return Finding(True, f"No picture of {other or 'the rest'} has a near-duplicate in {one or 'the rest'}.")
     a, b = both[0]
     return Finding(False, f"{len(np.unique(both[:, 1])):,} pictures of {other or 'the rest'} have a near-duplicate in "
-                          f"{one or 'the rest'} (such as '{manifest.id[b]}' and '{manifest.id[a]}'): leave them out of one, "
-                          "or scores are too high.")  # fmt: skip
+                          f"{one or 'the rest'} (such as '{manifest.id[b]}' and '{manifest.id[a]}'): leave them out of "
+                          "one, or scores are too high.")  # fmt: skip
 
 
 def _joined(group: Integers, links: NDArray[np.int64]) -> Integers:

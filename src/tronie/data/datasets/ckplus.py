@@ -1,8 +1,8 @@
 """CK+ (Lucey et al., CVPR workshops 2010): posed sequences from neutral to the peak, FACS-coded at the peak.
 
-``Emotion`` labels 327 of the 593 sequences, ``FACS`` codes the last frame of each, ``Landmarks`` holds 68 points of every
-frame. Folds are the usual ten by subject: subjects in ascending order are dealt to folds 0, 1, … 9, 0, 1, …, so that
-nobody is in two of them; rows of one subject form a group.
+``Emotion`` labels 327 of the 593 sequences, ``FACS`` codes the last frame of each, ``Landmarks`` holds 68 points of
+every frame. Folds are the usual ten by subject: subjects in ascending order are dealt to folds 0, 1, … 9, 0, 1, …, so
+that nobody is in two of them; rows of one subject form a group.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _SEQUENCES = dict(zip(CODED[1:], (45, 18, 59, 25, 69, 28, 83), strict=True))
 _IMAGES = ("cohn-kanade-images/", "CK+/cohn-kanade-images/", "extended-cohn-kanade-images/cohn-kanade-images/")
 _SOURCE = "https://www.jeffcohn.net/Resources/ (by request)"
 _LICENCE = "non-commercial research only; few subjects allow their picture in print"
-_LAYOUTS = ("cohn-kanade-images/S005/001/S005_001_00000001.png, Emotion/S005/001/…_emotion.txt, FACS/S005/001/…_facs.txt",)
+_LAYOUTS = ("cohn-kanade-images/S005/001/S005_001_00000001.png, Emotion/S005/001/…_emotion.txt and "
+            "FACS/S005/001/…_facs.txt",)  # fmt: skip
 
 ABOUT = About(title="CK+ (last frames)", labels=LabelSet(CODED), source=_SOURCE, licence=_LICENCE, layouts=_LAYOUTS,
               counts={"": {"neutral": 327} | {n: 3 * c for n, c in _SEQUENCES.items()}})  # fmt: skip
@@ -67,7 +68,7 @@ def landmarks(manifest: Manifest, row: int) -> Floats:
     tail = f"{picture.parts[-3]}/{picture.parts[-2]}/{picture.stem}_landmarks.txt"
     path = first_of(base, (f"Landmarks/{tail}", f"Landmarks/Landmarks/{tail}"))
     if path is None:
-        raise SourceError(f"{base / 'Landmarks' / tail} does not exist: unpack Landmarks.zip beside cohn-kanade-images.")
+        raise SourceError(f"{base / 'Landmarks' / tail} does not exist: unpack Landmarks.zip beside {_IMAGES[0]}.")
     points = [[cell(path, n, t, float, "point") for t in line.split()] for n, line in lines(path)]
     if len(points) != 68 or any(len(p) != 2 for p in points):
         raise SourceError(f"{path} does not hold 68 points: unpack Landmarks.zip again.")
@@ -93,21 +94,26 @@ def _sequences(root: Path, about: About) -> list[_Sequence]:
     if images is None:
         raise not_found(about, root, _IMAGES)
     base = images.parent
-    notes = {kind: first_of(base, (f"{kind}/", f"{kind}_labels/{kind}/", f"{kind}_labels/")) for kind in ("Emotion", "FACS")}
-    if notes["Emotion"] is None:
-        raise not_found(about, base, ("Emotion/", "Emotion_labels/Emotion/", "Emotion_labels/"))
+    emotion = first_of(base, _homes("Emotion"))
+    facs = first_of(base, _homes("FACS"))
+    if emotion is None:
+        raise not_found(about, base, _homes("Emotion"))
     found = []
     for folder in sorted(p for p in images.glob("S*/*") if p.is_dir() and not p.name.startswith(".")):
         frames = tuple(pictures_in(folder, deep=False))
         if not frames:
             raise SourceError(f"The sequence {folder} holds no frames: unpack cohn-kanade-images.zip again.")
         tail = f"{folder.parent.name}/{folder.name}"
-        label = _label(notes["Emotion"] / tail)
-        units = _units(notes["FACS"] / tail) if notes["FACS"] is not None else None
+        label = _label(emotion / tail)
+        units = _units(facs / tail) if facs is not None else None
         found.append(_Sequence(f"{images.name}/{tail}", frames, label, units or {}, units is not None, base))
     if not found:
         raise SourceError(f"{images} holds no sequences such as S005/001: unpack cohn-kanade-images.zip there again.")
     return found
+
+
+def _homes(kind: str) -> tuple[str, ...]:
+    return (f"{kind}/", f"{kind}_labels/{kind}/", f"{kind}_labels/")
 
 
 def _label(folder: Path) -> str:

@@ -16,8 +16,8 @@ from tronie.data.datasets.folder import PARTS
 
 ABOUT = About(
     title="CSV table", labels=None, source="your own table", licence="yours",
-    layouts=("a CSV file with the columns path and label (and perhaps id, split, fold, subject, group, valence, arousal, "
-             "votes_<label>, au_<number>); paths are relative to the file",))  # fmt: skip
+    layouts=("a CSV file with the columns path and label (and perhaps id, split, fold, subject, group, valence, "
+             "arousal, votes_<label>, au_<number>); paths are relative to the file",))  # fmt: skip
 _Rows = list[tuple[int, dict[str, str]]]
 
 
@@ -49,7 +49,7 @@ def _file(root: Path) -> Path:
         return root
     found = sorted(root.glob("*.csv")) if root.is_dir() else []
     if len(found) > 1:
-        raise SourceError(f"{root} holds {len(found)} CSV files ({found[0].name}, {found[1].name}, …): name one of them.")
+        raise SourceError(f"{root} holds {len(found)} CSV files ({found[0].name}, {found[1].name}, …): name one.")
     if not found:
         raise not_found(ABOUT, root, ("*.csv",))
     return found[0]
@@ -57,6 +57,7 @@ def _file(root: Path) -> Path:
 
 def _manifest(path: Path, rows: _Rows, paths: list[str], labels: LabelSet) -> Manifest:
     given = rows[0][1]
+    label = np.array([_label(path, n, row["label"], labels) for n, row in rows], np.int64)
 
     def texts(name: str, otherwise: list[str]) -> list[str]:
         return [row[name] for _, row in rows] if name in given else otherwise
@@ -73,8 +74,8 @@ def _manifest(path: Path, rows: _Rows, paths: list[str], labels: LabelSet) -> Ma
     fold = [cell(path, n, row["fold"] or "-1", int, "fold") for n, row in rows] if "fold" in given else []
     group = np.unique(texts("group", []), return_inverse=True)[1] if "group" in given else np.arange(len(rows))
     return Manifest(
-        np.array(texts("id", [p.rpartition(".")[0] or p for p in paths]), np.str_), np.array(paths, np.str_),
-        np.array([_label(path, n, row["label"], labels) for n, row in rows], np.int64), labels,
+        np.array(texts("id", [p.rpartition(".")[0] or p for p in paths]), np.str_), np.array(paths, np.str_), label,
+        labels,
         split=np.array([_part(path, n, s) for (n, _), s in zip(rows, texts("split", empty), strict=True)], np.str_),
         fold=np.array(fold, np.int64), subject=np.array(texts("subject", empty), np.str_), group=group.astype(np.int64),
         votes=numbers(votes) if votes else None, valence=numbers(["valence"])[:, 0] if "valence" in given else None,

@@ -40,7 +40,8 @@ _FOLDERS = {"FER2013Train": "train", "FER2013Valid": "valid", "FER2013Test": "te
 _CSV = ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")
 _VOTES = ("fer2013new.csv", "FERPlus/fer2013new.csv", "fer2013/fer2013new.csv")
 _PACK = "fer2013_ferplus_train_valid.npz"
-_SOURCE = "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge (pictures)"
+_SOURCE = ("https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge "
+           "(pictures)")  # fmt: skip
 
 ABOUT = About(
     title="FERPlus", labels=EIGHT, source=f"{_SOURCE} and https://github.com/microsoft/FERPlus (votes)",
@@ -71,7 +72,7 @@ def read(root: Path, *, classes: Literal[7, 8] = 8, rule: Rule = "majority", kee
     rows = _folders(root, skip_missing) or _csv(root, need_votes=True) or _pack(root)
     if rows is None:
         tried = [f"{top}{name}/label.csv" for top in ("", "data/") for name in _FOLDERS]
-        raise not_found(ABOUT, root, [*tried, *_CSV, *_VOTES, _PACK])
+        raise not_found(ABOUT if classes == 8 else ABOUT7, root, [*tried, *_CSV, *_VOTES, _PACK])
     labels = EIGHT if classes == 8 else SEVEN
     winner = winners(rows.votes, rule)
     label = np.where(winner < len(labels), winner, -1)
@@ -98,7 +99,7 @@ def read_fer2013(root: Path) -> Manifest:
 
 
 def winners(votes: Floats, rule: Rule) -> Integers:
-    """Column of ``(n, 10)`` votes that the rule gives each row, or ``len(VOTED)`` where it gives none (also NaN rows)."""
+    """Column of ``(n, 10)`` votes that the rule gives each row, or ``len(VOTED)`` where it gives none (NaN too)."""
     counts = np.nan_to_num(votes)
     if rule == "majority":
         counts = np.where(counts <= 1, 0, counts)
@@ -113,7 +114,8 @@ def soft_labels(votes: Floats) -> Floats:
     """``(n, C)`` votes to shares that sum to 1: single votes dropped as the paper does; a row with none left is NaN."""
     counts = np.where(np.nan_to_num(votes) <= 1, 0, np.nan_to_num(votes))
     total = counts.sum(1, keepdims=True)
-    return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0).astype(np.float32)
+    shares: Floats = np.where(total > 0, counts / np.maximum(total, 1), np.nan).astype(np.float32)
+    return shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +142,16 @@ def _folders(root: Path, skip_missing: bool) -> _Rows | None:
     base = next((b for b in (root, root / "data") if first_of(b, [f"{f}/label.csv" for f in _FOLDERS])), None)
     if base is None:
         return None
-    name, path, split, votes, found = [], [], [], [], []
+    name: list[str] = []
+    path: list[str] = []
+    split: list[str] = []
+    votes, found = [], []
     for folder, part in _FOLDERS.items():
         listing = base / folder / "label.csv"
         if not listing.is_file():
             continue
         start = len(path)
-        box = (["box"] if _has_box(listing) else [])
+        box = ["box"] if _has_box(listing) else []
         for line, row in table(listing, VOTED, header=["name", *box, *VOTED]):
             name.append(row["name"].removesuffix(".png"))
             path.append(f"{folder}/{row['name']}")
@@ -177,8 +182,8 @@ def _csv(root: Path, need_votes: bool) -> _Rows | None:
     if votes_file is not None:
         voted = list(table(votes_file, ("Image name", *VOTED)))
         if len(voted) != len(label):
-            raise SourceError(f"{votes_file} has {len(voted):,} rows and {pixels} has {len(label):,}: they belong together "
-                              "row by row, so download both again.")  # fmt: skip
+            raise SourceError(f"{votes_file} has {len(voted):,} rows and {pixels} has {len(label):,}: they belong "
+                              "together row by row, so download both again.")  # fmt: skip
         for i, (line, row) in enumerate(voted):
             if row["Image name"]:  # pictures without a name are not faces
                 name[i] = row["Image name"].removesuffix(".png")

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def one_of(option: str, value: object, allowed: Sequence[object]) -> None:
-    """Raise SettingError unless ``value`` is allowed: options also come from recipe files, where nothing checks types."""
+    """Raise SettingError unless ``value`` is allowed: options also come from recipe files, which check no types."""
     if value not in allowed:
         raise SettingError(f"Option {option} is {value!r}; it must be {' or '.join(repr(a) for a in allowed)}.")
 
@@ -57,7 +57,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def table(path: Path, needed: Sequence[str], header: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+def table(path: Path, needed: Sequence[str],
+          header: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, str]]]:  # fmt: skip
     """Number of the line and cells by column name, stripped, for every row of a CSV file.
 
     ``header`` names the columns of a file that does not (a first row that is one all the same is skipped).
@@ -116,10 +117,12 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
         found[i] = name in folders[folder]
     if len(paths) and not found.all() and (not skip_missing or not found.any()):
         first = root / paths[int(np.flatnonzero(~found)[0])]
-        lost = "none of" if not found.any() else f"{np.sum(~found):,} of"
-        verb = "exists" if not found.any() else "do not exist"
-        raise SourceError(f"Of the pictures listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: "
-                          f"{first}). Unpack the pictures again, or read with skip_missing=True to leave rows out.")  # fmt: skip
+        lost = f"{np.sum(~found):,} of" if found.any() else "none of"
+        verb = "do not exist" if found.any() else "exists"
+        raise SourceError(
+            f"Of the pictures listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: {first}). "
+            "Unpack them again, or read with skip_missing=True to leave those rows out."
+        )
     return found
 
 

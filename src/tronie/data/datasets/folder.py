@@ -24,8 +24,9 @@ ABOUT = About(
 
 
 def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
-    """Classes are the folders' names, in alphabetical order or in that of ``labels``; ``names`` renames folders
-    (``{"1": "surprise"}``). Ids are the paths without ending. Raises SourceError.
+    """Classes are the folders' names, in alphabetical order or in that of ``labels``; ids the paths without ending.
+
+    ``names`` renames folders (``{"1": "surprise"}``). Raises SourceError.
     """
     if not root.is_dir():
         raise not_found(ABOUT, root, ("",))
@@ -35,9 +36,9 @@ def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str,
     astray = [c for c in others if parts and homes is not others and pictures_in(c, deep=False)]
     if astray:
         raise SourceError(f"{root} holds parts ({', '.join(p.name for p in parts)}) and beside them the folder "
-                          f"'{astray[0].name}' with pictures: move it into a part, or out of the data set.")  # fmt: skip
+                          f"'{astray[0].name}' with pictures: move it into a part, or elsewhere.")  # fmt: skip
     if not homes:
-        raise SourceError(f"{root} has no folders with pictures in them: it needs {ABOUT.layouts[0]} or {ABOUT.layouts[1]}.")
+        raise SourceError(f"{root} has no folders with pictures: it needs {' or '.join(ABOUT.layouts)}.")
     words = {home: (names or {}).get(home.name, home.name) for home in homes}
     vocabulary = _vocabulary(root, words, labels)
     path: list[str] = []
@@ -66,8 +67,8 @@ def _vocabulary(root: Path, words: Mapping[Path, str], labels: Sequence[str] | N
     vocabulary = LabelSet(tuple(labels))
     for home, word in words.items():
         if vocabulary.translate(LabelSet((word,))).max() < 0:
-            raise SourceError(f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it in "
-                              "'names', or add its label.")  # fmt: skip
+            raise SourceError(f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it "
+                              "in 'names', or add its label.")  # fmt: skip
     return vocabulary
 
 

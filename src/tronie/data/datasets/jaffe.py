@@ -10,7 +10,7 @@ import numpy as np
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.about import About
-from tronie.data.datasets.files import first_of, not_found, pictures_in
+from tronie.data.datasets.files import not_found, pictures_in
 
 LABELS = LabelSet(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"))
 _CODES = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")
@@ -31,7 +31,7 @@ def read(root: Path) -> Manifest:
     """
     for top in _FOLDERS:
         folder = root / top
-        names = [n for n in pictures_in(folder, deep=False) if _NAME.fullmatch(n)] if first_of(root, (top or "./",)) else []
+        names = [n for n in pictures_in(folder, deep=False) if _NAME.fullmatch(n)]
         if names:
             break
     else:

@@ -20,7 +20,7 @@ _SIDE = 48  # FER2013's pictures
 
 
 def read_picture(manifest: Manifest, row: int) -> Pixels:
-    """The picture of a row as ``(H, W, 3)`` uint8 RGB; of a clip, its last frame. Raises SourceError that names the row."""
+    """The picture of a row as ``(H, W, 3)`` uint8 RGB; of a clip, its last frame. Raises SourceError."""
     path, number = manifest.locate(row)
     if number is None:
         return read_image(path / pictures_in(path, deep=False)[-1] if path.is_dir() else path)
@@ -39,7 +39,7 @@ def clip_files(manifest: Manifest, row: int) -> list[Path]:
     """Frames of a clip whose path is a folder, in the order of their names. Raises SourceError for any other row."""
     path, number = manifest.locate(row)
     if number is not None or not path.is_dir():
-        raise SourceError(f"Row '{manifest.id[row]}' ({path}) is not a folder of frames: read it as a picture or a film.")
+        raise SourceError(f"Row '{manifest.id[row]}' ({path}) is not a folder of frames: read it as a picture.")
     return [path / name for name in pictures_in(path, deep=False)]
 
 
@@ -78,7 +78,7 @@ class _Table:
         try:
             grey = np.array(line.split(",")[self.column].strip(' "\r\n').split(), np.uint8).reshape(_SIDE, _SIDE)
         except (ValueError, IndexError, OverflowError) as error:
-            raise SourceError(f"line {number + 2} does not hold {_SIDE} x {_SIDE} grey values: download it again.") from error
+            raise SourceError(f"line {number + 2} holds no {_SIDE} x {_SIDE} grey values: get it again.") from error
         return np.repeat(grey[:, :, None], 3, axis=2)
 
 

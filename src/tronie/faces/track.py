@@ -1,0 +1,141 @@
+"""Follow faces: give each person one number through a film, until the camera cuts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.core.face import Face, Frame
+from tronie.faces.assign import assign
+from tronie.faces.cut import USUAL, change, is_cut, learn, thumbnail
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """Times in seconds, distances in face sizes.
+
+    ``memory``: for how long a face may be out of sight and keep its number. ``reach``: how far it may lie from where it
+    was expected, at once; ``drift``: by how much that grows for each second out of sight, up to ``most``. ``inertia``:
+    over how much time its motion is averaged, and after how much it is expected to have slowed down.
+    """
+
+    memory: float = 1.0
+    reach: float = 0.6
+    drift: float = 1.0
+    most: float = 1.2
+    inertia: float = 0.15
+
+
+@dataclass
+class _Track:
+    number: int
+    x: float
+    y: float
+    size: float
+    seen: float
+    speed_x: float = 0.0
+    speed_y: float = 0.0
+
+
+class Tracker:
+    """Numbers faces so that one person keeps one number; numbers count from 0 and are never used again.
+
+    A face is expected where its last motion would carry it, and faces found are paired with the expected ones so that
+    the sum of distances and changes of size is least. What fits none gets a new number; a camera cut makes all new.
+    """
+
+    def __init__(self, settings: TrackSettings | None = None) -> None:
+        self.settings = settings or TrackSettings()
+        self._tracks: list[_Track] = []
+        self._next = 0
+        self._thumbnail: NDArray[np.uint8] | None = None
+        self._usual = USUAL
+
+    def cuts(self, frame: Frame) -> bool:
+        """Whether the camera cuts between the frame of the last :meth:`update` and this one. Changes nothing."""
+        if self._thumbnail is None:
+            return False
+        return is_cut(change(self._thumbnail, thumbnail(frame.image)), self._usual)
+
+    def update(self, frame: Frame, faces: list[Face]) -> list[Face]:
+        """The ``faces`` of one frame, in their order, with ``track`` set. Frames come with rising times.
+
+        The numbers do not depend on the order of ``faces``.
+        """
+        self._look(frame)
+        self._tracks = [t for t in self._tracks if frame.time - t.seen <= self.settings.memory]
+        order = sorted(range(len(faces)), key=lambda k: (faces[k].box, faces[k].score))
+        found = [faces[k] for k in order]
+        pairs = {column: row for row, column in assign(*self._costs(frame.time, found))}
+        numbers = [0] * len(faces)
+        for column, face in enumerate(found):
+            if column in pairs:
+                track = self._tracks[pairs[column]]
+                self._move(track, face, frame.time)
+            else:
+                track = _Track(self._next, *_middle(face), math.sqrt(face.box[2] * face.box[3]), frame.time)
+                self._tracks.append(track)
+                self._next += 1
+            numbers[order[column]] = track.number
+        return [replace(face, track=number) for face, number in zip(faces, numbers, strict=True)]
+
+    def _look(self, frame: Frame) -> None:
+        """Forget everybody if the camera cuts, and remember this picture."""
+        now = thumbnail(frame.image)
+        if self._thumbnail is not None:
+            amount = change(self._thumbnail, now)
+            if is_cut(amount, self._usual):
+                self._tracks = []
+            self._usual = learn(amount, self._usual)
+        self._thumbnail = now
+
+    def _costs(self, time: float, found: list[Face]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cost of each pair of track and face ``(n, m)``, and what a track may cost at most ``(n,)``."""
+        s = self.settings
+        cost = np.zeros((len(self._tracks), len(found)))
+        limit = np.zeros(len(self._tracks))
+        for i, track in enumerate(self._tracks):
+            gap = time - track.seen
+            # Motion goes on, but dies away: people stop, and a speed measured on a few frames is a rough one.
+            onward = s.inertia * (1 - math.exp(-gap / s.inertia))
+            x, y = track.x + onward * track.speed_x, track.y + onward * track.speed_y
+            limit[i] = min(s.reach + s.drift * gap, s.most)
+            for j, face in enumerate(found):
+                size = math.sqrt(face.box[2] * face.box[3])
+                fx, fy = _middle(face)
+                away = math.hypot(fx - x, fy - y) / math.sqrt(size * track.size)
+                cost[i, j] = away + abs(math.log(size / track.size))
+        return cost, limit
+
+    def _move(self, track: _Track, face: Face, time: float) -> None:
+        """Take a face into its track: where it is now, and how fast it got there."""
+        x, y = _middle(face)
+        gap = time - track.seen
+        if gap > 0:
+            share = gap / (gap + self.settings.inertia)
+            track.speed_x += share * ((x - track.x) / gap - track.speed_x)
+            track.speed_y += share * ((y - track.y) / gap - track.speed_y)
+        track.x, track.y, track.seen = x, y, time
+        track.size = math.sqrt(face.box[2] * face.box[3])
+
+    def state(self) -> dict[str, Any]:
+        """Everything the tracker knows, as JSON-able values."""
+        tracks = [[t.number, t.x, t.y, t.size, t.seen, t.speed_x, t.speed_y] for t in self._tracks]
+        seen = None if self._thumbnail is None else self._thumbnail.tolist()
+        return {"next": self._next, "tracks": tracks, "thumbnail": seen, "usual": self._usual}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on exactly as the tracker whose :meth:`state` this is, with the same settings."""
+        self._next = state["next"]
+        self._tracks = [_Track(*values) for values in state["tracks"]]
+        self._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.uint8)
+        self._usual = state["usual"]
+
+
+def _middle(face: Face) -> tuple[float, float]:
+    x, y, width, height = face.box
+    return x + width / 2, y + height / 2

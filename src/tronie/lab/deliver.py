@@ -1,0 +1,117 @@
+"""From trained weights to a model folder that the practitioner's room runs, and the rule an int8 model has to pass."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tronie
+from tronie.core import config
+from tronie.core.errors import ModelError
+from tronie.data.loader import resize
+from tronie.lab.export import export_onnx, quantize_int8, store_half
+from tronie.lab.judge import Verdict
+from tronie.lab.recipe import Recipe
+from tronie.lab.sources import Part
+from tronie.measure.intervals import Interval, bootstrap
+from tronie.methods.method import Method
+from tronie.runtime.session import Session, sha256
+from tronie.zoo.folder import ModelInfo, write_info
+
+Precision = Literal["half", "full", "int8"]
+GRAPH = "encoder.onnx"
+LEAST_AGREEMENT = 0.99
+_RANGES = 512  # training faces that give int8 its ranges
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """How an int8 graph compares with the full one on ``rows`` faces: share of equal answers, accuracy difference."""
+
+    rows: int
+    agreement: float
+    difference: Interval
+
+    @property
+    def passes(self) -> bool:
+        """The project's rule: 99 % equal answers, and a difference whose 95 % interval includes 0."""
+        return self.agreement >= LEAST_AGREEMENT and self.difference.low <= 0 <= self.difference.high
+
+    def __str__(self) -> str:
+        return f"{self.agreement:.2%} equal answers on {self.rows} faces, accuracy difference {self.difference}"
+
+
+def write_graph(weights: Method, folder: Path, precision: Precision, *, mirror: bool = False,
+                learn: Sequence[Part] = ()) -> Path:  # fmt: skip
+    """``encoder.onnx`` in ``folder``: fp32, stored as fp16, or int8 with ranges from the faces of ``learn``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = weights.views(False)[0].size
+    full, graph = folder / "full.onnx", folder / GRAPH
+    export_onnx(weights, full, size, mirror=mirror)
+    if precision == "half":
+        store_half(full, graph)
+    elif precision == "int8":
+        quantize_int8(full, graph, faces_of(learn[0], size, _RANGES))
+    else:
+        shutil.copyfile(full, graph)
+    full.unlink()
+    return graph
+
+
+def faces_of(part: Part, size: int, most: int | None = None) -> NDArray[np.uint8]:
+    """Faces ``(n, size, size, 3)`` as the serving aligner cuts them; at most ``most``, evenly spread over the rows."""
+    index = part.rows.index
+    if most is not None and len(index) > most:
+        index = index[np.linspace(0, len(index) - 1, most).round().astype(np.int64)]
+    return np.stack([resize(part.rows.faces[i, -1], size) for i in index])
+
+
+def graph_logits(graph: Path, part: Part, size: int) -> NDArray[np.float32]:
+    """What an exported graph answers for a part: logits ``(n, classes)``."""
+    session, rows = Session(graph), part.rows.index
+    faces = (np.stack([resize(part.rows.faces[i, -1], size) for i in rows[at : at + _BATCH]])
+             for at in range(0, len(rows), _BATCH))  # fmt: skip
+    return np.concatenate([session.run(faces=batch)["logits"] for batch in faces])
+
+
+def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: int) -> Quantized:
+    """Both graphs on the same validation faces. Raises ModelError where there are none to judge by."""
+    if not judged:
+        raise ModelError("An int8 model is only written where it can be judged: the run has no validation faces.")
+    truth = np.concatenate([p.truth for p in judged])
+    ours, theirs = (np.concatenate([graph_logits(g, p, size).argmax(1) for p in judged]) for g in (full, quantized))
+    gain = (theirs == truth).astype(np.float64) - (ours == truth)
+    return Quantized(len(truth), float((ours == theirs).mean()), bootstrap(lambda i: float(gain[i].mean()), len(truth)))
+
+
+def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part]) -> Path:
+    """``model.json`` and ``card.md`` beside the graph in ``folder``."""
+    found = {f"{source}/{name}": (i.value, i.low, i.high)
+             for source, e in verdict.evaluations.items() for name, i in e.scores.items()}  # fmt: skip
+    write_info(folder, ModelInfo(
+        name=recipe.name, labels=recipe.labels, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), size=size,
+        temperature=verdict.temperature, calibrated=verdict.calibrated, licence="see card.md",
+        seen=tuple(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), scores=found,
+        made_by=f"tronie {tronie.__version__}, recipe {recipe.name} {config.settings_hash(recipe)}",
+    ))  # fmt: skip
+    _card(recipe, folder, verdict, learn)
+    return folder
+
+
+def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part]) -> None:
+    """A short ``card.md``; a person adds what only a person knows."""
+    lines = [f"# {recipe.name}", "", "A label names an expression shown, not a feeling felt.", "", "Learnt from:"]
+    lines += [f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()})" for p in learn]
+    lines += ["", "Its terms of use follow from those of this data.", ""]
+    lines += [f"Calibrated on {verdict.calibrated}." if verdict.calibrated else "Not calibrated.", ""]
+    for source, e in verdict.evaluations.items():
+        lines.append(f"Judged on {source}, {e.rows} faces (rows {e.hash}), estimate [95 % interval]:")
+        lines += [f"- {name}: {interval}" for name, interval in e.scores.items()] + [""]
+    (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,84 @@
+"""Curves on paper (extra 'plot'): probabilities over time, person by person, and the segments under them.
+
+Every expression is told apart by colour, line style, hatch and initials, so that a print in black and white and a
+colour-blind reader lose nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tronie.core.labels import UNCERTAIN
+from tronie.core.people import Names
+from tronie.core.segment import Segment
+from tronie.core.timeline import Timeline
+from tronie.show.export import film, film_end
+from tronie.show.palette import GREY, Look, looks
+from tronie.show.paper import checked, clock_axis, head, longest, save, styled, tag
+from tronie.show.summary import Curve, curves, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None = None) -> Path:
+    """Probabilities over time and segments under them, person by person, to ``.png``, ``.pdf`` or ``.svg``.
+
+    Raises SettingError (another suffix, several films, photos), MissingExtraError, OutputError.
+    """
+    path = checked(path)
+    source = film(timeline, "A plot over time")
+    found, left = longest(timeline, curves(timeline, names))
+    styles, labels = looks(timeline.labels.names), shown(timeline)
+    with styled() as figure_of:
+        count = max(len(found), 1)
+        figure = figure_of(9.0, 1.3 + 1.6 * count)
+        more = f" ({left} more people, seen more briefly, are not drawn)" if left else ""
+        top = head(figure, f"{source}: expressions shown{more}", labels, styles, lines=True)
+        grid = figure.add_gridspec(count, 1, left=0.07, right=0.97, top=top - 0.28 / figure.get_figheight(),
+                                   bottom=0.45 / figure.get_figheight(), hspace=0.34)  # fmt: skip
+        segments, end = timeline.segments(), film_end(timeline)
+        below = None
+        for place, curve in enumerate(found):
+            pair = grid[place].subgridspec(2, 1, height_ratios=[4, 1], hspace=0.1)
+            above, below = figure.add_subplot(pair[0]), figure.add_subplot(pair[1])
+            _curves(above, curve, timeline.labels.names, labels, styles)
+            mine = [s for s in segments if (s.source, s.track) == (curve.source, curve.track)]
+            _strip(below, mine, styles, end)
+            for axes in (above, below):
+                clock_axis(axes, end, written=axes is below and place == len(found) - 1)
+        if below is None:
+            axes = figure.add_subplot(grid[0])
+            axes.text(0.5, 0.5, "no face found", ha="center", va="center", transform=axes.transAxes)
+            axes.set_yticks([])
+            clock_axis(axes, end)
+        return save(figure, path)
+
+
+def _curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str], styles: Mapping[str, Look]) -> None:
+    for name in (name for name in names if name in labels):
+        style = styles[name]
+        line = (0, style.dash) if style.dash else "-"
+        values = curve.values[:, names.index(name)]
+        axes.plot(curve.time, values, color=style.colour, linestyle=line, linewidth=style.width)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0, 0.5, 1], ["0", "", "1"])
+    axes.grid(axis="y", color="#E6E6E6", linewidth=0.5)
+    axes.set_title(curve.person, loc="left", pad=3, fontweight="bold")
+    axes.set_ylabel("probability")
+
+
+def _strip(axes: Axes, segments: Sequence[Segment], styles: Mapping[str, Look], end: float) -> None:
+    """Segments as hatched bars with initials where there is room."""
+    for segment in segments:
+        style = styles[segment.label]
+        axes.axvspan(segment.start, segment.end, 0.0, 1.0, facecolor=style.colour, hatch=style.hatch or None,
+                     edgecolor="white" if segment.label != UNCERTAIN else GREY, linewidth=0.0)  # fmt: skip
+        if segment.duration > 0.022 * end:
+            tag(axes, (segment.start + segment.end) / 2, 0.5, style.initials, 7)
+    axes.vlines([time for s in segments for time in (s.start, s.end)], 0, 1, color="black", linewidth=0.4)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
