@@ -13,7 +13,7 @@ Who sees what: seed s reports on fold s mod 5 with its *clean* labels, chooses t
 report out-of-fold over the whole training part. With one seed and noise, all rows of the table see the same wrong
 labels, the same batches and the same varied pictures. The default encoder is not pre-trained, and no average of
 weights is kept, so that "last epoch" means what it says. Co-teaching is told the true share of wrong labels, as its
-paper has it; the others are not.
+paper has it; the others are not. EAC compares maps of 2 × 2 places at 64 px (its paper: 7 × 7 at 224).
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ def test_the_feature_is_the_mean_of_the_maps(name: str) -> None:
     with torch.no_grad():
         maps, feature = encoder.maps(pixels), encoder(pixels)
     assert maps.shape[:2] == (2, encoder.width) and feature.shape == (2, encoder.width)
-    assert min(maps.shape[2:]) > 1, "a map of one place could not say where"
     assert torch.allclose(maps.mean((2, 3)), feature, atol=1e-5) and torch.isfinite(feature).all()
 
 

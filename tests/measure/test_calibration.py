@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,7 +70,7 @@ def test_a_perfect_model_has_no_squared_gap_in_expectation() -> None:
     gaps = np.array([squared_gap(*honest(rng, 600)) for _ in range(400)])
     assert abs(gaps.mean()) < 4 * gaps.std() / 20  # within four standard errors of 0
     plain = np.mean([adaptive_ece(*honest(rng, 1200)) for _ in range(100)])
-    assert 0.012 < plain < 0.030  # what the plain estimate shows for a model without any error
+    assert plain > 0.015  # what the plain estimate shows for a model without any error
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.05, 0.15])
@@ -79,14 +81,14 @@ def test_the_error_finds_a_planted_shift(shift: float) -> None:
 
 
 def test_the_centred_interval_of_the_squared_gap_covers() -> None:
-    """95 % nominal; the plain percentile interval, shifted by the resampling itself, misses half the time."""
+    """95 % nominal; the plain percentile interval, which the drawing itself shifts upwards, misses far too often."""
     rng, truth = np.random.default_rng(5), 0.06**2
     hit = {True: 0, False: 0}
-    for seed in range(60):
+    for seed in range(40):
         sure, right = honest(rng, 800, 0.06)
         sure, right = sure[sure > 0.36], right[sure > 0.36]
         for centred in hit:
-            found = bootstrap(lambda i, s=sure, r=right: squared_gap(s[i], r[i]), len(sure), draws=200, seed=seed, centred=centred)
+            gap = partial(lambda s, r, i: squared_gap(s[i], r[i]), sure, right)
+            found = bootstrap(gap, len(sure), draws=100, seed=seed, centred=centred)
             hit[centred] += found.low <= truth <= found.high
-    assert hit[True] >= 52
-    assert hit[True] >= hit[False]
+    assert hit[True] >= 37 > hit[False]

@@ -33,6 +33,7 @@ def test_forgetting_the_groups_would_be_too_sure() -> None:
     rng = np.random.default_rng(2)
     group = np.repeat(np.arange(50), 10)
     x = rng.normal(0, 1, 50)[group]
+
     def mean(i: np.ndarray) -> float:
         return float(x[i].mean())
     alone, whole = bootstrap(mean, 500), bootstrap(mean, 500, groups=group)
@@ -41,6 +42,7 @@ def test_forgetting_the_groups_would_be_too_sure() -> None:
 
 def test_groups_are_drawn_whole() -> None:
     group = np.array([7, 3, 7, 3, 3, 9])
+
     def check(rows: np.ndarray) -> float:
         counts = np.bincount(rows, minlength=6)
         assert counts[0] == counts[2] and counts[1] == counts[3] == counts[4]
@@ -50,6 +52,7 @@ def test_groups_are_drawn_whole() -> None:
 
 def test_groups_of_one_are_rows() -> None:
     x = np.random.default_rng(3).normal(size=40)
+
     def mean(i: np.ndarray) -> float:
         return float(x[i].mean())
     assert bootstrap(mean, 40) == bootstrap(mean, 40, groups=np.arange(40)[::-1])

@@ -22,7 +22,8 @@ def baseline() -> Baseline:
 
 def batch(rows: int = 4, frames: int = 1) -> Batch:
     clip = torch.randint(0, 256, (rows, frames, 3, 32, 32), dtype=torch.uint8)
-    return Batch((clip,), torch.eye(3)[[0, 1, 2, 0]][:rows], torch.tensor([1.0, 2.0, 0.5, 0.0])[:rows], torch.arange(rows))
+    target, weight = torch.eye(3)[[0, 1, 2, 0]], torch.tensor([1.0, 2.0, 0.5, 0.0])
+    return Batch((clip,), target[:rows], weight[:rows], torch.arange(rows))
 
 
 def test_its_loss_is_smoothed_weighted_cross_entropy(baseline: Baseline) -> None:
@@ -60,8 +61,8 @@ def test_images_keep_their_numbers() -> None:
 
 def test_names_in_checkpoints_stay() -> None:
     names = set(Baseline(LABELS, BaselineConfig()).state_dict())
-    some = {"encoder.conv1.weight", "encoder.bn1.running_var", "encoder.blocks.0.conv1.weight", "encoder.blocks.13.bn2.bias",
-            "head.weight", "head.bias"}  # fmt: skip
+    some = {"encoder.conv1.weight", "encoder.bn1.running_var", "encoder.blocks.0.conv1.weight",
+            "encoder.blocks.13.bn2.bias", "head.weight", "head.bias"}  # fmt: skip
     assert some <= names and len(names) == 29 * 6 + 2  # a kernel and five tensors of a norm, 29 times
 
 

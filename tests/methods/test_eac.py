@@ -84,6 +84,12 @@ def test_it_asks_for_a_picture_and_its_mirror_image(pointwise: type[nn.Module]) 
     assert method.views(train=False) == (replace(plain, augment=False),)
 
 
+def test_a_map_of_one_place_is_refused(pointwise: type[nn.Module], sides: Batch) -> None:
+    small = replace(sides, clips=tuple(clip[..., :4, :4] for clip in sides.clips))
+    with pytest.raises(SettingError, match="sees one place at 112 px"):
+        make(pointwise).loss(small, Progress(0, 1))
+
+
 def test_a_rectangle_of_the_right_size_gets_the_mean_colour() -> None:
     torch.manual_seed(2)
     images = torch.rand(300, 3, 40, 40) * 255

@@ -93,7 +93,7 @@ def test_unusable_looks_count_only_where_there_is_nothing_else() -> None:
 
 
 def test_path_scores_favour_uncertain_without_evidence() -> None:
-    raw = np.array([clear(HAPPY, 0.9), clear(HAPPY, 0.9), clear(HAPPY, 0.39)])
+    raw = np.array([clear(HAPPY, 0.9), clear(HAPPY, 0.9), clear(HAPPY, 0.34)])
     scores = path_scores(raw, np.array([True, False, True]), np.full(3, 0.1), BASE)
     assert scores.argmax(1).tolist() == [HAPPY, 3, 3]
     assert scores[0, HAPPY] == pytest.approx(0.1 * BASE.rate * np.log(0.9))

@@ -65,7 +65,7 @@ def coarsen(face: Pixels, rng: np.random.Generator, how: Augment) -> Pixels:
     """Low resolution or blur, each with its probability."""
     size = face.shape[0]
     if rng.random() < how.low_resolution:
-        small = int(np.exp(rng.uniform(np.log(how.smallest), np.log(size))))
+        small = int(np.exp(rng.uniform(np.log(min(how.smallest, size)), np.log(size))))
         coarse = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
         face = np.asarray(cv2.resize(coarse, (size, size)), np.uint8)
     if rng.random() < how.blur:

@@ -28,7 +28,8 @@ def read_image(source: Path | bytes) -> Pixels:
     no picture, or larger than ``MEGAPIXELS``.
     """
     name = "The picture given as bytes" if isinstance(source, bytes) else f"Picture {source}"
-    with _open(source, name) as file:
+    with _open(source, name) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about damaged EXIF, and about sizes that are checked here
         return _decode(file, name)
 
 
@@ -48,15 +49,13 @@ def _open(source: Path | bytes, name: str) -> BinaryIO:
 
 def _decode(file: BinaryIO, name: str) -> Pixels:
     try:
-        with warnings.catch_warnings():  # Pillow only warns between its limit and twice that; ours is checked below
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(file)
+        picture = Image.open(file)
     except UnidentifiedImageError:
         raise SourceError(f"{name} is not in a picture format that can be read: convert it to JPEG or PNG.") from None
     except Image.DecompressionBombError:
         raise SourceError(f"{name} has more than {MEGAPIXELS} megapixels: reduce it first.") from None
     except _DAMAGED as error:
-        raise SourceError(f"{name} is damaged ({error}): copy or download it again.") from None
+        raise SourceError(f"{name} is damaged ({_said(error)}): copy or download it again.") from None
     width, height = picture.size
     if width * height > MEGAPIXELS * 1e6:
         raise SourceError(
@@ -65,7 +64,12 @@ def _decode(file: BinaryIO, name: str) -> Pixels:
     try:
         return _rgb(picture)
     except _DAMAGED as error:
-        raise SourceError(f"{name} is damaged or cut short ({error}): copy or download it again.") from None
+        raise SourceError(f"{name} is damaged or cut short ({_said(error)}): copy or download it again.") from None
+
+
+def _said(error: Exception) -> str:
+    """The parser's own words, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _rgb(picture: Image.Image) -> Pixels:

@@ -20,9 +20,9 @@ IMAGE_ENDINGS = frozenset({
     ".jp2", ".ico",
 })
 VIDEO_ENDINGS = frozenset({
-    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ts", ".m2ts", ".mts", ".mpg",
-    ".mpeg", ".m2v", ".vob", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".rm", ".rmvb", ".y4m", ".nut", ".h264", ".264",
-    ".hevc", ".h265", ".ivf", ".mjpeg", ".mjpg", ".wtv",
+    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ts", ".m2ts", ".mts",
+    ".mpg", ".mpeg", ".m2v", ".vob", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".rm", ".rmvb", ".y4m", ".nut",
+    ".h264", ".264", ".hevc", ".h265", ".ivf", ".mjpeg", ".mjpg", ".wtv",
 })
 # fmt: on
 
@@ -43,7 +43,7 @@ class Source:
     name: str
 
 
-def expand(sources: Iterable[str | os.PathLike[str]]) -> list[Source]:
+def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
     """The pictures and films behind ``sources``: files, folders (with everything below them) and patterns (``*.jpg``).
 
     The order is the user's; inside a folder or pattern it is by path, numbers in names by value. A file named twice
@@ -51,6 +51,8 @@ def expand(sources: Iterable[str | os.PathLike[str]]) -> list[Source]:
     Whether a file is whole is found when it is read. Raises SourceError where something named does not exist, holds
     nothing to look at, or is neither picture nor film.
     """
+    if isinstance(sources, (str, os.PathLike)):
+        sources = [sources]
     found: dict[Path, Source] = {}
     for given in sources:
         for source in _expand_one(os.fspath(given)):
@@ -104,7 +106,7 @@ def _kind_by_content(head: bytes) -> Kind | None:
     if head[4:8] == b"ftyp":  # the family of MP4 also wraps still pictures
         return "image" if head[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1") else "video"
     if head[:4] == b"RIFF":
-        return {b"WEBP": "image", b"AVI ": "video"}.get(head[8:12])  # type: ignore[return-value]
+        return "image" if head[8:12] == b"WEBP" else "video" if head[8:12] == b"AVI " else None
     if head.startswith(_IMAGE_STARTS):
         return "image"
     return "video" if head.startswith(_VIDEO_STARTS) else None

@@ -43,6 +43,7 @@ class VideoWriter:
         self._ticks: deque[int] = deque()  # when the frames that the encoder still holds, and the last given, are shown
         self._gap = _CLOCK // 25  # between the last two frames
         try:
+            path.open("wb").close()  # the library itself opens it with the first frame only
             self._container = av.open(str(path), "w")
         except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"Film {path} cannot be written ({error.strerror}): check the folder.") from None
@@ -96,4 +97,7 @@ class VideoWriter:
             packet.duration = self._ticks[1] - self._ticks[0] if len(self._ticks) > 1 else self._gap
             if len(self._ticks) > 1:
                 self._ticks.popleft()
-            self._container.mux(packet)
+            try:
+                self._container.mux(packet)
+            except (av.error.FFmpegError, OSError) as error:
+                raise OutputError(f"Film {self.path} cannot be written on ({error.strerror}): free the disk.") from None

@@ -13,7 +13,8 @@ very picture, which the other side contradicts. Rectangles of 2 to 25 % of the p
 which hides such details. Both are erased independently, as the release does wherever labels are noisy (with clean
 labels it mirrors the erased picture).
 Our choices: both are made of one augmented picture (the release varies them apart); what is erased gets the picture's
-mean colour (the release: the training set's); clips are frames of which each has to agree.
+mean colour (the release: the training set's); clips are frames of which each has to agree. The encoder's map has to
+have several places: ResNet-18's is 4 × 4 at 112 px, dlib's net has shrunk it to one.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class EACConfig:
     Our choices: ``encoder``, a name of the encoders' table, ``size``, the side of its crops in pixels, and ``dropout``.
     """
 
-    encoder: str = "dlib-resnet29"
+    encoder: str = "resnet18"
     size: int = 112
     consistency: float = 5.0
     erase: float = 0.5
@@ -78,6 +79,9 @@ class EAC(Method):
 
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
         maps, other = (self.net.encoder.maps(erased(as_images(clip), self.config.erase)) for clip in batch.clips)
+        if maps.shape[2] * maps.shape[3] == 1:
+            raise SettingError(f"EAC compares where things are seen; encoder '{self.config.encoder}' sees one place at "
+                               f"{self.size} px: use resnet18, or larger crops.")  # fmt: skip
         logits = self.net.head(self.net.drop(over_frames(maps.mean((2, 3)), batch.clips[0].shape[1])))
         gap = flip_gap(activation_maps(maps, self.net.head.weight), activation_maps(other, self.net.head.weight))
         return {

@@ -34,8 +34,9 @@ class Settings:
     """Time without the face after which nothing is carried over, neither evidence nor label."""
     lag: float = 1.5
     """How long a row waits for what follows before its label is final; with the cell a latency of 1.5 to 2.5 s."""
-    certain: float = 0.4
-    """Least probability that carries a label; below it "uncertain" explains the frame better."""
+    certain: float = 0.35
+    """Least probability that carries a label; below it "uncertain" explains the looks better. Over time it is the
+    geometric mean that counts, so looks that contradict each other carry less than their average."""
     rate: float = 10.0
     """How many independent looks a second of film is worth. Frames 33 ms apart see nearly the same picture, so 30 of
     them are not 30 witnesses."""

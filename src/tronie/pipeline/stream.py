@@ -10,8 +10,8 @@ import numpy as np
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.core.timeline import Timeline
-from tronie.pipeline.chain import provenance
 from tronie.faces.detect import Detector
+from tronie.pipeline.chain import provenance
 from tronie.pipeline.find import Finder
 from tronie.pipeline.live import Live, Reading
 from tronie.pipeline.looks import Look

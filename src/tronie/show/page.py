@@ -51,8 +51,8 @@ def plot_summary(timeline: Timeline, path: str | Path, *, names: Names | None = 
         return save(figure, path)
 
 
-def _people(axes: Axes, whole: Mapping[tuple[str, int], Any], keys: Mapping[tuple[str, int], str], labels: Sequence[str],
-            styles: Mapping[str, Look]) -> None:  # fmt: skip
+def _people(axes: Axes, whole: Mapping[tuple[str, int], Any], keys: Mapping[tuple[str, int], str],
+            labels: Sequence[str], styles: Mapping[str, Look]) -> None:  # fmt: skip
     """Time per expression per person as one bar each, with the share where there is room."""
     longest = max((float(seconds.sum()) for seconds in whole.values()), default=1.0)
     for place, who in enumerate(keys):

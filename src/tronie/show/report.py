@@ -71,7 +71,7 @@ def html(timeline: Timeline, *, video: str | None = None, names: Names | None = 
 def _about(timeline: Timeline, people: int, end: float) -> str:
     count = f"{people} {'person' if people == 1 else 'people'}" if people else "no face found"
     model = f", model {timeline.provenance.model}" if timeline.provenance.model else ""
-    return f"{clock(end)} min:s, {count}{model}"
+    return f"Length {clock(end)}, {count}{model}"
 
 
 def _data(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str],
@@ -82,8 +82,8 @@ def _data(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called
         "people": list(called),
         "labels": [{"name": name, "initials": styles[name].initials} for name in labels],
         "segments": [
-            {"start": s.start, "end": s.end, "person": people.index((s.source, s.track)), "label": labels.index(s.label),
-             "sure": "" if s.label == UNCERTAIN else f", {_percent(s.confidence)}"}
+            {"start": s.start, "end": s.end, "person": people.index((s.source, s.track)),
+             "label": labels.index(s.label), "sure": "" if s.label == UNCERTAIN else f", {_percent(s.confidence)}"}
             for s in segments
         ],
     }  # fmt: skip
@@ -170,12 +170,13 @@ def _path(time: NDArray[np.float64], values: NDArray[np.float64],
     return "".join(words)
 
 
-def _bar(segment: Segment, called: str, labels: Sequence[str], styles: Mapping[str, Look], end: float, index: int) -> str:
-    words = _sentence(segment, called)
+def _bar(segment: Segment, called: str, labels: Sequence[str], styles: Mapping[str, Look], end: float,
+         index: int) -> str:  # fmt: skip
+    words, short = escape(_sentence(segment, called)), escape(styles[segment.label].initials)
     return (
         f'<button type="button" tabindex="-1" class="seg l{labels.index(segment.label)}" data-segment="{index}" '
         f'style="left:{100 * segment.start / end:.4f}%;width:{100 * segment.duration / end:.4f}%" '
-        f'title="{escape(words)}" aria-label="{escape(words)}"><span>{escape(styles[segment.label].initials)}</span></button>'
+        f'title="{words}" aria-label="{words}"><span>{short}</span></button>'
     )
 
 

@@ -20,6 +20,7 @@ from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.media.write import ENDINGS, VideoWriter
 from tronie.pipeline.analyser import Progress, Report, printable
+from tronie.pipeline.find import Detector
 from tronie.pipeline.reading import Model
 from tronie.show.moving import Moving
 from tronie.show.overlay import blur_faces, draw
@@ -41,15 +42,16 @@ class Annotated:
 
 
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Timeline | None = None,
-             model: str | Path | Model = "default", names: str | Path | None = None, seats: int | None = None,
+             model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
+             names: str | Path | None = None, seats: int | None = None,
              anonymise: bool = False, report: Report | None = None,
              stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
     and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
-    becomes .png, .jpg or .webp. ``timeline`` is what to draw; without one the source is read with ``model`` first.
-    ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`. With ``anonymise`` faces
+    becomes .png, .jpg or .webp. ``timeline`` is what to draw; without one the source is read first, with ``model``,
+    ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`. With ``anonymise`` faces
     are blurred beyond recovery and the labels stay; faces that were not found cannot be blurred, and the sound stays:
     look at the result before giving it away.
 
@@ -62,7 +64,7 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Timel
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
     if timeline is None:
-        timeline = predict(found[0].path, model=model, report=report, stop=stop)
+        timeline = predict(source, model=model, detector=detector, fps=fps, report=report, stop=stop)
     shown, called = who_is_who(_of(timeline, found[0]), names=Path(names) if names else None, seats=seats)
     draws = _Drawing(shown, called, anonymise)
     write = _film if found[0].kind == "video" else _picture
