@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from tronie.core.errors import TronieError
+from tronie.media.write import VideoWriter
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 WIDTH, HEIGHT, RATE = 640, 360, 25
@@ -61,17 +62,12 @@ def frames() -> Iterator[Pixels]:
 
 
 def write(path: Path) -> int:
-    """Encode the film as H.264 in MP4; returns the number of frames."""
+    """Write the film; returns the number of frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "medium", "threads": "1"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        count = 0
+    count = 0
+    with VideoWriter(path, quality=20) as film:
         for count, pixels in enumerate(frames(), 1):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = count - 1, Fraction(1, RATE)
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+            film.write(pixels, (count - 1) / RATE)
     return count
 
 
@@ -81,7 +77,11 @@ def main() -> int:
         print("Usage: python examples/make_film.py OUT.mp4")
         return 2
     path = Path(sys.argv[1])
-    count = write(path)
+    try:
+        count = write(path)
+    except TronieError as error:
+        print(error)
+        return error.exit_code
     print(f"{path}: {count} frames, {count / RATE:g} s, {path.stat().st_size / 1000:.0f} kB")
     return 0
 

@@ -18,6 +18,8 @@ from tronie.core.errors import SourceError, TronieError
 
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
+    from tronie.pipeline.analyser import Analyser
+    from tronie.verbs.results import Results
 
 STOPPED = 130  # what a shell expects of a command ended by ctrl-C
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -68,29 +70,41 @@ def predict(
     from tronie.core.timeline_io import write_json
     from tronie.pipeline.analyser import Analyser
     from tronie.pipeline.settings import Settings
-    from tronie.show.progress import bar
-    from tronie.verbs.predict import predict_each
     from tronie.verbs.results import Results
 
     results = Results(out) if out is not None else None
     printer = _Printer(json=json, quiet=quiet)
     with _interruptible() as stopped:
         analyser = Analyser(model, settings=Settings(detector=detector, fps=fps))
-        try:
-            with bar(hidden=quiet) as report:
-                for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set):
-                    if results is not None:
-                        results.add(timeline)
-                    printer.add(name, timeline)
-        finally:  # what is done is kept, whatever came in between
-            written = results.close() if results is not None else []
-            printer.close(written)
+        written = _work(sources, analyser, results, printer, stopped)
     if json:
         write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
     if stopped.is_set():
         _say("Stopped. " + ("What was done is saved." if written else "What was done is above."))
         return STOPPED
     return SourceError.exit_code if printer.failed else 0
+
+
+def _work(
+    sources: Sequence[str], analyser: Analyser, results: Results | None, printer: _Printer, stopped: threading.Event
+) -> list[Path]:
+    """Do source after source; what is done is printed and saved, whatever comes in between. Returns the files."""
+    from tronie.show.progress import bar
+    from tronie.verbs.predict import predict_each
+
+    written: list[Path] = []
+    try:
+        with bar(hidden=printer.quiet) as report:
+            for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set):
+                printer.add(name, timeline)
+                if results is not None:
+                    results.add(timeline)
+    finally:
+        try:
+            written = results.close() if results is not None else []
+        finally:
+            printer.close(written)
+    return written
 
 
 @app.command
@@ -140,9 +154,10 @@ class _Printer:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self.kept: list[Timeline] = []  # for the JSON document, or the pictures
         self.failed = 0
-        self._json, self._quiet = json, quiet
+        self._json, self.quiet = json, quiet
 
     def add(self, name: str, timeline: Timeline) -> None:
+        """Print one source's film, or keep its pictures for the end."""
         from tronie.show.text import film_text
 
         for warning in timeline.warnings:
@@ -150,13 +165,14 @@ class _Printer:
         self.failed += not timeline.looked
         if self._json or (timeline.looked and timeline.looked[0].kind == "image"):
             self.kept.append(timeline)
-        elif timeline.looked and not self._quiet:
+        elif timeline.looked and not self.quiet:
             print(film_text(timeline), end="\n\n", flush=True)
 
     def close(self, written: Sequence[Path]) -> None:
+        """Print the pictures, and say which files were written."""
         from tronie.show.text import pictures_text
 
-        if self._quiet:
+        if self.quiet:
             return
         if self.kept and not self._json:
             print(pictures_text(self.kept))

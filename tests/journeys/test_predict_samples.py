@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,20 @@ def test_a_real_film_stopped_and_restored_at_three_points(shared_data) -> None:
         second = chain()
         second.restore(json.loads(json.dumps(first.state())))
         assert Timeline.concat([*parts, *second.run(film())]) == whole
+
+
+def test_a_wrong_or_tampered_model_is_one_sentence(shared_data, tmp_path) -> None:
+    photo = str(shared_data / "samples" / "grace_hopper_usnavy.jpg")
+    shutil.copytree(SRC / "tronie" / "zoo" / "models" / "default", tmp_path / "mine")
+    assert tronie("predict", photo, "--model", str(tmp_path / "mine"), "--quiet").returncode == 0
+    with (tmp_path / "mine" / "encoder.onnx").open("r+b") as graph:
+        graph.seek(1000)
+        graph.write(b"tampered")
+    for model, says in (("defualt", "default"), (str(tmp_path / "mine"), "hash"), (str(tmp_path), "No model")):
+        answer = tronie("predict", photo, "--model", model)
+        assert answer.returncode == 4
+        assert says in answer.stderr
+        assert len(answer.stderr.splitlines()) == 1
 
 
 def test_prediction_needs_no_torch(shared_data) -> None:

@@ -132,6 +132,14 @@ def test_low_rates_are_answered_frame_by_frame(planted) -> None:
     assert [s.label for s in timeline.segments()] == ["neutral", "happiness", "sadness", "neutral"]
 
 
+def test_people_are_kept_at_one_frame_in_two_seconds(planted) -> None:
+    film = planted.two_people("nnn.hhhh")
+    arrays = np.stack([planted.paint(faces, i) for i, faces in enumerate(film)])
+    timeline = analyser(planted, film, settings=Settings(fps=0.5)).analyse(arrays)
+    assert set(timeline["track"]) == {0}
+    assert [s.label for s in timeline.segments()] == ["neutral", "happiness"]
+
+
 def test_a_push_costs_little_beside_the_networks(planted) -> None:
     film = planted.two_people("n" * 90, "h" * 90)
     images = [planted.paint(faces, i) for i, faces in enumerate(film)]

@@ -99,6 +99,7 @@ def test_a_film_cut_short_keeps_its_rows(place) -> None:
     (folder / "half.mkv").write_bytes(whole[: len(whole) // 2])
     timeline = predict(folder / "half.mkv", **how)
     assert 20 < len(timeline) < 70
+    assert "breaks off" in timeline.warnings[0]
 
 
 def test_unknown_names_are_errors(place) -> None:

@@ -18,14 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Missing parent folders are made. Raises OutputError with a sentence for a place that cannot be written or is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise OutputError(f"Cannot write {path}: it is a folder. Give the name of a file in it.")
-        temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
-        temporary.touch(exist_ok=False)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    temporary = _beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -34,6 +27,25 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def ensure_writable(path: Path) -> None:
+    """Raise OutputError now if ``path`` could not be written later. Makes its parent folders."""
+    with suppress(FileNotFoundError):
+        _beside(path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A new empty file beside ``path``. Raises OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise OutputError(f"Cannot write {path}: it is a folder. Give the name of a file in it.")
+        temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return temporary
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

@@ -10,8 +10,8 @@ def assign(cost: NDArray[np.float64], limit: NDArray[np.float64]) -> list[tuple[
     """Pairs ``(row, column)``, each used at most once, that make the total cost least.
 
     ``cost`` is ``(n, m)``; ``limit`` ``(n,)`` is what each row pays for staying alone, so that no pair costs more than
-    its row's limit. Optimal, unlike the greedy choice, which swaps a row of people when the camera moves by half their
-    distance. Pairs without a rival are taken at once; the rest goes through the Hungarian method (Kuhn 1955; shortest
+    its row's limit. Optimal, unlike the greedy choice, which takes the nearest pair first and so swaps people side by
+    side when the camera moves by half their distance. Pairs without a rival are taken at once; the rest goes through the Hungarian method (Kuhn 1955; shortest
     augmenting paths after Jonker and Volgenant 1987), cubic in the number of faces that compete.
     """
     allowed = cost < limit[:, None]

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from tronie.core.atomic import replacing
-from tronie.core.errors import OutputError, SourceError
+from tronie.core.atomic import replacing, unwritable
+from tronie.core.errors import SourceError
 from tronie.lab.decided import Decided
 from tronie.methods.method import Method, load_state
 
@@ -56,8 +56,12 @@ def restore(folder: Path, method: Method, average: Method, optimizer: torch.opti
     return epochs
 
 
-def forget_after(folder: Path, epochs: int) -> None:
-    """Take log lines and decisions of epoch ``epochs`` and later back."""
+def ready(folder: Path, epochs: int) -> None:
+    """Make the folder, and take log lines and decisions of epoch ``epochs`` and later back. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     lines = [line for line in read_log(folder) if line["epoch"] < epochs]
     if (folder / LOG).is_file():
         with replacing(folder / LOG) as temporary:
@@ -76,7 +80,7 @@ def append_log(folder: Path, row: Mapping[str, float]) -> None:
         with (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(plain) + "\n")
     except OSError as error:
-        raise OutputError(f"Cannot write {folder / LOG}: {error.strerror}.") from error
+        raise unwritable(folder / LOG, error) from error
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

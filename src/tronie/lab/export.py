@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +42,19 @@ def export_onnx(method: Method, path: Path, size: int, *, mirror: bool = False) 
     contiguous = copy.deepcopy(method).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     serving = _Serving(contiguous, mirror).eval()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every optional operator it skipped
-    torch.onnx.export(
-        serving,
-        (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
-        str(path),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-        input_names=["faces"],
-        output_names=["logits", "feature"],
-        dynamic_shapes={"faces": {0: torch.export.Dim("n", min=1)}},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the exporter warns of its own workings
+        torch.onnx.export(
+            serving,
+            (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
+            str(path),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            input_names=["faces"],
+            output_names=["logits", "feature"],
+            dynamic_shapes={"faces": {0: torch.export.Dim("n", min=1)}},
+        )
     return path
 
 

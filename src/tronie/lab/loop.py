@@ -82,7 +82,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
     optimizer, decided = make_optimizer(method, optim), Decided(sources)
     first = checkpoint.restore(folder, method, average, optimizer, decided)
     if team.leads:
-        checkpoint.forget_after(folder, first)
+        checkpoint.ready(folder, first)
     for epoch in range(first, loop.epochs):
         began, at = time.monotonic(), Progress(epoch, loop.epochs)
         # Seeded anew, so that a resumed epoch draws for dropout what the first run drew; not alike in all processes.

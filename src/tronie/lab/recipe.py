@@ -15,6 +15,7 @@ from tronie.data.augment import Augment
 from tronie.lab.loop import Loop
 from tronie.lab.optim import Optim
 from tronie.lab.prepared import RECIPES
+from tronie.methods.method import Method
 from tronie.methods.table import METHODS
 
 
@@ -93,5 +94,13 @@ def resolved(recipe: Recipe) -> Recipe:
 
     Raises SettingError for an unknown method or a setting that its ``Config`` does not have, before anything is read.
     """
+    return replace(recipe, config=config.as_dict(config.build(method_kind(recipe).Config, recipe.config, "config")))
+
+
+def method_kind(recipe: Recipe) -> type[Method]:
+    """The class that the recipe's ``method`` names. Raises SettingError."""
     kind = resolve(METHODS, recipe.method, "method")
-    return replace(recipe, config=config.as_dict(config.build(kind.Config, recipe.config, "config")))
+    if not (isinstance(kind, type) and issubclass(kind, Method) and hasattr(kind, "Config")):
+        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method and have a "
+                           "Config.")  # fmt: skip
+    return kind

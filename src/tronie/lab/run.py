@@ -23,7 +23,6 @@ from tronie.core.atomic import replacing, unwritable
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.core.registry import resolve
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
 from tronie.lab import checkpoint
@@ -32,11 +31,10 @@ from tronie.lab.evaluate import Evaluation
 from tronie.lab.judge import judge_finally, scorer, write_verdict
 from tronie.lab.loop import Listeners, answer, train
 from tronie.lab.prepared import open_prepared
-from tronie.lab.recipe import Recipe, read_recipe, resolved
+from tronie.lab.recipe import Recipe, method_kind, read_recipe, resolved
 from tronie.lab.sources import balanced, training_manifest, training_parts, validation_parts
 from tronie.lab.team import ALONE, Team
 from tronie.methods.method import Decisions, Method, load_state
-from tronie.methods.table import METHODS
 from tronie.nn.encoders.weights import load_weights
 
 _SAMPLE = 512  # training faces that give a pre-trained encoder its statistics
@@ -63,12 +61,10 @@ def new_folder(root: Path, name: str) -> Path:
 
 def make_method(recipe: Recipe) -> Method:
     """The recipe's method, freshly initialised from the run's seed. Raises SettingError for wrong settings."""
-    kind = resolve(METHODS, recipe.method, "method")
+    kind = method_kind(recipe)
     torch.manual_seed(recipe.loop.seed)
     settings = config.build(kind.Config, recipe.config, "config")
     made = kind(LabelSet(recipe.labels), settings)
-    if not isinstance(made, Method):
-        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method.")
     made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return made
 

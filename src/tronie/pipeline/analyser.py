@@ -117,8 +117,10 @@ class Analyser:
         title = name or printable(source.name)
         if source.kind == "image":
             return self._picture(read_image(source.path), title)
-        reader = VideoReader(source.path, fps=self.settings.fps)
-        return self._film(reader, title, probe(source.path).duration, report, stop)
+        length = (probe(source.path).duration or None) if report is not None else None
+        with VideoReader(source.path, fps=self.settings.fps) as reader:
+            timeline = self._film(reader, title, length, report, stop)
+            return replace(timeline, warnings=(*timeline.warnings, *reader.warnings))
 
     def _picture(self, image: Pixels, name: str) -> Timeline:
         frame = Frame(image)
@@ -141,7 +143,7 @@ class Analyser:
             if not chain.looked.frames:
                 raise
             warnings.append(f"{name} was read up to {chain.looked.end:.2f} s only: {error}")
-        if stop is not None and stop():
+        if chain.stopped:
             warnings.append(f"{name} was stopped at {chain.looked.end:.2f} s.")
         timeline = Timeline.concat(parts)
         return replace(timeline, looked=(chain.looked,), warnings=tuple(warnings))

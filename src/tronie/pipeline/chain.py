@@ -52,6 +52,8 @@ class Chain:
         self._smoother = Smoother(settings)
         self._watched = Watched()
         self._position: dict[str, Any] | None = None  # where the film goes on behind the last closed cell
+        self.stopped = False
+        """Whether the last run was ended by its ``stop``."""
 
     def run(self, frames: Resumable | Iterable[Frame], stop: Stop | None = None) -> Iterator[Timeline]:
         """Rows as they become final: a (perhaps empty) timeline per grid cell, then the rest. Together: every row.
@@ -105,6 +107,7 @@ class Chain:
         mark = frames.state if _resumable(frames) else lambda: None  # type: ignore[union-attr]
         for frame, last, position in on_grid(frames, self._settings.cell, mark):
             if stop is not None and stop():
+                self.stopped = True
                 return
             if last:
                 self._position = position

@@ -8,7 +8,7 @@ import numpy as np
 
 from tronie.core.face import Face, Frame
 from tronie.faces.detect import Detector
-from tronie.faces.track import Tracker
+from tronie.faces.track import Tracker, TrackSettings
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.windows import cell_of
 
@@ -22,7 +22,10 @@ class Finder:
 
     def __init__(self, detector: Detector, settings: Settings) -> None:
         self._detector, self._settings = detector, settings
-        self._tracker = Tracker()
+        memory = TrackSettings().memory
+        if settings.fps is not None:  # at a few frames a second, one missed frame must not end a person
+            memory = max(memory, 2.5 / settings.fps)
+        self._tracker = Tracker(TrackSettings(memory=memory))
         self._known: list[Face] = []
         self._scanned: int | None = None  # cell of the scan grid in which the whole frame was last searched
 

@@ -15,8 +15,9 @@ from tronie.core.timeline import Timeline
 from tronie.show.overlay import Box, Mark
 
 HOLD = 0.75
-"""Seconds for which a face stays hidden before it was first found, after it was last found and in gaps between.
-A whole frame is searched every half second, so a face may be there that long before it is found."""
+"""Seconds for which a face stays hidden before it was first found, after it was last found and in gaps between; more
+where a film was looked at more seldom. A whole frame is searched every half second, so a face may be there that long
+before it is found."""
 _TOUCH = 2e-6  # times in a table are rounded to microseconds
 
 
@@ -27,6 +28,7 @@ class _Path:
     end: NDArray[np.float64]
     box: NDArray[np.float64]  # (rows, 4)
     rows: NDArray[np.int64]
+    hold: float  # seconds
 
 
 class Moving:
@@ -37,8 +39,9 @@ class Moving:
         self._near: dict[int, list[_Path]] = {}  # second of film -> paths that matter then
         for source, track, rows in tracks(timeline):
             box = np.stack([timeline[name][rows] for name in ("x", "y", "width", "height")], 1)
-            path = _Path(person(names, source, track), timeline["time"][rows], timeline.end[rows], box, rows)
-            for second in range(math.floor(path.start[0] - HOLD), math.floor(path.end[-1] + HOLD) + 1):
+            hold = max(HOLD, 1.5 * float(timeline["duration"][rows].max()))
+            path = _Path(person(names, source, track), timeline["time"][rows], timeline.end[rows], box, rows, hold)
+            for second in range(math.floor(path.start[0] - hold), math.floor(path.end[-1] + hold) + 1):
                 self._near.setdefault(second, []).append(path)
 
     def at(self, time: float) -> list[Mark]:
@@ -62,7 +65,7 @@ class Moving:
             after = int(np.searchsorted(path.start, time - _TOUCH, "left"))
             before = int(np.searchsorted(path.start, time + _TOUCH, "right")) - 1
             near = [i for i in {before, after} if 0 <= i < len(path.rows)
-                    and path.start[i] - HOLD <= time <= path.end[i] + HOLD]  # fmt: skip
+                    and path.start[i] - path.hold <= time <= path.end[i] + path.hold]  # fmt: skip
             if near:
                 found.append(_around(path.box[near]))
         return found

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import OutputError, SettingError
 from tronie.core.face import Frame, Pixels
-from tronie.core.people import Names, who_is_who
+from tronie.core.people import Names
 from tronie.core.timeline import Timeline
+from tronie.faces.detect import Detector
 from tronie.media.image import read_image
 from tronie.media.sound import with_sound
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.media.write import ENDINGS, VideoWriter
-from tronie.pipeline.analyser import Progress, Report, printable
-from tronie.pipeline.find import Detector
+from tronie.pipeline.analyser import Progress, Report
 from tronie.pipeline.reading import Model
 from tronie.show.moving import Moving
 from tronie.show.overlay import blur_faces, draw
 from tronie.show.palette import Look, looks
-from tronie.verbs.predict import predict
+from tronie.verbs.tables import Given, about, shown
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 QUALITY = 20
@@ -41,19 +43,20 @@ class Annotated:
     warnings: tuple[str, ...] = ()
 
 
-def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Timeline | None = None,
+def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
              model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
-             names: str | Path | None = None, seats: int | None = None,
-             anonymise: bool = False, report: Report | None = None,
-             stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
+             names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
+             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
     and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
-    becomes .png, .jpg or .webp. ``timeline`` is what to draw; without one the source is read first, with ``model``,
-    ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`. With ``anonymise`` faces
-    are blurred beyond recovery and the labels stay; faces that were not found cannot be blurred, and the sound stays:
-    look at the result before giving it away.
+    becomes .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
+    with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and
+    name tracks, see :mod:`tronie.core.people`.
+
+    With ``anonymise`` faces are blurred beyond recovery and the labels stay; what was not looked at is left out.
+    Faces that were not found cannot be blurred, and the sound stays: check the result before giving it away.
 
     ``report`` hears of progress (of reading, then of drawing); when ``stop`` says true, what is done is kept.
     Raises SourceError, SettingError (several sources, a timeline of something else), OutputError, ModelError.
@@ -63,15 +66,14 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Timel
     if len(found) != 1:
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
-    if timeline is None:
-        timeline = predict(source, model=model, detector=detector, fps=fps, report=report, stop=stop)
-    shown, called = who_is_who(_of(timeline, found[0]), names=Path(names) if names else None, seats=seats)
-    draws = _Drawing(shown, called, anonymise)
+    read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, names=names,
+                 seats=seats, report=report, stop=stop)  # fmt: skip
+    rows = about(read.timeline, found[0])
     write = _film if found[0].kind == "video" else _picture
-    warnings = [*shown.warnings, *write(found[0], out, draws, report, stop)]
+    warnings = [*rows.warnings, *write(found[0], out, _Drawing(rows, read.names, anonymise), report, stop)]
     if anonymise:
         warnings.append(_ADVICE)
-    return Annotated(out, shown, tuple(dict.fromkeys(warnings)))
+    return Annotated(out, rows, tuple(dict.fromkeys(warnings)))
 
 
 _ADVICE = "Faces that were not found are not blurred, and voices are not changed: check it before giving it away."
@@ -84,6 +86,8 @@ class _Drawing:
         self._faces = Moving(timeline, names=names)
         self._looks: Mapping[str, Look] = looks(timeline.labels.names)
         self._anonymise = anonymise
+        # No face may come through from where nobody looked.
+        self.until = max((one.end for one in timeline.looked), default=0.0) if anonymise else math.inf
 
     def frame(self, frame: Frame) -> Pixels:
         image = frame.image
@@ -101,22 +105,12 @@ def _check(source: Source, out: Path) -> None:
         raise OutputError(f"{out} is the {kind} itself: give the annotated one another name.")
 
 
-def _of(timeline: Timeline, source: Source) -> Timeline:
-    """The rows about this source: by its name, or by its file name where the table was made from another folder."""
-    known = list(dict.fromkeys([*(one.source for one in timeline.looked), *timeline["source"].tolist()]))
-    name = printable(source.name)
-    same = [one for one in known if one == name] or [one for one in known if Path(one).name == source.path.name]
-    if len(same) != 1:
-        told = ", ".join(known[:3]) + (", …" if len(known) > 3 else "") or "nothing"
-        raise SettingError(f"The table is about {told}, not about {name}: give the table of this file.")
-    return timeline.select(source=same[0])
-
-
 def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,
              stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
     image = Image.fromarray(draws.frame(Frame(read_image(source.path))))
     with replacing(out) as temporary:
-        image.save(temporary, quality=92)
+        options: Any = {"subsampling": 0} if out.suffix.lower() in (".jpg", ".jpeg") else {}
+        image.save(temporary, quality=92, **options)  # full colour resolution: thin lines keep their colour
     return []
 
 
@@ -130,6 +124,10 @@ def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
         try:
             with VideoReader(source.path) as reader, VideoWriter(pictures, quality=QUALITY) as writer:
                 for frame in reader:
+                    if frame.time > draws.until - 1e-6:
+                        until = frame.time
+                        warnings.append(f"{out.name} ends at {frame.time:.2f} s: faces were not looked for after that.")
+                        break
                     if frame.index and stop is not None and stop():  # one frame at least: a film without any is none
                         until = frame.time
                         warnings.append(f"{out.name} was stopped at {frame.time:.2f} s.")

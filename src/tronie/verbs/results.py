@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError
 from tronie.core.segment import Segment
 from tronie.core.timeline import Timeline
@@ -15,7 +16,8 @@ class Results:
 
     ``out`` with a table's suffix gets all rows in one table when the work ends. Any other ``out`` is a folder: each
     film's table is written there as soon as it is done, all pictures share ``photos.csv``, and ``segments.csv`` holds
-    the segments of everything. Raises SettingError for an unknown suffix, OutputError where writing fails.
+    the segments of everything. Raises SettingError for an unknown suffix and OutputError where writing fails; what can
+    be known of that before the work is said before it.
     """
 
     def __init__(self, out: Path) -> None:
@@ -23,6 +25,7 @@ class Results:
         if self._table is None and out.suffix and not out.is_dir() and not str(out).endswith("/"):
             raise SettingError(f"Tables end in {', '.join(SUFFIXES)}; '{out.name}' does not. Or give a folder.")
         self._folder = out
+        ensure_writable(self._table or out / "segments.csv")
         self._kept: list[Timeline] = []  # what goes into one table: everything, or the pictures
         self._segments: list[Segment] = []
         self._names = {"photos", "segments"}

@@ -1,0 +1,60 @@
+"""What a verb is given to show: a timeline, its file, or a film or picture that is read first; and its people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tronie.core.errors import SettingError
+from tronie.core.people import Names, who_is_who
+from tronie.core.timeline import Timeline
+from tronie.core.timeline_io import SUFFIXES
+from tronie.faces.detect import Detector
+from tronie.media.source import Source
+from tronie.pipeline.analyser import Report, printable
+from tronie.pipeline.reading import Model
+from tronie.verbs.predict import predict
+
+Given = Timeline | str | os.PathLike[str]
+"""A timeline, a table's file (.csv, .json, .parquet), or a picture or film to read."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A timeline with its tracks joined, people's names by (source, track), and the film where a film was given."""
+
+    timeline: Timeline
+    names: Names
+    film: Path | None = None
+
+
+def shown(given: Given, *, model: str | Path | Model = "default", detector: str | Detector | None = None,
+          fps: float | None = None, names: str | Path | None = None, seats: int | None = None,
+          report: Report | None = None, stop: Callable[[], bool] | None = None) -> Shown:  # fmt: skip
+    """Load or make the timeline, then join and name its tracks. Raises SourceError, SettingError, ModelError."""
+    film = None
+    if isinstance(given, Timeline):
+        timeline = given
+    elif Path(given).suffix.lower() in SUFFIXES:
+        timeline = Timeline.load(Path(given))
+    else:
+        film = Path(given)
+        timeline = predict(given, model=model, detector=detector, fps=fps, report=report, stop=stop)
+    timeline, called = who_is_who(timeline, names=Path(names) if names else None, seats=seats)
+    return Shown(timeline, called, film)
+
+
+def about(timeline: Timeline, source: Source) -> Timeline:
+    """The rows about this source: by its name, or by its file name where the table was made from another folder.
+
+    Raises SettingError where there are none.
+    """
+    known = list(dict.fromkeys([*(one.source for one in timeline.looked), *timeline["source"].tolist()]))
+    name = printable(source.name)
+    same = [one for one in known if one == name] or [one for one in known if Path(one).name == source.path.name]
+    if len(same) != 1:
+        told = ", ".join(known[:3]) + (", …" if len(known) > 3 else "") or "nothing"
+        raise SettingError(f"The table is about {told}, not about {name}: give the table of this file.")
+    return timeline.select(source=same[0])
