@@ -26,6 +26,7 @@ WIDTH, HEIGHT, COLUMNS, ROWS = 1920, 1080, 5, 4
 DATA = Path(os.environ.get("TRONIE_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 Box = tuple[int, int, int, int]
+"""x, y, width, height"""
 
 
 def london(data: Path) -> list[tuple[Pixels, float]]:
@@ -44,7 +45,7 @@ def rafdb(data: Path, count: int = 400) -> list[tuple[Pixels, float]]:
 
 
 def compose(people: list[tuple[Pixels, float]], seed: int) -> tuple[Pixels, list[Box]]:
-    """A picture ``(1080, 1920, 3)`` of 20 people on a shaded ground, and where each of them is (x, y, width, height)."""
+    """A picture ``(1080, 1920, 3)`` of 20 people on a shaded ground, and where each of them is."""
     rng = np.random.default_rng(seed)
     shade = np.linspace(rng.integers(40, 200), rng.integers(40, 200), WIDTH)
     picture: Pixels = np.repeat(np.repeat(shade[None, :, None], HEIGHT, 0), 3, 2).astype(np.uint8)
@@ -71,6 +72,7 @@ def found(faces: list[Face], places: list[Box]) -> tuple[int, int]:
 
 
 def main() -> None:
+    """Read the arguments and print a line for each picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--faces", choices=["london", "rafdb"], default="london")
@@ -89,8 +91,8 @@ def main() -> None:
         end = time.process_time()
         hits, wrong = found(faces, places)
         print(
-            f"picture {seed}: {hits} of {len(places)} found, {wrong} wrong, detect {1e3 * (middle - begin):.0f} CPU-ms, "
-            f"near {len(again)} in {1e3 * (end - middle):.0f} CPU-ms"
+            f"picture {seed}: {hits} of {len(places)} found, {wrong} wrong, detect {1e3 * (middle - begin):.0f} CPU-ms,"
+            f" near {len(again)} in {1e3 * (end - middle):.0f} CPU-ms"
         )
         if given.save:
             Image.fromarray(picture).save(given.save.with_stem(f"{given.save.stem}{seed}"))

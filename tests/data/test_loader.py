@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tronie.clips.views import View  # noqa: E402
+from tronie.clips.views import View, resize  # noqa: E402
 from tronie.core.errors import SettingError  # noqa: E402
 from tronie.data.augment import Augment  # noqa: E402
-from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order, resize  # noqa: E402
+from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order  # noqa: E402
 
 VARIED = (View(16, augment=True), View(16, augment=True))
 

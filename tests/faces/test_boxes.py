@@ -37,7 +37,9 @@ def test_no_two_that_stay_are_doubles_and_none_is_lost_without_one(some) -> None
     assert (alike[~np.eye(len(kept), dtype=bool)] <= 0.4).all()
     for face in some:
         if not any(face is k for k in kept):
-            inside = shared([face], kept)[0] / np.minimum(face.box[2] * face.box[3], [k.box[2] * k.box[3] for k in kept])
+            inside = shared([face], kept)[0] / np.minimum(
+                face.box[2] * face.box[3], [k.box[2] * k.box[3] for k in kept]
+            )
             double = (overlap([face], kept)[0] > 0.4) | (inside > 0.7)
             assert any(k.score >= face.score for k, d in zip(kept, double, strict=True) if d)
 

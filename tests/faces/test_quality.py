@@ -17,7 +17,9 @@ def face(size: float = 100, score: float = 1, nose: float = 0, tilt: float = 0) 
     """A face whose nose lies ``nose`` eye distances off the middle, turned by ``tilt`` radians in the picture."""
     points = np.array([[-0.2, -0.1], [0.2, -0.1], [0.4 * nose, 0.1], [-0.15, 0.25], [0.15, 0.25]]) * size
     cos, sin = np.cos(tilt), np.sin(tilt)
-    return Face((0, 0, size, size * 1.2), score, (points @ np.array([[cos, sin], [-sin, cos]]) + size).astype(np.float32))
+    return Face(
+        (0, 0, size, size * 1.2), score, (points @ np.array([[cos, sin], [-sin, cos]]) + size).astype(np.float32)
+    )
 
 
 def test_a_large_sharp_sure_frontal_face_is_as_good_as_it_gets() -> None:

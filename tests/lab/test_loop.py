@@ -19,7 +19,7 @@ from tronie.data.augment import Augment  # noqa: E402
 from tronie.data.loader import Rows  # noqa: E402
 from tronie.lab import checkpoint  # noqa: E402
 from tronie.lab.loop import Listeners, Loop, answer, train  # noqa: E402
-from tronie.lab.optim import Optim, average_into, rate_at  # noqa: E402
+from tronie.lab.optim import Optim, average_into, copy_memories, rate_at  # noqa: E402
 from tronie.methods.method import Decisions, Method  # noqa: E402
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
@@ -178,6 +178,7 @@ def test_the_average_follows_and_copies_what_cannot_be_averaged() -> None:
     average_into(old, new, 0.9, step=10_000)
     assert torch.allclose(old.head.weight, before + 0.1, atol=1e-6)
     assert torch.allclose(old.body[1].running_mean, torch.full((12,), 0.2), atol=1e-6)
+    copy_memories(old, new)
     assert torch.equal(old.times, new.times)
     average_into(old, new, 0.999, step=0)  # at first it follows closely
     assert torch.allclose(old.head.weight, before + 0.1 + 0.9 * 0.9, atol=1e-5)

@@ -52,12 +52,21 @@ def film(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Callable[..., Path]:
-    """A maker of films by the library alone, with B-frames, a codec and stream settings of choice; 25 frames a second."""
+    """A maker of films by the library alone, with B-frames or a codec of choice; 25 frames a second."""
 
-    def make(count: int = 60, name: str = "foreign.mp4", codec: str = "libx264", *, options: dict[str, str] | None = None,
-             aspect: Fraction | None = None, start: int = 0) -> Path:  # fmt: skip
+    def make(
+        count: int = 60,
+        name: str = "foreign.mp4",
+        codec: str = "libx264",
+        *,
+        options: dict[str, str] | None = None,
+        aspect: Fraction | None = None,
+        start: int = 0,
+    ) -> Path:
         options = {"bf": "3", "g": "12", "crf": "10"} if options is None else options
-        with av.open(str(tmp_path / name), "w", options={"movflags": "faststart"} if name.endswith("mp4") else {}) as out:
+        with av.open(
+            str(tmp_path / name), "w", options={"movflags": "faststart"} if name.endswith("mp4") else {}
+        ) as out:
             stream = out.add_stream(codec, rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = BITS * SQUARE, 64, "yuv420p"
             if aspect is not None:

@@ -18,7 +18,16 @@ def picture(kind: str = "PNG") -> bytes:
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A folder of files, with the working directory beside it."""
-    for name in ("take10.mp4", "take2.mp4", "b.jpg", "A.PNG", "sub/z.webm", "sub/deep/c.gif", ".hidden.jpg", ".cache/d.jpg"):
+    for name in (
+        "take10.mp4",
+        "take2.mp4",
+        "b.jpg",
+        "A.PNG",
+        "sub/z.webm",
+        "sub/deep/c.gif",
+        ".hidden.jpg",
+        ".cache/d.jpg",
+    ):
         file = tmp_path / "media" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"stand-in")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import wave
 import weakref
 from fractions import Fraction
 from itertools import pairwise
@@ -73,7 +72,14 @@ def test_an_impossible_rate_is_refused(film, fps) -> None:
 @pytest.mark.parametrize("fps", [None, 7])
 @pytest.mark.parametrize(
     ("maker", "name"),
-    [("film", "a.mp4"), ("film", "a.mkv"), ("foreign", "a.mp4"), ("foreign", "a.mkv"), ("foreign", "a.ts"), ("foreign", "a.avi")],
+    [
+        ("film", "a.mp4"),
+        ("film", "a.mkv"),
+        ("foreign", "a.mp4"),
+        ("foreign", "a.mkv"),
+        ("foreign", "a.ts"),
+        ("foreign", "a.avi"),
+    ],
 )
 def test_a_reader_goes_on_exactly_where_another_stopped(request, maker, name, fps) -> None:
     make = request.getfixturevalue(maker)
@@ -231,51 +237,6 @@ def test_a_film_cut_open_at_its_start_is_no_broken_film(foreign) -> None:
     assert 50 < len(frames) < 200
     assert frames[0][0] == 0.0
     assert not any("breaks off" in w for w in warnings)
-
-
-def a_sound(path) -> None:
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(bytes(8000))
-
-
-@pytest.mark.parametrize(
-    ("name", "fill", "says"),
-    [
-        ("missing.mp4", lambda p: None, "does not exist"),
-        ("empty.mp4", lambda p: p.write_bytes(b""), "is empty"),
-        ("text.mp4", lambda p: p.write_text("not a film\n" * 100), "cannot be read as a film"),
-        ("noise.mp4", lambda p: p.write_bytes(np.random.default_rng(0).bytes(5000)), "cannot be read as a film"),
-        ("sound.mp4", a_sound, "no moving pictures"),
-        ("folder.mp4", lambda p: p.mkdir(), "cannot"),
-    ],
-)
-def test_what_is_no_film_is_refused_in_one_sentence(tmp_path, name, fill, says) -> None:
-    fill(tmp_path / name)
-    for opens in (VideoReader, probe):
-        with pytest.raises(SourceError, match=says) as told_so:
-            opens(tmp_path / name)
-        sentence = str(told_so.value)
-        assert name in sentence
-        assert sentence.endswith(".")
-        assert "\n" not in sentence
-
-
-def test_a_film_cut_before_its_index_is_refused(film) -> None:
-    path = film(STEADY)  # the index of this one lies at its end
-    path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(SourceError, match="cut short"):
-        VideoReader(path)
-
-
-def test_a_play_list_opens_no_other_file(tmp_path, film) -> None:
-    film(STEADY, "inner.mp4")
-    liar = tmp_path / "liar.mp4"
-    liar.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:2,\nhttp://127.0.0.1:9/inner.mp4\n#EXT-X-ENDLIST\n")
-    with pytest.raises(SourceError):
-        VideoReader(liar)
 
 
 def test_colours_survive(film, tmp_path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tronie.core.labels import BASIC7
-from tronie.show.summary import bin_edges, curves, shown, time_per_bin, transitions
+from tronie.show.summary import bin_edges, curves, poor, shown, time_per_bin, transitions
 
 NAMES = (*BASIC7.names, "uncertain")
 
@@ -71,3 +71,10 @@ def test_thinning_bridges_short_pauses(timeline_of) -> None:
 def test_shown_is_in_the_models_order(timeline_of) -> None:
     told = timeline_of([(0, 0, 1, "uncertain"), (0, 1, 2, "neutral"), (1, 0, 1, "surprise")])
     assert shown(told) == ["surprise", "neutral", "uncertain"]
+
+
+def test_poor_stretches(timeline_of) -> None:
+    told = timeline_of([(0, 0, 2, "neutral"), (0, 4, 5, "anger"), (1, 0, 1, "anger")], fps=10)
+    usable = ~((told["track"] == 0) & (((told["time"] > 0.45) & (told["time"] < 0.95)) | (told["time"] > 1.75)))
+    made = type(told)({**told.columns, "usable": usable}, told.labels, told.provenance, told.looked)
+    assert poor(made) == {("film.mp4", 0): [(0.5, 1.0), (1.8, 2.0), (4.0, 5.0)], ("film.mp4", 1): []}

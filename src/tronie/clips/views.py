@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+
+from tronie.core.face import Pixels
+
 
 @dataclass(frozen=True)
 class View:
@@ -17,3 +22,10 @@ class View:
     frames: int = 1
     augment: bool = False
     mirror: bool = False
+
+
+def resize(face: Pixels, size: int) -> Pixels:
+    """An aligned face as ``(size, size, 3)``, unchanged where it is that size already."""
+    if face.shape[0] == size:
+        return face
+    return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tronie.clips.views import View
+from tronie.clips.views import View, resize
 from tronie.core.errors import SettingError
 from tronie.core.face import Pixels
 from tronie.data.augment import Augment, augment
@@ -55,13 +54,6 @@ def cut(rows: Rows, row: int, view: View, how: Augment, seed: tuple[int, ...]) -
         return resize(cuts[-1], view.size)
     rng = np.random.default_rng(seed)
     return augment(cuts[rng.integers(len(cuts))], view.size, rng, how)
-
-
-def resize(face: Pixels, size: int) -> Pixels:
-    """To ``(size, size, 3)``, unchanged where it is that size already."""
-    if face.shape[0] == size:
-        return face
-    return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

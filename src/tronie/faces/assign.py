@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def assign(cost: NDArray[np.float64], limit: NDArray[np.float64]) -> list[tuple[int, int]]:
+def assign(cost: NDArray[np.float64], alone: float) -> list[tuple[int, int]]:
     """Pairs ``(row, column)``, each used at most once, that make the total cost least.
 
-    ``cost`` is ``(n, m)``; ``limit`` ``(n,)`` is what each row pays for staying alone, so that no pair costs more than
-    its row's limit. Optimal, unlike the greedy choice, which takes the nearest pair first and so swaps people side by
-    side when the camera moves by half their distance. Pairs without a rival are taken at once; the rest goes through the Hungarian method (Kuhn 1955; shortest
-    augmenting paths after Jonker and Volgenant 1987), cubic in the number of faces that compete.
+    ``cost`` is ``(n, m)``, infinite where a pair cannot be; each row left alone costs ``alone``. Optimal, unlike the
+    greedy choice, which takes the nearest pair first and so swaps people side by side when the camera moves by half
+    their distance. Pairs without a rival are taken at once; the rest goes through the Hungarian method (Kuhn 1955;
+    shortest augmenting paths after Jonker and Volgenant 1987), cubic in the number of faces that compete.
     """
-    allowed = cost < limit[:, None]
+    allowed = cost < alone
     lone = allowed & (allowed.sum(1) == 1)[:, None] & (allowed.sum(0) == 1)[None]
     pairs = [(int(i), int(j)) for i, j in np.argwhere(lone)]
     rows = np.flatnonzero(allowed.any(1) & ~lone.any(1))
     columns = np.flatnonzero(allowed.any(0) & ~lone.any(0))
     if len(rows):
-        alone = np.where(np.eye(len(rows), dtype=bool), limit[rows][:, None], np.inf)
         rivals = np.where(allowed, cost, np.inf)[np.ix_(rows, columns)]
-        chosen = _hungarian(np.hstack([rivals, alone]))
+        by_itself = np.where(np.eye(len(rows), dtype=bool), alone, np.inf)
+        chosen = _hungarian(np.hstack([rivals, by_itself]))
         pairs += [(int(rows[i]), int(columns[j])) for i, j in enumerate(chosen) if j < len(columns)]
     return sorted(pairs)
 

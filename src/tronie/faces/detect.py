@@ -32,8 +32,7 @@ _VARIANCE = (0.1, 0.2)
 _COARSE, _MIDDLE, _FINE = 0.08e6, 0.3e6, 2.0e6
 # Pixels a picture is scanned at: 5, 18 and 140 CPU-ms. The network sees faces of 12 to 400 pixels well, so at 1080p the
 # coarse scan finds those that fill the frame, the middle one those of 31 pixels and more.
-_CANDIDATE = 0.25  # scan score from which on a place is looked at again at full size
-_SEEN = 0.4  # scan score from which on another scan confirms it
+_CANDIDATE = 0.4  # scan score from which on a place is looked at again at full size
 _FAINT = 0.1  # scan score that small faces reach even where they cannot be told, and that empty scenes reach nowhere
 _SMALL = 16.0, 48.0  # sizes in the middle scan up to which sure and faint candidates call for the fine one
 _PLAIN = 32.0  # a face of so many pixels in a scan is seen there, so one found at another scale only is none
@@ -158,7 +157,7 @@ def _agreed(scans: list[Scan]) -> list[Face]:
     for k, (_, faces) in enumerate(scans):
         for face in (f for f in faces if f.score > _CANDIDATE):
             witnesses = [seen for at, seen in scans[:k] if face.size * at >= _PLAIN]
-            sure = [[f for f in seen if f.score > _SEEN] for seen in witnesses]
+            sure = [[f for f in seen if f.score > _CANDIDATE] for seen in witnesses]
             if all((overlap([face], seen) > _SAME).any() for seen in sure):
                 kept.append(face)
     return kept

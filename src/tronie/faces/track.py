@@ -19,15 +19,16 @@ class TrackSettings:
     """Times in seconds, distances in face sizes.
 
     ``memory``: for how long a face may be out of sight and keep its number. ``reach``: how far it may lie from where it
-    was expected, at once; ``drift``: by how much that grows for each second out of sight, up to ``most``. ``inertia``:
-    over how much time its motion is averaged, and after how much it is expected to have slowed down.
+    was expected, at once; ``drift``: by how much that grows for each second out of sight, up to ``most``.
+    ``smoothing``: over how much time its motion is averaged; ``coast``: after how much time it has died away.
     """
 
     memory: float = 1.0
     reach: float = 0.6
     drift: float = 1.0
     most: float = 1.2
-    inertia: float = 0.15
+    smoothing: float = 0.15
+    coast: float = 1.0
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Tracker:
         self._tracks = [t for t in self._tracks if frame.time - t.seen <= self.settings.memory]
         order = sorted(range(len(faces)), key=lambda k: (faces[k].box, faces[k].score))
         found = [faces[k] for k in order]
-        pairs = {column: row for row, column in assign(*self._costs(frame.time, found))}
+        pairs = {column: row for row, column in assign(self._costs(frame.time, found), self.settings.most)}
         numbers = [0] * len(faces)
         for column, face in enumerate(found):
             if column in pairs:
@@ -93,30 +94,31 @@ class Tracker:
             self._usual = learn(amount, self._usual)
         self._thumbnail = now
 
-    def _costs(self, time: float, found: list[Face]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Cost of each pair of track and face ``(n, m)``, and what a track may cost at most ``(n,)``."""
+    def _costs(self, time: float, found: list[Face]) -> NDArray[np.float64]:
+        """Cost of each pair of track and face ``(n, m)``: distance in sizes, and change of size as a logarithm."""
         s = self.settings
-        cost = np.zeros((len(self._tracks), len(found)))
-        limit = np.zeros(len(self._tracks))
+        cost = np.full((len(self._tracks), len(found)), np.inf)
         for i, track in enumerate(self._tracks):
             gap = time - track.seen
             # Motion goes on, but dies away: people stop, and a speed measured on a few frames is a rough one.
-            onward = s.inertia * (1 - math.exp(-gap / s.inertia))
+            onward = s.coast * (1 - math.exp(-gap / s.coast))
             x, y = track.x + onward * track.speed_x, track.y + onward * track.speed_y
-            limit[i] = min(s.reach + s.drift * gap, s.most)
+            reach = min(s.reach + s.drift * gap, s.most)
             for j, face in enumerate(found):
                 size = math.sqrt(face.box[2] * face.box[3])
                 fx, fy = _middle(face)
                 away = math.hypot(fx - x, fy - y) / math.sqrt(size * track.size)
-                cost[i, j] = away + abs(math.log(size / track.size))
-        return cost, limit
+                price = away + abs(math.log(size / track.size))
+                if price < reach:
+                    cost[i, j] = price
+        return cost
 
     def _move(self, track: _Track, face: Face, time: float) -> None:
         """Take a face into its track: where it is now, and how fast it got there."""
         x, y = _middle(face)
         gap = time - track.seen
         if gap > 0:
-            share = gap / (gap + self.settings.inertia)
+            share = gap / (gap + self.settings.smoothing)
             track.speed_x += share * ((x - track.x) / gap - track.speed_x)
             track.speed_y += share * ((y - track.y) / gap - track.speed_y)
         track.x, track.y, track.seen = x, y, time

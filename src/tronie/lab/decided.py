@@ -24,6 +24,9 @@ class Decided:
         self._factor = np.ones(len(self._weight), np.float32)
         self._label = np.full(len(self._weight), -1, np.int64)
 
+    def __len__(self) -> int:
+        return len(self._weight)
+
     def rows(self) -> TrainingRows:
         """Targets and weights as they are now, for a method to look at."""
         one_hot = np.eye(self._given.shape[1], dtype=np.float32)[self._label]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import tronie
 from tronie.core import config
 from tronie.core.errors import ModelError
-from tronie.data.loader import resize
+from tronie.clips.views import resize
 from tronie.lab.export import export_onnx, quantize_int8, store_half
 from tronie.lab.judge import Verdict
 from tronie.lab.recipe import Recipe
@@ -27,7 +27,7 @@ from tronie.zoo.folder import ModelInfo, write_info
 Precision = Literal["half", "full", "int8"]
 GRAPH = "encoder.onnx"
 LEAST_AGREEMENT = 0.99
-_RANGES = 512  # training faces that give int8 its ranges
+_RANGES = 256  # training faces that give int8 its ranges; all their activations are held in memory
 _BATCH = 32
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from tronie.methods.method import Method
+
+_LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 class _Serving(nn.Module):
@@ -63,9 +67,10 @@ def store_half(source: Path, target: Path) -> Path:
     model = onnx.load(str(source))
     graph, casts = model.graph, []
     for tensor in list(graph.initializer):
-        if tensor.data_type != TensorProto.FLOAT or len(numpy_helper.to_array(tensor).reshape(-1)) < 64:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < 64 or np.abs(values).max() > _LARGEST_HALF:
             continue
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
+        half = numpy_helper.from_array(values.astype(np.float16), tensor.name + "_half")
         casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
         graph.initializer.remove(tensor)
         graph.initializer.append(half)
@@ -92,19 +97,22 @@ def quantize_int8(source: Path, target: Path, faces: NDArray[np.uint8]) -> Path:
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
         def __init__(self) -> None:
-            self.batches = iter([faces[i : i + 16] for i in range(0, len(faces), 16)])
+            size = min(16, len(faces))  # batches of one size: the ranges are gathered in one array
+            self.batches = iter([faces[i : i + size] for i in range(0, len(faces) - size + 1, size)])
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             batch = next(self.batches, None)
             return None if batch is None else {"faces": batch}
 
     prepared = target.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared), str(target), Reader(),
-        quant_format=QuantFormat.QDQ, per_channel=True, op_types_to_quantize=["Conv", "Add", "MaxPool", "AveragePool"],
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.Percentile,
-        extra_options={"CalibPercentile": 99.99, "ActivationSymmetric": False},
-    )  # fmt: skip
+    with redirect_stdout(io.StringIO()):  # it prints what it is doing
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+            op_types_to_quantize=["Conv", "Add", "MaxPool", "AveragePool"],
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": 99.99, "ActivationSymmetric": False},
+        )  # fmt: skip
     prepared.unlink()
     return target

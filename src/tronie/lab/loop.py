@@ -21,8 +21,8 @@ from tronie.data.augment import Augment
 from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order
 from tronie.lab import checkpoint
 from tronie.lab.decided import Decided
-from tronie.lab.optim import Optim, average_into, make_optimizer, rate_at
-from tronie.lab.team import ALONE, Team, freeze_norms, share_norms
+from tronie.lab.optim import Optim, average_into, copy_memories, make_optimizer, rate_at
+from tronie.lab.team import ALONE, Team, freeze_norms, memories, share_memories, share_norms
 from tronie.methods.method import Answers, Batch, Decisions, Method, Progress
 
 Judge = Callable[[Method], dict[str, float]]
@@ -87,12 +87,15 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
         began, at = time.monotonic(), Progress(epoch, loop.epochs)
         # Seeded anew, so that a resumed epoch draws for dropout what the first run drew; not alike in all processes.
         torch.manual_seed(loop.seed * 100003 + epoch + (team.rank << 32))
+        remembered = memories(method, len(decided))
         losses = _epoch(method, average, optimizer, decided.sources(), loop, optim, how, epoch, team)
         row: dict[str, float] = {"epoch": epoch, "seconds": time.monotonic() - began, **losses}
+        share_memories(method, remembered, team)
         decisions = method.refresh(partial(_look, method, sources, loop, team), decided.rows(), at)
         if decisions is not None:
             decided.apply(decisions)
         row |= method.epoch_end(at)
+        copy_memories(average, method)
         if team.leads:
             if listeners.judge and ((epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs):
                 row |= listeners.judge(average if optim.ema else method)

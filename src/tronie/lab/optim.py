@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,22 @@ def rate_at(done: float, how: Optim) -> float:
 
 @torch.no_grad()
 def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move ``average`` towards ``model`` by ``decay`` (shorter memory at first): parameters and the norms' statistics.
-
-    Other buffers (memories, counters) are copied: a mean of them would mean nothing.
-    """
+    """Move ``average`` towards ``model`` by ``decay`` (shorter memory at first): parameters and norms' statistics."""
     keep = min(decay, (1 + step) / (10 + step))
     for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
         mine.lerp_(theirs, 1 - keep)
     for ours, original in zip(average.modules(), model.modules(), strict=True):
-        norm = isinstance(original, nn.modules.batchnorm._BatchNorm)
-        pairs = zip(ours.buffers(recurse=False), original.buffers(recurse=False), strict=True)
-        for old, new in pairs:
-            if norm and old.dtype.is_floating_point:
-                old.lerp_(new, 1 - keep)
-            else:
-                old.copy_(new)
+        if isinstance(original, _BatchNorm) and original.running_mean is not None:
+            assert isinstance(ours, _BatchNorm) and ours.running_mean is not None and ours.running_var is not None
+            assert original.running_var is not None
+            ours.running_mean.lerp_(original.running_mean, 1 - keep)
+            ours.running_var.lerp_(original.running_var, 1 - keep)
+
+
+@torch.no_grad()
+def copy_memories(average: nn.Module, model: nn.Module) -> None:
+    """Give ``average`` the model's other buffers (memories, counters) as they are: their mean would mean nothing."""
+    for ours, original in zip(average.modules(), model.modules(), strict=True):
+        if not isinstance(original, _BatchNorm):
+            for mine, theirs in zip(ours.buffers(recurse=False), original.buffers(recurse=False), strict=True):
+                mine.copy_(theirs)

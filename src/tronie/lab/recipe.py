@@ -101,6 +101,6 @@ def method_kind(recipe: Recipe) -> type[Method]:
     """The class that the recipe's ``method`` names. Raises SettingError."""
     kind = resolve(METHODS, recipe.method, "method")
     if not (isinstance(kind, type) and issubclass(kind, Method) and hasattr(kind, "Config")):
-        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method and have a "
-                           "Config.")  # fmt: skip
+        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method and "
+                           "have a Config.")  # fmt: skip
     return kind

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,10 +62,10 @@ def new_folder(root: Path, name: str) -> Path:
 
 def make_method(recipe: Recipe) -> Method:
     """The recipe's method, freshly initialised from the run's seed. Raises SettingError for wrong settings."""
-    kind = method_kind(recipe)
+    kind: Any = method_kind(recipe)  # methods take their own Config beside the labels
     torch.manual_seed(recipe.loop.seed)
     settings = config.build(kind.Config, recipe.config, "config")
-    made = kind(LabelSet(recipe.labels), settings)
+    made: Method = kind(LabelSet(recipe.labels), settings)
     made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return made
 

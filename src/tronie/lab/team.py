@@ -7,7 +7,7 @@ by each share's part of the batch's weights, and norms see the statistics of the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -97,6 +97,29 @@ def join() -> Iterator[Team]:
         yield Team(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
+
+
+def memories(module: nn.Module, rows: int) -> dict[str, Tensor]:
+    """Copies of the buffers that remember something of each training row: those of length ``rows``."""
+    return {name: b.clone() for name, b in module.named_buffers() if b.ndim and len(b) == rows}
+
+
+def share_memories(module: nn.Module, before: Mapping[str, Tensor], team: Team) -> None:
+    """Bring every process's memory up to date after an epoch, in which each row was met by one process.
+
+    ``before`` is :func:`memories` at its beginning. Other buffers, the norms' aside, become the leader's.
+    """
+    if team.size == 1:
+        return
+    for name, buffer in module.named_buffers():
+        if name in before:
+            changed = (buffer != before[name]).reshape(len(buffer), -1).any(1).nonzero()[:, 0]
+            found: list[Any] = [None] * team.size
+            dist.all_gather_object(found, (changed, buffer[changed]))
+            for rows, values in found:
+                buffer[rows] = values
+        else:
+            dist.broadcast(buffer, 0)
 
 
 class _Sum(torch.autograd.Function):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.measure.intervals import Interval, bootstrap
-from tronie.measure.segments import Ints, Segmentation, match, onset_lags, segment_f1
+from tronie.measure.segments import Floats, Ints, Segmentation, match, onset_lags, segment_f1
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class Agreement:
     "uncertain" as an answer of its own, which a coder never gives. ``f1`` is over segments of one label that overlap
     by ``least``; ``per_label`` gives (F1, coder's segments, answered segments). ``lag`` is the median delay in seconds
     of matched segments, ``pieces`` the answered segments per coder's one; NaN where there are none. ``blocks`` of
-    ``block`` seconds were drawn for the 95 % intervals: fewer than about 10 make them rough, and they are too narrow
-    where expressions last longer than a block.
+    ``block`` seconds were drawn for the 95 % intervals: fewer than about 10 make them rough, one gives none, and they
+    are too narrow where expressions last longer than a block.
     """
 
     labels: tuple[str, ...]
@@ -43,7 +43,7 @@ class Agreement:
 
 
 def cohen_kappa(table: NDArray[np.integer]) -> float:
-    """Agreement beyond chance from a square table of counts (Cohen 1960). NaN where chance agrees always, or nothing."""
+    """Agreement beyond chance from a square table of counts (Cohen 1960). NaN where chance always agrees."""
     count = float(table.sum())
     if not count:
         return float("nan")
@@ -77,13 +77,13 @@ def agreement(coder: Mapping[str, Segmentation], answer: Mapping[str, Segmentati
                    least=least, block=block, draws=draws, seed=seed)  # fmt: skip
 
 
-def _summed(table: Ints, count: Ints, lags: NDArray[np.float64], pieces: NDArray[np.float64], labels: tuple[str, ...], *,
-            step: float, least: float, block: float, draws: int, seed: int) -> Agreement:  # fmt: skip
+def _summed(table: Ints, count: Ints, lags: Floats, pieces: Floats, labels: tuple[str, ...], *, step: float,
+            least: float, block: float, draws: int, seed: int) -> Agreement:  # fmt: skip
     number = len(labels)
 
     def interval(statistic: Callable[[Ints], float]) -> Interval:
-        if not len(table):
-            return Interval(float("nan"), float("nan"), float("nan"))
+        if len(table) < 2:  # one block drawn again is always itself: that would look like certainty
+            return Interval(statistic(np.arange(len(table))), float("nan"), float("nan"))
         return bootstrap(lambda rows: statistic(np.asarray(rows)), len(table), draws=draws, seed=seed)
 
     def decided(rows: Ints) -> Ints:
@@ -130,7 +130,7 @@ def _coded(said: Segmentation, truth: Segmentation) -> Segmentation:
     return _picked(said, np.maximum(both, 0).sum(1) >= 0.5 * (said.end - said.start))
 
 
-def _union(truth: Segmentation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _union(truth: Segmentation) -> tuple[Floats, Floats]:
     """The coder's time without overlaps, as starts and ends."""
     order = np.argsort(truth.start, kind="stable")
     start, reach = truth.start[order], np.maximum.accumulate(truth.end[order])
@@ -138,7 +138,7 @@ def _union(truth: Segmentation) -> tuple[NDArray[np.float64], NDArray[np.float64
     return start[opens], reach[np.concatenate([opens[1:], [True]])]
 
 
-def _block(time: NDArray[np.float64], truth: Segmentation, block: float) -> tuple[Ints, int]:
+def _block(time: Floats, truth: Segmentation, block: float) -> tuple[Ints, int]:
     """Block number of each time, and how many there are, counted from the coder's first moment."""
     first, last = float(truth.start.min()), float(truth.end.max())
     number = max(int(np.ceil((last - first) / block - 1e-9)), 1)
@@ -148,7 +148,7 @@ def _block(time: NDArray[np.float64], truth: Segmentation, block: float) -> tupl
 def _tables(truth: Segmentation, said: Segmentation, labels: int, step: float, block: float) -> Ints:
     """Counts ``(blocks, labels, labels + 2)`` on a grid of moments in the middle of every ``step``."""
     first, last = float(truth.start.min()), float(truth.end.max())
-    times = first + step * (np.arange(max(round((last - first) / step), 1)) + 0.5)
+    times = np.asarray(first + step * (np.arange(max(round((last - first) / step), 1)) + 0.5), np.float64)
     hers, ours = truth.at(times), said.at(times)
     ours = np.where(ours < 0, labels + 1, ours)
     place, number = _block(times, truth, block)
@@ -166,7 +166,7 @@ def _counts(truth: Segmentation, sure: Segmentation, labels: int, least: float, 
     found = np.isin(np.arange(len(truth)), pairs[:, 0])
     used = np.isin(np.arange(len(sure)), pairs[:, 1])
     count = np.zeros((number, labels, 3), np.int64)
-    np.add.at(count, (hers[found], truth.label[found], 0), 1)
-    np.add.at(count, (ours[~used], sure.label[~used], 1), 1)
-    np.add.at(count, (hers[~found], truth.label[~found], 2), 1)
+    np.add.at(count[:, :, 0], (hers[found], truth.label[found]), 1)
+    np.add.at(count[:, :, 1], (ours[~used], sure.label[~used]), 1)
+    np.add.at(count[:, :, 2], (hers[~found], truth.label[~found]), 1)
     return count

@@ -47,16 +47,16 @@ def probe(path: Path) -> VideoInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A decoded frame that was not turned into pixels yet, with its place in the film."""
+    """A decoded frame that was not turned into pixels yet, with its place in the film; ``raw`` is None at its end."""
 
-    raw: VideoFrame
+    raw: VideoFrame | None
     ticks: int
     time: float
     index: int
 
 
 class VideoReader:
-    """An iterator of :class:`Frame` over the film at ``path``.
+    """An iterator of :class:`Frame` over the film at ``path``; use it in a ``with`` block, or close it.
 
     Times are the frames' own presentation times, in seconds after the film's first frame; ``duration`` is the time
     until the next frame delivered (for the last one, until the film ends). ``fps`` thins the film to at most that many
@@ -75,13 +75,12 @@ class VideoReader:
         self._decoder = Decoder(path, threads=threads)
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
-        self._end = 0.0  # where the last frame decoded ends, in seconds
-        self._finished = False
-        self._next: _Shot | None = None
+        self._next: _Shot
         self._start(self._decoder.frames())
-        if self._next is None:
+        if self._next.raw is None:
             self.close()
             raise _undecodable(path)
+        self._origin = self._next.ticks
 
     def __enter__(self) -> VideoReader:
         return self
@@ -98,39 +97,17 @@ class VideoReader:
 
     def __next__(self) -> Frame:
         shot = self._next
-        if shot is None:
+        if shot.raw is None:
             raise StopIteration
         image = self._decoder.pixels(shot.raw)
-        self._next = next(self._shots, None)
-        until = self._end if self._next is None else self._next.time
+        self._next = next(self._shots)
         self._delivered = shot.ticks, shot.index
-        return Frame(image, shot.time, shot.index, until - shot.time)
+        return Frame(image, shot.time, shot.index, self._next.time - shot.time)
 
     def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
-        self._shots = self._thinned(frames)
-        self._next = next(self._shots, None)
-
-    def _thinned(self, frames: Iterator[tuple[int, VideoFrame]]) -> Iterator[_Shot]:
-        """Frames with their times, at most one per slot, going on after the last one delivered."""
-        index = -1 if self._delivered is None else self._delivered[1]
-        slot = -1 if self._delivered is None else self._slot(self._seconds(self._delivered[0]))
-        for ticks, raw in frames:
-            index += 1
-            if self._origin is None:
-                self._origin = ticks
-            time = self._seconds(ticks)
-            self._end = time + ((raw.duration or 0) * self._decoder.tick or 1 / (self._decoder.rate or math.inf))
-            if self.fps is None or self._slot(time) > slot:
-                slot = self._slot(time)
-                yield _Shot(raw, ticks, time, index)
-        self._finished = True
-
-    def _seconds(self, ticks: int) -> float:
-        return (ticks - (self._origin or 0)) * self._decoder.tick
-
-    def _slot(self, time: float) -> int:
-        # A hair is added so that frames at multiples of 1 / fps do not fall into the slot before by rounding.
-        return 0 if self.fps is None else math.floor(time * self.fps + 1e-6)
+        tick, rate = self._decoder.tick, self._decoder.rate
+        self._shots = _thinned(frames, self.fps, tick, rate, self._origin, self._delivered)
+        self._next = next(self._shots)
 
     @property
     def warnings(self) -> list[str]:
@@ -139,10 +116,11 @@ class VideoReader:
         decoder = self._decoder
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
-        missing = decoder.length - decoder.late(self._origin or 0) - self._end if decoder.length else 0.0
-        if self._finished and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):
+        end = self._next.time
+        missing = decoder.length - decoder.late(self._origin or 0) - end if decoder.length else 0.0
+        if self._next.raw is None and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):
             should = f" of {decoder.length:.1f} s" if missing > 0 else ""
-            told.append(f"Film {self.path} breaks off at {self._end:.1f} s{should}: only what comes before was read.")
+            told.append(f"Film {self.path} breaks off at {end:.1f} s{should}: only what comes before was read.")
         return told
 
     def state(self) -> dict[str, Any]:
@@ -166,7 +144,6 @@ class VideoReader:
             )
         if state["bytes"] != self.path.stat().st_size:
             raise SourceError(f"Film {self.path} has changed since its state was saved: start from the beginning.")
-        self._finished = False
         self._origin = state["origin"]
         if state["delivered"] is None:
             self._delivered = None
@@ -175,6 +152,39 @@ class VideoReader:
             ticks, index = state["delivered"]
             self._delivered = ticks, index
             self._start(self._decoder.frames_after(ticks, replay=state["replay"]))
+
+
+def _thinned(
+    frames: Iterator[tuple[int, VideoFrame]],
+    fps: float | None,
+    tick: float,
+    rate: float,
+    origin: int | None,
+    delivered: tuple[int, int] | None,
+) -> Iterator[_Shot]:
+    """Frames with their times, at most one per slot, going on after the one ``delivered`` last; then the film's end.
+
+    A function without the reader, so that the two do not keep each other (and the decoder's memory) alive.
+    """
+    index, slot, end = -1, -1, 0.0
+    if delivered is not None and origin is not None:
+        index = delivered[1]
+        end = (delivered[0] - origin) * tick
+        slot = _slot(end, fps)
+    for ticks, raw in frames:
+        index += 1
+        origin = ticks if origin is None else origin
+        time = (ticks - origin) * tick
+        end = time + ((raw.duration or 0) * tick or 1 / (rate or math.inf))
+        if fps is None or _slot(time, fps) > slot:
+            slot = _slot(time, fps)
+            yield _Shot(raw, ticks, time, index)
+    yield _Shot(None, 0, end, index)
+
+
+def _slot(time: float, fps: float | None) -> int:
+    # A hair is added so that frames at multiples of 1 / fps do not fall into the slot before by rounding.
+    return 0 if fps is None else math.floor(time * fps + 1e-6)
 
 
 def _undecodable(path: Path) -> SourceError:

@@ -108,8 +108,9 @@ class Method(nn.Module):
 
     State that lives across steps is a buffer (``register_buffer``), so that checkpoints and resuming just work. A
     buffer whose size depends on the data is registered with length 0 in ``__init__`` and given its size in
-    ``prepare``; a checkpoint brings its own size (:func:`load_state`). Tensors made inside a method take their device
-    from its parameters or from the batch.
+    ``prepare``; a checkpoint brings its own size (:func:`load_state`). A buffer as long as the training rows is a
+    memory of them: under ``torchrun`` each process writes the rows it meets, and all share them before
+    :meth:`refresh`. Tensors made inside a method take their device from its parameters or from the batch.
     """
 
     Config: ClassVar[type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +27,19 @@ def plot_summary(timeline: Timeline, path: str | Path, *, names: Names | None = 
     Raises SettingError (another suffix, several films, photos), MissingExtraError, OutputError.
     """
     path = checked(path)
-    source = film(timeline, "A summary")
+    source = PurePath(film(timeline, "A summary")).name
     found, left = longest(timeline, curves(timeline, names))
     keys = {(curve.source, curve.track): curve.person for curve in found}
     styles, labels = looks(timeline.labels.names), shown(timeline)
     end = film_end(timeline)
     with styled() as figure_of:
         figure = figure_of(8.27, 11.69)
-        more = f" ({left} more people only in the sums)" if left else ""
-        top = head(figure, f"{source}: expressions shown{more}", labels, styles, lines=False)
+        top = head(figure, f"{source}: expressions shown", labels, styles, lines=False)
         grid = figure.add_gridspec(3, 2, height_ratios=[1.1, 1, 1.15], hspace=0.4, wspace=0.32, top=top - 0.035,
                                    bottom=0.1, left=0.13, right=0.96)  # fmt: skip
         edges = np.array([0.0, end])
         whole = {who: seconds[0] for who, seconds in time_per_bin(timeline, edges, labels).items() if who in keys}
-        _people(figure.add_subplot(grid[0, :]), whole, keys, labels, styles)
+        _people(figure.add_subplot(grid[0, :]), whole, keys, labels, styles, left)
         edges = bin_edges(end)
         total = sum(time_per_bin(timeline, edges, labels).values(), np.zeros((len(edges) - 1, len(labels))))
         _bins(figure.add_subplot(grid[1, :]), total, edges, end, labels, styles)
@@ -52,7 +51,7 @@ def plot_summary(timeline: Timeline, path: str | Path, *, names: Names | None = 
 
 
 def _people(axes: Axes, whole: Mapping[tuple[str, int], Any], keys: Mapping[tuple[str, int], str],
-            labels: Sequence[str], styles: Mapping[str, Look]) -> None:  # fmt: skip
+            labels: Sequence[str], styles: Mapping[str, Look], left: int) -> None:  # fmt: skip
     """Time per expression per person as one bar each, with the share where there is room."""
     longest = max((float(seconds.sum()) for seconds in whole.values()), default=1.0)
     for place, who in enumerate(keys):
@@ -67,9 +66,9 @@ def _people(axes: Axes, whole: Mapping[tuple[str, int], Any], keys: Mapping[tupl
                 tag(axes, at + seconds / 2, place, f"{style.initials} {share:.0f} %", 6.5 if len(keys) < 9 else 5.5)
             at += seconds
     axes.set_yticks(range(len(keys)), [_short(name) for name in keys.values()])
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(keys), 4) - 0.5, -0.5)
     axes.set_xlim(0, 1.01 * longest)
-    axes.set_xlabel("seconds")
+    axes.set_xlabel("seconds" + (f"  (and {left} more, seen more briefly)" if left else ""))
     axes.set_title("Time per expression and person", loc="left", fontweight="bold")
 
 
@@ -92,8 +91,9 @@ def _bins(axes: Axes, total: Any, edges: Any, end: float, labels: Sequence[str],
 def _matrix(axes: Axes, counts: Any, labels: Sequence[str], styles: Mapping[str, Look]) -> None:
     """Changes of expression: counts on a grey ground."""
     axes.set_title("Changes: from (row) to (column)", loc="left", fontweight="bold")
-    if not counts.size:
+    if len(labels) < 2:
         axes.axis("off")
+        axes.text(0.0, 0.95, "no change of expression", va="top", color="#555555")
         return
     most = max(int(counts.max()), 1)
     axes.imshow(counts, cmap="Greys", vmin=0, vmax=most * 1.6)

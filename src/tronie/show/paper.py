@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +42,19 @@ def checked(path: str | Path) -> Path:
     return path
 
 
+def needed() -> None:
+    """Raises MissingExtraError where matplotlib is not installed: to be asked before a film is read, not after."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("Plotting", "plot")
+
+
 @contextmanager
 def styled() -> Iterator[Callable[[float, float], Figure]]:
     """Give a maker of figures (width and height in inches) of one style, whatever the user's own settings are."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("Plotting", "plot") from None
+    needed()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

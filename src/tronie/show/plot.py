@@ -7,7 +7,7 @@ colour-blind reader lose nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from tronie.core.labels import UNCERTAIN
@@ -17,7 +17,7 @@ from tronie.core.timeline import Timeline
 from tronie.show.export import film, film_end
 from tronie.show.palette import GREY, Look, looks
 from tronie.show.paper import checked, clock_axis, head, longest, save, styled, tag
-from tronie.show.summary import Curve, curves, shown
+from tronie.show.summary import Curve, curves, poor, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,22 +29,26 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
     Raises SettingError (another suffix, several films, photos), MissingExtraError, OutputError.
     """
     path = checked(path)
-    source = film(timeline, "A plot over time")
+    source = PurePath(film(timeline, "A plot over time")).name
     found, left = longest(timeline, curves(timeline, names))
     styles, labels = looks(timeline.labels.names), shown(timeline)
     with styled() as figure_of:
         count = max(len(found), 1)
         figure = figure_of(9.0, 1.3 + 1.6 * count)
-        more = f" ({left} more people, seen more briefly, are not drawn)" if left else ""
-        top = head(figure, f"{source}: expressions shown{more}", labels, styles, lines=True)
-        grid = figure.add_gridspec(count, 1, left=0.07, right=0.97, top=top - 0.28 / figure.get_figheight(),
-                                   bottom=0.45 / figure.get_figheight(), hspace=0.34)  # fmt: skip
-        segments, end = timeline.segments(), film_end(timeline)
+        inch = 1 / figure.get_figheight()
+        segments, end, unread = timeline.segments(), film_end(timeline), poor(timeline)
+        top = head(figure, f"{source}: expressions shown", labels, styles, lines=True)
+        if note := _note(left, any(unread.values())):
+            figure.text(0.02, 0.08 * inch, note, fontsize=7, color="#444444")
+        grid = figure.add_gridspec(count, 1, left=0.07, right=0.97, top=top - 0.28 * inch,
+                                   bottom=(0.66 if note else 0.45) * inch, hspace=0.34)  # fmt: skip
         below = None
         for place, curve in enumerate(found):
             pair = grid[place].subgridspec(2, 1, height_ratios=[4, 1], hspace=0.1)
             above, below = figure.add_subplot(pair[0]), figure.add_subplot(pair[1])
             _curves(above, curve, timeline.labels.names, labels, styles)
+            for stretch in unread[curve.source, curve.track]:
+                above.axvspan(*stretch, facecolor="none", edgecolor="#B0B0B0", hatch="....", linewidth=0, zorder=0)
             mine = [s for s in segments if (s.source, s.track) == (curve.source, curve.track)]
             _strip(below, mine, styles, end)
             for axes in (above, below):
@@ -68,6 +72,13 @@ def _curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.5)
     axes.set_title(curve.person, loc="left", pad=3, fontweight="bold")
     axes.set_ylabel("probability")
+
+
+def _note(left: int, unread: bool) -> str:
+    notes = ["Dotted ground: the face was too poor to read (small, dark, blurred, turned)."] if unread else []
+    if left:
+        notes.append(f"{left} more {'person, seen' if left == 1 else 'people, each seen'} more briefly, not drawn.")
+    return "  ".join(notes)
 
 
 def _strip(axes: Axes, segments: Sequence[Segment], styles: Mapping[str, Look], end: float) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 import numpy as np
@@ -19,7 +19,7 @@ from tronie.core.segment import Segment
 from tronie.core.timeline import Timeline
 from tronie.show.export import film, film_end
 from tronie.show.palette import Look, looks
-from tronie.show.summary import USE, Curve, curves, facts, round_step, shown, time_per_bin, transitions
+from tronie.show.summary import USE, Curve, curves, facts, poor, round_step, shown, time_per_bin, transitions
 from tronie.show.text import clock
 
 _HATCHES = {
@@ -55,8 +55,9 @@ def html(timeline: Timeline, *, video: str | None = None, names: Names | None = 
     called = [person(names, *who) for who in people]
     room = files("tronie.show")
     data = _data(segments, people, called, labels, styles, end)
+    css = room.joinpath("report.css").read_text("utf-8") + _label_css(labels, styles)
     return room.joinpath("report.html").read_text("utf-8").format(
-        title=escape(source), css=room.joinpath("report.css").read_text("utf-8") + _label_css(labels, styles),
+        title=escape(PurePath(source).name), css=css,
         about=escape(_about(timeline, len(people), end)), film=_film(source, video), now=_now(called),
         legend=_legend(labels, styles), plot=_plot(timeline, lines, segments, labels, styles, end),
         people="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(called)),
@@ -139,9 +140,14 @@ def _plot(timeline: Timeline, lines: Sequence[Curve], segments: Sequence[Segment
           styles: Mapping[str, Look], end: float) -> str:  # fmt: skip
     """Curves as SVG that stretches, segments as buttons in per cent of the film: both grow with the zoom."""
     order = {name: i for i, name in enumerate(timeline.labels.names)}
+    unread = poor(timeline)
     parts = []
     for place, curve in enumerate(lines):
-        paths = "".join(
+        ground = "".join(
+            f'<rect class="poor" x="{1000 * a / end:.2f}" y="0" width="{1000 * (b - a) / end:.2f}" height="100"/>'
+            for a, b in unread[curve.source, curve.track]
+        )
+        paths = ground + "".join(
             f'<path d="{_path(curve.time, curve.values[:, order[name]], end)}" {_stroke(styles[name])}/>'
             for name in labels if name in order
         )  # fmt: skip

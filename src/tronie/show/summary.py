@@ -83,6 +83,18 @@ def _broken(time: Floats, start: Floats, end: Floats, values: Floats) -> tuple[F
     return np.insert(time, gaps, (end[gaps - 1] + start[gaps]) / 2), np.insert(values, gaps, np.nan, axis=0)
 
 
+def poor(timeline: Timeline) -> dict[tuple[str, int], list[tuple[float, float]]]:
+    """Per (source, track) the stretches (start, end) in which the face was too poor to read, in seconds."""
+    answer = {}
+    for source, track, rows in tracks(timeline):
+        start, end = timeline["time"][rows], timeline.end[rows]
+        bad = ~timeline["usable"][rows]
+        changes = np.flatnonzero((bad[1:] != bad[:-1]) | (start[1:] - end[:-1] > JOIN_GAP)) + 1
+        runs = [part for part in np.split(np.arange(len(rows)), changes) if bad[part[0]]]
+        answer[source, track] = [(float(start[part[0]]), float(end[part[-1]])) for part in runs]
+    return answer
+
+
 def shown(timeline: Timeline) -> list[str]:
     """The labels that somebody shows at some time, in the model's order; "uncertain" last."""
     seen = set(timeline["label"].tolist())

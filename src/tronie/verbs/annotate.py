@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +26,17 @@ from tronie.pipeline.reading import Model
 from tronie.show.moving import Moving
 from tronie.show.overlay import blur_faces, draw
 from tronie.show.palette import Look, looks
-from tronie.verbs.tables import Given, about, shown
+from tronie.verbs.tables import Given, Made, about, shown
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 QUALITY = 20
 """x264's constant rate factor: losses that are hard to see, at about half the size of 18's."""
 
 
-@dataclass(frozen=True)
-class Annotated:
-    """The file written, the timeline it shows, and what a person should know about it."""
-
-    path: Path
-    timeline: Timeline
-    warnings: tuple[str, ...] = ()
-
-
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
              model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
              names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
-             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Annotated:  # fmt: skip
+             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
@@ -73,7 +63,7 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     warnings = [*rows.warnings, *write(found[0], out, _Drawing(rows, read.names, anonymise), report, stop)]
     if anonymise:
         warnings.append(_ADVICE)
-    return Annotated(out, rows, tuple(dict.fromkeys(warnings)))
+    return Made(out, rows, tuple(dict.fromkeys(warnings)))
 
 
 _ADVICE = "Faces that were not found are not blurred, and voices are not changed: check it before giving it away."

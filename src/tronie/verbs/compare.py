@@ -6,14 +6,14 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
-from tronie.core.labels import UNCERTAIN, LabelSet, canonical
+from tronie.core.labels import UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
@@ -22,7 +22,7 @@ from tronie.measure.coders import Agreement, agreement
 from tronie.measure.intervals import Interval
 from tronie.measure.segments import Segmentation
 from tronie.show.coder import read_spans
-from tronie.show.export import film
+from tronie.show.export import film, film_end
 from tronie.show.text import grid
 from tronie.verbs.tables import shown
 
@@ -53,15 +53,156 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
     if not (0 < step <= block):
         raise SettingError(f"step is {step} and block {block}: both must be above 0, and step not above block.")
     ours, end, known = _answers(given, names, seats)
-    hers = _chosen(read_spans(coder), tiers, Path(coder).name)
-    pairs, left_out = _paired(_by_tier(hers), _by_tier(ours))
-    words = [*known.names, *sorted({canonical(s.label) for s in [*hers, *ours]})]
-    labels = LabelSet(tuple(dict.fromkeys(canonical(word) for word in words if canonical(word) != UNCERTAIN)))
-    truth = {tier: _segmentation(spans, labels, blank, end) for tier, spans in _by_tier(hers).items()}
-    answers = {tier: _segmentation(_by_tier(ours)[name], labels, None, end) for tier, name in pairs}
-    used = tuple(n for n in labels.names if n in {canonical(s.label) for s in [*hers, *ours]} or n == canonical(blank or ""))
-    return Compared(
-        agreement({tier: _renumbered(truth[tier], labels, used) for tier, _ in pairs},
-                  {tier: _renumbered(answers[tier], labels, used) for tier, _ in pairs}, used, step=step, block=block),
-        tuple(pairs), tuple(left_out),
+    hers = _chosen(read_spans(Path(coder)), tiers, Path(coder).name)
+    mine, theirs = _by_tier(ours), _by_tier(hers)
+    pairs, left_out = _paired(list(theirs), list(mine))
+    seen = {canonical(span.label) for span in [*hers, *ours]} | ({canonical(blank)} if blank else set())
+    order = dict.fromkeys([*map(canonical, known), *sorted(seen)])
+    labels = tuple(name for name in order if name in seen and name != UNCERTAIN)
+    result = agreement(
+        {tier: _coder(theirs[tier], labels, blank, end) for tier, _ in pairs},
+        {tier: _answer(mine[name], labels) for tier, name in pairs}, labels, step=step, block=block,
     )  # fmt: skip
+    return Compared(result, tuple(pairs), tuple(left_out))
+
+
+def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None,
+             seats: int | None) -> tuple[list[Span], float, tuple[str, ...]]:  # fmt: skip
+    """What was answered, the film's end in seconds (0 where unknown), and the labels in their order."""
+    if not isinstance(given, Timeline) and not _is_table(Path(given)):
+        return read_spans(Path(given)), 0.0, ()
+    read = shown(given, names=names, seats=seats)
+    film(read.timeline, "A comparison")
+    spans = [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in read.timeline.segments()]
+    return spans, film_end(read.timeline), read.timeline.labels.names
+
+
+def _is_table(path: Path) -> bool:
+    """A table has a row per face and time; a CSV may also hold segments or a coder's spans."""
+    if path.suffix.lower() != ".csv":
+        return path.suffix.lower() in SUFFIXES
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False  # the reader of spans finds the words for it
+    return "frame" in head and "time" in head
+
+
+def _chosen(spans: list[Span], tiers: Sequence[str] | None, name: str) -> list[Span]:
+    known = list(dict.fromkeys(span.tier for span in spans))
+    for tier in tiers or ():
+        if tier not in known:
+            raise SettingError(f"{name} has no tier '{tier}' with annotations; it has {_listed(known)}.")
+    chosen = [span for span in spans if not tiers or span.tier in tiers]
+    if not chosen:
+        raise SettingError(f"{name} holds no annotation: there is nothing to compare with.")
+    return chosen
+
+
+def _by_tier(spans: Iterable[Span]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for span in spans:
+        found.setdefault(span.tier, []).append(span)
+    return found
+
+
+def _paired(tiers: list[str], people: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Tiers with the people of the same name; what has no partner. One tier and one person need no common name."""
+    by_word = {" ".join(name.split()).casefold(): name for name in people}
+    pairs = [(tier, by_word[word]) for tier in tiers if (word := " ".join(tier.split()).casefold()) in by_word]
+    if not pairs and len(tiers) == len(people) == 1:
+        pairs = [(tiers[0], people[0])]
+    if not pairs:
+        raise SettingError(
+            f"No tier of the coder ({_listed(tiers)}) is called like a person of the film ({_listed(people)}): "
+            "give a table of names (track, name)."
+        )
+    partners = {name for pair in pairs for name in pair}
+    return pairs, [name for name in [*tiers, *people] if name not in partners]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:6]) + (", …" if len(names) > 6 else "") if names else "none"
+
+
+def _coder(spans: Sequence[Span], labels: Sequence[str], blank: str | None, end: float) -> Segmentation:
+    """A coder's tier. With ``blank`` the time from 0 to the film's end that she left empty gets that label."""
+    rows = [(s.start, s.end, labels.index(word)) for s in spans if (word := canonical(s.label)) != UNCERTAIN]
+    if blank is not None:
+        at = 0.0
+        for start, stop in [*sorted((s.start, s.end) for s in spans), (max(end, 0.0), math.inf)]:
+            if start > at + 1e-6:
+                rows.append((at, start, labels.index(canonical(blank))))
+            at = max(at, stop)
+    return Segmentation.of(rows)
+
+
+def _answer(spans: Sequence[Span], labels: Sequence[str]) -> Segmentation:
+    numbers = {**{name: i for i, name in enumerate(labels)}, UNCERTAIN: len(labels)}
+    return Segmentation.of([(s.start, s.end, numbers[canonical(s.label)]) for s in spans])
+
+
+def compared_text(compared: Compared) -> str:
+    """The comparison for a terminal."""
+    a = compared.agreement
+    pairs = "; ".join(f"{tier} with {name}" if tier != name else name for tier, name in compared.pairs)
+    low = f"{100 * a.least:.0f} %"
+    numbers = [
+        ("", "value", "95 % interval"),
+        ("Cohen's kappa, sure answers", *_cells(a.kappa)),
+        ("Cohen's kappa, uncertain counted as wrong", *_cells(a.kappa_all)),
+        ("agreement, sure answers", *_cells(a.accuracy)),
+        (f"segment F1, overlap of at least {low}", *_cells(a.f1)),
+        ("coder's time with a sure answer", _words(a.coverage, ".3f"), ""),
+        ("median delay of segments, s", _words(a.lag, "+.2f"), ""),
+        ("segments per segment of the coder", _words(a.pieces, ".2f"), ""),
+    ]
+    head = [("coder, down", *a.labels, UNCERTAIN, "no face")]
+    seconds = [(name, *(f"{a.step * count:.1f}" for count in row)) for name, row in zip(a.labels, a.table, strict=True)]
+    per_label = [("expression", "F1", "coder's", "found")]
+    per_label += [(name, _words(f1, ".3f"), str(n), str(m)) for name, (f1, n, m) in a.per_label.items()]
+    right = frozenset(range(1, len(a.labels) + 3))
+    parts = [
+        f"Compared: {pairs}", grid(numbers, frozenset({1})),
+        f"Intervals: {a.blocks} blocks of {a.block:g} s drawn again" + (", few: read them as rough" * (a.blocks < 10)),
+        "Seconds by label:", grid(head + seconds, right), "Segments by label:", grid(per_label, frozenset({1, 2, 3})),
+    ]  # fmt: skip
+    if compared.left_out:
+        parts.append(f"Without a partner, left out: {', '.join(compared.left_out)}")
+    return "\n\n".join(parts)
+
+
+def save_compared(compared: Compared, path: str | Path) -> Path:
+    """Write the comparison as JSON; what is not a number (nothing to count) is null. Raises OutputError."""
+    path = Path(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def as_json(compared: Compared) -> dict[str, Any]:
+    """The comparison as plain values."""
+    a = compared.agreement
+    return {
+        "pairs": [list(pair) for pair in compared.pairs], "left_out": list(compared.left_out),
+        **{name: [_number(getattr(a, name).value), _number(getattr(a, name).low), _number(getattr(a, name).high)]
+           for name in ("kappa", "kappa_all", "accuracy", "f1")},
+        **{name: _number(getattr(a, name)) for name in ("coverage", "lag", "pieces", "least", "step", "block")},
+        "blocks": a.blocks, "labels": list(a.labels), "columns": [*a.labels, UNCERTAIN, "no face"],
+        "table": a.table.tolist(),
+        "per_label": {name: {"f1": _number(f1), "coder": n, "found": m} for name, (f1, n, m) in a.per_label.items()},
+    }  # fmt: skip
+
+
+def _cells(value: Interval) -> tuple[str, str]:
+    interval = f"{value.low:.3f} to {value.high:.3f}" if math.isfinite(value.low) else "–"
+    return _words(value.value, ".3f"), interval
+
+
+def _words(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "–"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

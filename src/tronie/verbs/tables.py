@@ -30,6 +30,15 @@ class Shown:
     film: Path | None = None
 
 
+@dataclass(frozen=True)
+class Made:
+    """The file written, the timeline it shows, and what a person should know about it."""
+
+    path: Path
+    timeline: Timeline
+    warnings: tuple[str, ...] = ()
+
+
 def shown(given: Given, *, model: str | Path | Model = "default", detector: str | Detector | None = None,
           fps: float | None = None, names: str | Path | None = None, seats: int | None = None,
           report: Report | None = None, stop: Callable[[], bool] | None = None) -> Shown:  # fmt: skip

@@ -1,0 +1,25 @@
+"""``tronie segments``: who shows what from when to when, as files of other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tronie.faces.detect import Detector
+from tronie.pipeline.analyser import Report
+from tronie.pipeline.reading import Model
+from tronie.show.export import export
+from tronie.verbs.tables import Given, Made, shown
+
+
+def segments(given: Given, out: str | Path, *, model: str | Path | Model = "default",
+             detector: str | Detector | None = None, fps: float | None = None, names: str | Path | None = None,
+             seats: int | None = None, report: Report | None = None,
+             stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
+    """Write the segments to ``out``: .csv, .vtt (subtitles), .eaf (ELAN) or .TextGrid (Praat).
+
+    ``given`` is a timeline, its table, or a film, which is then read first; ``names`` (a table) and ``seats`` join
+    and name tracks. See :func:`tronie.show.export.export`. Raises SettingError, SourceError, ModelError, OutputError.
+    """
+    read = shown(given, model=model, detector=detector, fps=fps, names=names, seats=seats, report=report, stop=stop)
+    return Made(export(read.timeline, out, names=read.names), read.timeline, read.timeline.warnings)

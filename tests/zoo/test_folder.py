@@ -1,0 +1,147 @@
+"""Model folders: what is broken, foreign or tampered with is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tronie.core.errors import ModelError, SettingError
+from tronie.measure.calibration import softmax
+from tronie.runtime.session import sha256
+from tronie.zoo.catalog import load_model, shipped
+from tronie.zoo.folder import BATCH, Model, ModelInfo, load_folder, write_info
+
+onnx = pytest.importorskip("onnx")
+LABELS = ("happiness", "sadness", "neutral")
+
+
+def graph(path: Path, *, size: int = 4, classes: int = 3, output: str = "logits") -> Path:
+    """A graph that is easy to follow: logits are mean red, green and blue of a face, times a tenth."""
+    from onnx import TensorProto, helper
+
+    faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", size, size, 3])
+    out = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", classes])
+    weights = np.zeros((3, classes), np.float32)
+    np.fill_diagonal(weights, 0.1)
+    nodes = [helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
+             helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
+             helper.make_node("MatMul", ["mean", "w"], [output])]  # fmt: skip
+    made = helper.make_graph(nodes, "g", [faces], [out], [
+        helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
+        helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])])  # fmt: skip
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    home = tmp_path / "model"
+    home.mkdir()
+    path = graph(home / "encoder.onnx")
+    write_info(home, ModelInfo("test", LABELS, path.name, sha256(path), size=4, temperature=2.0,
+                               scores={"a/war": (0.8, 0.7, 0.9)}))  # fmt: skip
+    return home
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def faces(n: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, 4, 4, 3), np.uint8)
+
+
+def test_it_answers_calibrated_probabilities(folder: Path) -> None:
+    model = load_folder(folder)
+    for n in (1, BATCH, BATCH + 3):
+        p = model.predict(faces(n))
+        assert p.shape == (n, 3) and p.dtype == np.float32
+        assert np.allclose(p, softmax(faces(n).reshape(n, 16, 3).mean(1) * 0.1 / 2.0), atol=1e-5)
+    assert model.predict(faces(0)).shape == (0, 3)
+    assert (model.name, model.size, model.labels.names) == ("test", 4, LABELS)
+    assert model.info.scores == {"a/war": (0.8, 0.7, 0.9)}
+
+
+@pytest.mark.parametrize("wrong", [faces(2)[:, :3], faces(2).astype(np.float32), faces(2)[0]])
+def test_wrong_faces_are_refused(folder: Path, wrong: np.ndarray) -> None:
+    with pytest.raises(SettingError, match=r"takes uint8 faces \(n, 4, 4, 3\), not"):
+        load_folder(folder).predict(wrong)
+
+
+def test_the_hash_names_this_very_model(folder: Path, tmp_path: Path) -> None:
+    first = load_folder(folder).hash
+    shutil.copytree(folder, tmp_path / "copy")
+    assert load_folder(tmp_path / "copy").hash == first and len(first) == 12
+    rewrite(folder, temperature=2.1)
+    assert load_folder(folder).hash != first
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"graph_sha256": "0" * 64}, r"does not match its recorded hash"),
+    ({"format": 2, "new_key": 1}, r"has format 2, this Tronie reads 1: upgrade"),
+    ({"format": None}, r"has format None"),
+    ({"graph": "../encoder.onnx"}, r"graph outside its folder.*do not trust"),
+    ({"graph": "/etc/passwd"}, r"outside its folder"),
+    ({"graph": ".."}, r"outside its folder"),
+    ({"graph": "a\\b.onnx"}, r"outside its folder"),
+    ({"graph": "absent.onnx"}, r"absent\.onnx is missing"),
+    ({"labels": ["a", "a", "b"]}, r"repeat"),
+    ({"labels": ["a", "b"]}, r"speaks of 2 labels .* its graph of 3"),
+    ({"size": 5}, r"faces of 5 pixels"),
+    ({"temperature": 0.0}, r"above 0"),
+    ({"temperatur": 1.0}, r"Unknown setting 'temperatur'"),
+    ({"size": "big"}, r"'size' must be a whole number"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_model_is_said(folder: Path, changes: dict[str, Any], sentence: str) -> None:
+    rewrite(folder, **changes)
+    with pytest.raises(ModelError, match=sentence):
+        load_folder(folder)
+
+
+def test_tampered_and_damaged_graphs_are_refused(folder: Path) -> None:
+    path = folder / "encoder.onnx"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ModelError, match="does not match its recorded hash"):
+        load_folder(folder)
+    path.write_bytes(b"no graph")
+    rewrite(folder, graph_sha256=sha256(path))
+    with pytest.raises(ModelError, match="not a graph that ONNX Runtime can run"):
+        load_folder(folder)
+    graph(path, output="answers")
+    rewrite(folder, graph_sha256=sha256(path))
+    with pytest.raises(ModelError, match="lacks the input 'faces' or the output 'logits'"):
+        load_folder(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\xff"])
+def test_a_model_json_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / "model.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ModelError, match=r"model\.json"):
+        load_folder(folder)
+
+
+def test_models_are_found_by_path_by_name_or_as_they_are(folder: Path) -> None:
+    model = load_model(folder)
+    assert load_model(str(folder)) is model and load_model(model) is model  # opened once
+    rewrite(folder, temperature=3.0)
+    assert load_model(folder).info.temperature == 3.0  # but not for ever
+    with pytest.raises(ModelError, match="There is no model 'defalt'"):
+        load_model("defalt")
+    with pytest.raises(ModelError, match="No model in"):
+        load_model(folder.parent)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_model_opens_and_fits_its_budget(name: str) -> None:
+    model = load_model(name)
+    p = model.predict(np.zeros((2, model.size, model.size, 3), np.uint8))
+    assert isinstance(model, Model) and p.sum(1) == pytest.approx([1, 1], abs=1e-5)
+    assert sum(f.stat().st_size for f in model.folder.iterdir()) <= 12e6
+    assert (model.folder / "card.md").is_file()
