@@ -18,6 +18,7 @@ from tronie.core.labels import LabelSet  # noqa: E402
 from tronie.data.augment import Augment  # noqa: E402
 from tronie.data.loader import Rows  # noqa: E402
 from tronie.lab import checkpoint  # noqa: E402
+from tronie.lab.log import append_log, read_log  # noqa: E402
 from tronie.lab.loop import Listeners, Loop, answer, train  # noqa: E402
 from tronie.lab.optim import Optim, average_into, copy_memories, rate_at  # noqa: E402
 from tronie.methods.method import Decisions, Method  # noqa: E402
@@ -56,7 +57,7 @@ def test_it_learns_generated_faces(data: Path, tmp_path: Path) -> None:
     method = make(42)
     weights = train(method, [learn], Loop(14, 14, half=False, judge_every=7), RATE, MILD, tmp_path,
                     Listeners(judge, say=lines.append))  # fmt: skip
-    log = checkpoint.read_log(tmp_path)
+    log = read_log(tmp_path)
     assert [line["epoch"] for line in log] == list(range(14)) == list(range(len(lines)))
     assert log[-1]["ce"] < 0.5 * log[0]["ce"]
     assert [i for i, line in enumerate(log) if "held" in line] == [6, 13]
@@ -78,7 +79,7 @@ def test_a_stopped_run_goes_on_to_the_bit(
         pass
 
     def kill(weights: Method) -> dict[str, float]:
-        if len(checkpoint.read_log(tmp_path / "b")) == stop:
+        if len(read_log(tmp_path / "b")) == stop:
             raise Killed  # in the middle of epoch stop + 1: its steps are done and lost
         return {}
 
@@ -91,7 +92,7 @@ def test_a_stopped_run_goes_on_to_the_bit(
     a, b = (checkpoint.read(tmp_path / name / checkpoint.LAST) for name in "ab")
     assert all(torch.equal(a["model"][k], b["model"][k]) for k in a["model"])
     assert all(torch.equal(a["rows"][k], b["rows"][k]) for k in a["rows"])
-    logs = [checkpoint.read_log(tmp_path / name) for name in "ab"]
+    logs = [read_log(tmp_path / name) for name in "ab"]
     for line in logs[0] + logs[1]:
         line.pop("seconds")
     assert logs[0] == logs[1] and len(logs[0]) == 4
@@ -106,12 +107,12 @@ def test_a_finished_run_has_nothing_left_to_do(data: Path, tmp_path: Path) -> No
 
 def test_an_epoch_that_was_logged_but_not_saved_is_taken_back(data: Path, tmp_path: Path) -> None:
     train(make(30), [rows(data, slice(0, 30))], Loop(2, 16, half=False), RATE, MILD, tmp_path)
-    checkpoint.append_log(tmp_path, {"epoch": 2, "ce": 1.0})
+    append_log(tmp_path, {"epoch": 2, "ce": 1.0})
     (tmp_path / "samples.csv").write_text("epoch,id\n1,a\n2,b\n")
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"epoch": 3, "c')  # cut short by the kill
     train(make(30), [rows(data, slice(0, 30))], Loop(3, 16, half=False), RATE, MILD, tmp_path)
-    assert [line["epoch"] for line in checkpoint.read_log(tmp_path)] == [0, 1, 2]
+    assert [line["epoch"] for line in read_log(tmp_path)] == [0, 1, 2]
     assert (tmp_path / "samples.csv").read_text() == "epoch,id\n1,a\n"
 
 
@@ -145,7 +146,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, tmp_path: Pa
 def test_twelve_rows_and_a_batch_of_64_still_learn(data: Path, tmp_path: Path) -> None:
     before = make(12)
     after = train(make(12), [rows(data, slice(0, 12))], Loop(1, 64, half=False), Optim(ema=0), MILD, tmp_path)
-    assert not same(before, after) and "ce" in checkpoint.read_log(tmp_path)[0]
+    assert not same(before, after) and "ce" in read_log(tmp_path)[0]
     with pytest.raises(SettingError, match="1 training rows are too few"):
         train(make(1), [rows(data, slice(0, 1))], QUICK, RATE, MILD, tmp_path / "one")
 
@@ -200,5 +201,5 @@ def test_a_damaged_checkpoint_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_log_lines_are_json_whatever_the_numbers(tmp_path: Path) -> None:
-    checkpoint.append_log(tmp_path, {"epoch": 0, "ce": 0.123456789, "uar": float("nan")})
+    append_log(tmp_path, {"epoch": 0, "ce": 0.123456789, "uar": float("nan")})
     assert json.loads((tmp_path / "log.jsonl").read_text()) == {"epoch": 0, "ce": 0.123457, "uar": None}

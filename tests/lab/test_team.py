@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tronie.lab import checkpoint  # noqa: E402
+from tronie.lab.log import read_log  # noqa: E402
 from tronie.lab.team import ALONE, SharedNorm, freeze_norms, join, share_norms  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("team_script.py")
@@ -40,7 +41,7 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path, norms: 
         assert (first[name] - value).abs().max() <= TOLERANCE * value.abs().max(), name
     memory = [checkpoint.read(tmp_path / name / "last.pt")["model"]["times"] for name in ("one", "two")]
     assert torch.equal(memory[0], memory[1]) and memory[0].sum() > 100  # each row was counted, whoever met it
-    logs = [checkpoint.read_log(tmp_path / name) for name in ("one", "two")]
+    logs = [read_log(tmp_path / name) for name in ("one", "two")]
     assert [a["ce"] for a in logs[0]] == pytest.approx([b["ce"] for b in logs[1]], rel=TOLERANCE)
     rows = [checkpoint.read(tmp_path / name / "last.pt")["rows"] for name in ("one", "two")]
     assert torch.equal(rows[0]["label"], rows[1]["label"])  # decisions were made on all rows by everybody

@@ -79,4 +79,5 @@ def corrupted(faces: NDArray[np.uint8], name: str, level: float, rows: NDArray[n
     """``(n, s, s, 3)`` faces changed by ``CORRUPTIONS[name]``; ``rows`` ``(n,)`` number them, whatever the batch."""
     change = CORRUPTIONS[name].change
     number = list(CORRUPTIONS).index(name)
-    return np.stack([change(f, level, np.random.default_rng((seed, number, int(r)))) for f, r in zip(faces, rows, strict=True)])
+    draws = [np.random.default_rng((seed, number, int(row))) for row in rows]
+    return np.stack([change(face, level, rng) for face, rng in zip(faces, draws, strict=True)])

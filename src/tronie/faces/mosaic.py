@@ -12,10 +12,13 @@ from tronie.faces.resize import halvings, resized
 
 CELL = 128
 """Side of a cell in pixels; a multiple of the network's coarsest step (32), so that all cells are seen alike."""
-FACE = 88
-"""Longer side of a face's box in its cell. Measured on 46 faces under random shifts (10 %) and scales (8 %), the five
-points scatter by 1.5 % of the face's size; at 64 pixels 2.3 %, at 48 1.9 %, at 128 in a cell of 192 1.2 % for twice the
-time. What is left around the face is room for it to move until the next frame."""
+FACE = 104
+"""Longer side of a face's box in its cell.
+
+Of 800 tight RAF-DB crops that the scan finds, 99 % are found again at 104 pixels, 97 % at 88, 85 % at 64; a face that
+moved by 0.3 of its size, still 99 %. Under random shifts (10 %) and scales (8 %) its five points scatter by 1.4 % of
+the face's size, at 64 pixels by 2.3 %. A cell of 160 pixels gains a third of what is left for 1.6 times the time.
+"""
 
 _FILL = (123, 117, 104)  # the network's mean colour: zero after its normalisation
 

@@ -1,11 +1,9 @@
-"""Everything a run needs to go on, in one file; and its log, one line an epoch."""
+"""Everything a run needs to go on, in one file."""
 
 from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,10 @@ import torch
 from tronie.core.atomic import replacing, unwritable
 from tronie.core.errors import SourceError
 from tronie.lab.decided import Decided
+from tronie.lab.log import LOG, read_log
 from tronie.methods.method import Method, load_state
 
-LAST, LOG, SAMPLES = "last.pt", "log.jsonl", "samples.csv"
+LAST, SAMPLES = "last.pt", "samples.csv"
 
 
 def save(folder: Path, method: Method, average: Method, optimizer: torch.optim.Optimizer, decided: Decided,
@@ -71,25 +70,3 @@ def ready(folder: Path, epochs: int) -> None:
             head, *rows = list(csv.reader(file)) or [[]]
         with replacing(folder / SAMPLES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([head, *(r for r in rows if int(r[0]) < epochs)])
-
-
-def append_log(folder: Path, row: Mapping[str, float]) -> None:
-    """One line: numbers to six decimals, ``null`` for what is no number. Raises OutputError."""
-    plain = {k: round(v, 6) if math.isfinite(v) else None for k, v in row.items()}
-    try:
-        with (folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(plain) + "\n")
-    except OSError as error:
-        raise unwritable(folder / LOG, error) from error
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of ``log.jsonl``; a last one that was cut short by a kill is left out."""
-    path = folder / LOG
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return found

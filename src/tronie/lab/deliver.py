@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-import tronie
+from tronie import __version__
+from tronie.clips.views import resize
 from tronie.core import config
 from tronie.core.errors import ModelError
-from tronie.clips.views import resize
 from tronie.lab.export import export_onnx, quantize_int8, store_half
 from tronie.lab.judge import Verdict
 from tronie.lab.recipe import Recipe
@@ -22,13 +22,14 @@ from tronie.lab.sources import Part
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
 from tronie.runtime.session import Session, sha256
-from tronie.zoo.folder import ModelInfo, write_info
+from tronie.zoo.folder import ModelInfo, load_folder, write_info
 
 Precision = Literal["half", "full", "int8"]
 GRAPH = "encoder.onnx"
 LEAST_AGREEMENT = 0.99
 _RANGES = 256  # training faces that give int8 its ranges; all their activations are held in memory
 _BATCH = 32
+_GIVEN = "rows held out elsewhere (the temperature was given at export)"
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,26 @@ def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn
         name=recipe.name, labels=recipe.labels, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), size=size,
         temperature=verdict.temperature, calibrated=verdict.calibrated, licence="see card.md",
         seen=tuple(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), scores=found,
-        made_by=f"tronie {tronie.__version__}, recipe {recipe.name} {config.settings_hash(recipe)}",
+        made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}",
     ))  # fmt: skip
     _card(recipe, folder, verdict, learn)
     return folder
+
+
+def with_temperature(verdict: Verdict, temperature: float | None) -> Verdict:
+    """The verdict with a temperature that was measured elsewhere; None leaves it."""
+    if temperature is None:
+        return verdict
+    return replace(verdict, temperature=temperature, calibrated=_GIVEN)
+
+
+def describe_as_before(source: Path, folder: Path, temperature: float | None) -> None:
+    """``model.json`` and ``card.md`` of the model folder ``source`` for a new graph of the same weights."""
+    info = load_folder(source).info
+    if temperature is not None:
+        info = replace(info, temperature=temperature, calibrated=_GIVEN)
+    write_info(folder, replace(info, graph=GRAPH, graph_sha256=sha256(folder / GRAPH)))
+    shutil.copyfile(source / "card.md", folder / "card.md")
 
 
 def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part]) -> None:

@@ -21,6 +21,7 @@ from tronie.data.augment import Augment
 from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order
 from tronie.lab import checkpoint
 from tronie.lab.decided import Decided
+from tronie.lab.log import append_log
 from tronie.lab.optim import Optim, average_into, copy_memories, make_optimizer, rate_at
 from tronie.lab.team import ALONE, Team, freeze_norms, memories, share_memories, share_norms
 from tronie.methods.method import Answers, Batch, Decisions, Method, Progress
@@ -101,7 +102,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
                 row |= listeners.judge(average if optim.ema else method)
             if decisions is not None:
                 listeners.record(decisions)
-            checkpoint.append_log(folder, row)
+            append_log(folder, row)
             checkpoint.save(folder, method, average, optimizer, decided, epoch + 1)
             figures = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
             listeners.say(f"epoch {epoch + 1} of {loop.epochs}: {figures}")

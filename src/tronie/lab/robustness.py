@@ -34,7 +34,8 @@ def robustness(predict: Predict, faces: Faces, truth: NDArray[np.integer], class
                progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
     """Accuracy and mean recall at every level of every corruption, on the same rows.
 
-    ``truth`` ``(n,)`` are indices below ``classes``; ``predict`` gives ``(m, classes)``. ``progress`` hears (done, all).
+    ``truth`` ``(n,)`` are indices below ``classes``; ``predict`` gives ``(m, classes)``. ``progress`` hears
+    (levels done, levels).
     """
     steps = [(name, level) for name, kind in CORRUPTIONS.items() for level in kind.levels]
     found = []

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import tronie
+from tronie import __version__
 from tronie.core import config
 from tronie.core.atomic import replacing, unwritable
 from tronie.core.errors import SettingError
@@ -125,7 +125,7 @@ def begin(recipe: Recipe, folder: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     packages = {name: version(name) for name in ("torch", "numpy", "onnxruntime", "opencv-python-headless")}
-    machine = {"tronie": tronie.__version__, "python": platform.python_version(), "system": platform.system(),
+    machine = {"tronie": __version__, "python": platform.python_version(), "system": platform.system(),
                "machine": platform.machine()}  # fmt: skip
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps(machine | packages, indent=1) + "\n", encoding="utf-8")

@@ -26,3 +26,19 @@ def stratified_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], f
         home[g] = np.lexsort((held.sum(1), load))[0]
         held[home[g]] += counts[g]
     return home[group]
+
+
+def joined_groups(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Group number per row such that rows which either grouping keeps together are together, transitively.
+
+    Numbers are the row numbers of first members.
+    """
+    group = np.arange(len(first))
+    while True:
+        before = group
+        for _, names in (np.unique(kind, return_inverse=True) for kind in (first, second)):
+            least = np.full(len(group), len(group))
+            np.minimum.at(least, names, group)
+            group = least[names]
+        if np.array_equal(group, before):
+            return group

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Statistic = Callable[[NDArray[np.int64]], float]
+"""Row positions → a score of those rows."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Interval:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def bootstrap(statistic: Callable[[NDArray[np.int64]], float], rows: int, *, groups: NDArray[np.integer] | None = None,
+def bootstrap(statistic: Statistic, rows: int, *, groups: NDArray[np.integer] | None = None,
               draws: int = 1000, level: float = 0.95, seed: int = 0, centred: bool = False) -> Interval:  # fmt: skip
     """Percentile interval of ``statistic``, a function of row positions.
 
@@ -58,3 +61,24 @@ def _drawer(rows: int, groups: NDArray[np.integer] | None) -> Callable[[np.rando
         return np.asarray(member[np.repeat(start[chosen], size[chosen]) + within], np.int64)
 
     return draw
+
+
+def paired(first: Sequence[Statistic], second: Sequence[Statistic], rows: int, *,
+           groups: NDArray[np.integer] | None = None, draws: int = 1000, level: float = 0.95,
+           seed: int = 0) -> Interval:  # fmt: skip
+    """Mean over the runs of ``second`` minus mean over those of ``first``, each a statistic of the same row positions.
+
+    Every draw takes rows (or groups) with replacement, the same for all, and runs of each side with replacement: so
+    the interval speaks of other faces *and* other seeds. With one run a side it speaks of other faces only.
+    """
+    draw = _drawer(rows, groups)
+    rng = np.random.default_rng(seed)
+
+    def difference(at: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
+        used = {(side, i): (first, second)[side][i](at) for side, runs in enumerate((a, b)) for i in set(runs.tolist())}
+        return float(np.mean([used[1, i] for i in b.tolist()]) - np.mean([used[0, i] for i in a.tolist()]))
+
+    sizes = len(first), len(second)
+    values = [difference(draw(rng), *(rng.integers(0, n, n) for n in sizes)) for _ in range(draws)]
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(difference(np.arange(rows), *(np.arange(n) for n in sizes)), float(low), float(high))

@@ -55,7 +55,8 @@ def find_points(face: Pixels, detector: Detector) -> Floats | None:
     zoom = max(_LOOK / min(height, width), 1.0)
     image = cv2.resize(face, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR) if zoom > 1 else face
     edge = int(_BORDER * min(image.shape[:2]))
-    framed = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(123, 117, 104))
+    border = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(123, 117, 104))
+    framed = np.asarray(border, np.uint8)
     middle = np.array(framed.shape[1::-1]) / 2
     found = [f for f in detector.detect(framed) if f.points is not None]
     if not found:
@@ -67,7 +68,7 @@ def find_points(face: Pixels, detector: Detector) -> Floats | None:
 
     points = max(found, key=central).points
     assert points is not None
-    return ((points - edge) / zoom).astype(np.float32)
+    return np.asarray((points - edge) / zoom, np.float32)
 
 
 def cuts(face: Pixels, detector: Detector, size: int) -> tuple[Pixels, bool]:
@@ -113,6 +114,8 @@ def prepare(manifest: Manifest, folder: Path, detector: Detector, *, size: int =
                     progress(row + 1, len(manifest))
             if not kept:
                 raise SourceError(f"None of the {len(manifest)} pictures could be read; the first: {unread[0][1]}")
+            # An older manifest must never meet these faces, should the work end between the two files.
+            (folder / "manifest.csv").unlink(missing_ok=True)
             file.seek(0)  # the header is padded to a multiple of 64 bytes, so a shorter count fits in its place
             np.lib.format.write_array_header_1_0(file, header | {"shape": (len(kept), 2, size, size, 3)})
     chosen = manifest.select(np.array(kept))

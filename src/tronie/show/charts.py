@@ -1,7 +1,8 @@
-"""Plots as inline SVG, without any plotting package: axes, lines with bands, points. For pages that need nothing else."""
+"""Plots as inline SVG, without any plotting package: axes, lines with bands, points."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,13 +45,22 @@ def chart(series: Sequence[Series], x: str, y: str, *, xs: tuple[float, float] |
         begin, end = (f"{place.x(v):.1f} {place.y(v):.1f}" for v in (low, high))
         parts.append(f'<path class="even" d="M{begin}L{end}"/>')
     parts += [_line(s, place, COLOURS[i % 6], DASHES[i % 6]) for i, s in enumerate(series)]
-    body = "".join(parts)
     words = escape(title or f"{y} over {x}")
-    legend = "" if len(series) < 2 else "<p class='legend'>" + "".join(
-        f'<span><svg width="26" height="8"><path d="M0 4H26" stroke="{COLOURS[i % 6]}" stroke-width="2" '
-        f'stroke-dasharray="{DASHES[i % 6]}"/></svg>{escape(s.name)}</span>' for i, s in enumerate(series)) + "</p>"  # fmt: skip
-    return (f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}">{body}</svg>'
-            f"{legend}</figure>")  # fmt: skip
+    return (f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}">{"".join(parts)}</svg>'
+            f"{_legend([s.name for s in series])}</figure>")  # fmt: skip
+
+
+def _legend(names: Sequence[str]) -> str:
+    """Which line is whose, where there are several."""
+    if len(names) < 2:
+        return ""
+    looks = zip(names, itertools.cycle(zip(COLOURS, DASHES, strict=True)), strict=False)
+    entries = [
+        f'<span><svg><path d="M0 4H26" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/></svg>'
+        f"{escape(name)}</span>"
+        for name, (colour, dash) in looks
+    ]
+    return f'<p class="legend">{"".join(entries)}</p>'
 
 
 @dataclass(frozen=True)

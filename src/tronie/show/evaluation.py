@@ -69,7 +69,8 @@ def _list(pairs: Sequence[tuple[str, str]]) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
     """A table of cells that are HTML already; headings are text."""
     top = "".join(f"<th>{escape(h)}</th>" for h in head)
-    body = "".join("<tr>" + "".join(c if c.startswith("<td") else f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
+    lines = ["".join(c if c.startswith("<td") else f"<td>{c}</td>" for c in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
@@ -100,7 +101,8 @@ def _source(one: Json) -> str:
     risk = chart([Series("error", [(c, r) for c, r in one["risk_coverage"]])], "share of faces kept, the surest first",
                  "share wrong among them", xs=(0, 1))  # fmt: skip
     return (
-        f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div><div><h3>Risk and coverage</h3>{risk}</div></div>'
+        f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div>'
+        f"<div><h3>Risk and coverage</h3>{risk}</div></div>"
         f'<div class="pair"><div><h3>Confusion: shown in rows, answered in columns</h3>{_confusion(one)}</div>'
         f"<div><h3>Per expression</h3>{_per_class(one)}</div></div>"
         f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}</p>'
@@ -114,8 +116,8 @@ def _confusion(one: Json) -> str:
         cells = []
         for count in counts:
             share = count / total if total else 0.0
-            ink = "#fff" if share > 0.5 else "#1a1a1a"
-            cells.append(f'<td style="background:rgba(0,90,150,{share:.3f});color:{ink}" title="{share:.1%}">{count}</td>')
+            style = f"background:rgba(0,90,150,{share:.3f});color:{'#fff' if share > 0.5 else '#1a1a1a'}"
+            cells.append(f'<td style="{style}" title="{share:.1%}">{count}</td>')
         rows.append([escape(name), *cells])
     return _table(["", *one["labels"]], rows, "heat")
 
@@ -142,7 +144,8 @@ def _robustness(steps: Sequence[Json]) -> str:
         figure = chart(lines, f"{name}, {unit}", "share right", ys=(0, 1), log=name == "face size",
                        ticks=levels if len(levels) < 9 else ())  # fmt: skip
         rows = [[f"{s['level']:g}", _interval(s["war"], 100), _interval(s["uar"], 100)] for s in mine]
-        parts.append(f"<div><h3>{escape(name.capitalize())}</h3>{figure}{_table([unit, 'accuracy', 'mean recall'], rows)}</div>")
+        table = _table([unit, "accuracy", "mean recall"], rows)
+        parts.append(f"<div><h3>{escape(name.capitalize())}</h3>{figure}{table}</div>")
     return f'<div class="pair">{"".join(parts)}</div>'
 
 
@@ -153,7 +156,8 @@ def _training(log: Sequence[Json]) -> str:
     def lines(chosen: Sequence[str]) -> list[Series]:
         return [Series(n, [(line["epoch"] + 1, line[n]) for line in log if line.get(n) is not None]) for n in chosen]
 
-    parts = [f"<div>{chart(lines([n for n in names if n not in judged]), 'epoch', 'loss and what the method logs')}</div>"]
+    others = [n for n in names if n not in judged]
+    parts = [f"<div>{chart(lines(others), 'epoch', 'loss, and what the method logs')}</div>"]
     if judged:
         parts.append(f"<div>{chart(lines(judged), 'epoch', 'share right on validation faces', ys=(0, 1))}</div>")
     return f'<div class="pair">{"".join(parts)}</div>'

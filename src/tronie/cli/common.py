@@ -1,0 +1,86 @@
+"""What the commands share: options that mean the same everywhere, ctrl-C, and words on standard error."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from tronie.verbs.tables import Made
+
+STOPPED = 130  # what a shell expects of a command ended by ctrl-C
+
+Out = Annotated[Path, Parameter(alias="-o")]
+Quiet = Annotated[bool, Parameter(alias="-q")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How a source that has not been read yet is read."""
+
+    model: str = "default"
+    """A model's name (see `tronie models`) or its folder."""
+    detector: str = "retinaface"
+    """"retinaface", or "whole" for pictures that are cropped faces."""
+    fps: float | None = None
+    """Look at so many frames per second of film (default: every frame)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class People:
+    """Who is who."""
+
+    names: Path | None = None
+    """A table with the columns track and name; tracks of one name are one person."""
+    seats: int | None = None
+    """Join tracks by place: people become 1 (leftmost) to so many."""
+
+
+def make(run: Callable[..., Made], source: str, out: Path, quiet: bool, reading: Reading, people: People | None = None,
+         **more: object) -> int:  # fmt: skip
+    """Run a verb that makes one file, with a bar and ctrl-C, and say what it warns of and where the file is."""
+    from tronie.show.progress import bar
+
+    options = vars(reading) | (vars(people) if people else {}) | more
+    with interruptible() as stopped, bar(hidden=quiet) as heard:
+        made = run(source, out, report=heard, stop=stopped.is_set, **options)
+    for warning in made.warnings:
+        say(f"Warning: {warning}")
+    if not quiet:
+        say(f"Written: {made.path}")
+    return STOPPED if stopped.is_set() else 0
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """An event that the first ctrl-C sets; the second one interrupts at once."""
+    stopped = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        say("Stopping; what is done is kept. Press ctrl-C again to leave at once.")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def say(text: str) -> None:
+    """One line for the person, beside whatever the command prints."""
+    print(f"tronie: {text}", file=sys.stderr)

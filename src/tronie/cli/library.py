@@ -1,0 +1,35 @@
+"""``tronie models`` and ``tronie datasets``: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def models() -> int:
+    """List the models that ship."""
+    from tronie.show.text import grid
+    from tronie.verbs.models import models as listed
+
+    rows = [("model", "hash", "MB", "labels", "licence")]
+    rows += [(m.name, m.hash, f"{m.megabytes:.1f}", ", ".join(m.info.labels), m.info.licence) for m in listed()]
+    print(grid(rows, frozenset({2})) if len(rows) > 1 else "No model ships with this copy of Tronie.")
+    return 0
+
+
+def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool = True) -> int:
+    """List the data sets that can be read, or check the one that lies in a folder.
+
+    Parameters
+    ----------
+    name
+        A data set, such as rafdb.
+    root
+        The folder or pack that holds it: it is read, and what is not as published is printed.
+    pixels
+        Also open every picture: unreadable files, sizes, near-duplicates within and between splits.
+    """
+    from tronie.verbs.datasets import datasets as run
+
+    found = run(name, root, pixels=pixels)
+    print(found)
+    return 0 if found.fine else 1

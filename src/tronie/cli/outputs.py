@@ -1,0 +1,124 @@
+"""Commands that make something to take away: annotated film, segments for other programs, plots, report, comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tronie.cli.common import Out, People, Quiet, Reading, make, say
+
+DEFAULT, NOBODY = Reading(), People()
+
+
+def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: bool = False, people: People = NOBODY,
+             reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+    """Draw what was read into a film or picture: box, person, expression, confidence. The sound is kept.
+
+    Parameters
+    ----------
+    source
+        A film or a picture.
+    out
+        The new film (.mp4, .mov, .mkv) or picture (.png, .jpg, .webp).
+    table
+        What to draw: a table that `tronie predict` wrote. Without it the source is read first.
+    anonymise
+        Blur faces beyond recovery; labels stay. Check the result: a face that was not found is not blurred.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.annotate import annotate as run
+
+    return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
+
+
+def segments(source: str, *, out: Out, people: People = NOBODY, reading: Reading = DEFAULT,
+             quiet: Quiet = False) -> int:  # fmt: skip
+    """Write who shows what from when to when for other programs: WebVTT, ELAN, Praat, CSV.
+
+    Parameters
+    ----------
+    source
+        A table that `tronie predict` wrote, or a film, which is then read first.
+    out
+        .vtt (subtitles), .eaf (ELAN, one tier per person), .TextGrid (Praat) or .csv.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.segments import segments as run
+
+    return make(run, source, out, quiet, reading, people)
+
+
+def plot(source: str, *, out: Out, summary: bool = False, people: People = NOBODY,
+         reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+    """Draw a film's expressions over time, person by person (needs the extra 'plot').
+
+    Parameters
+    ----------
+    source
+        A table that `tronie predict` wrote, or a film, which is then read first.
+    out
+        .png, .pdf or .svg.
+    summary
+        One page of figures instead: time per expression, per person and over the film, changes.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.plot import plot as run
+
+    return make(run, source, out, quiet, reading, people, summary=summary)
+
+
+def report(source: str, *, out: Out, film: Path | None = None, people: People = NOBODY,
+           reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+    """Write one HTML page about a film: plot, segments that seek the film beside it, tables.
+
+    Parameters
+    ----------
+    source
+        A table that `tronie predict` wrote, or a film, which is then read first.
+    out
+        The page (.html). It refers to the film where that lies: keep both together.
+    film
+        The film, where it is neither beside the table nor where the table says.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.report import report as run
+
+    return make(run, source, out, quiet, reading, people, film=film)
+
+
+def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(alias="-o")] = None,
+            people: People = NOBODY, tier: list[str] | None = None,
+            blank: str | None = None, step: float = 0.1, block: float = 10.0) -> int:  # fmt: skip
+    """Compare a film's table with a human coder's file: kappa, segment F1, confusion, with intervals.
+
+    Parameters
+    ----------
+    table
+        A table or segments that Tronie wrote, or another coder's file.
+    coder
+        ELAN (.eaf), Praat (.TextGrid) or a CSV with start, end, label and tier.
+    out
+        Also write everything as .json.
+    tier
+        Only this tier of the coder's (may be given several times).
+    blank
+        What time without an annotation means, such as neutral (default: it does not count).
+    step
+        Grid of the kappa, seconds.
+    block
+        Length of the blocks drawn for the intervals, seconds.
+    """
+    from tronie.verbs.compare import compare as run
+    from tronie.verbs.compare import compared_text, save_compared
+
+    found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank, step=step, block=block)
+    print(compared_text(found))
+    if out is not None:
+        say(f"Written: {save_compared(found, out)}")
+    return 0

@@ -1,0 +1,114 @@
+"""``tronie predict`` at the terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.core.errors import SourceError
+
+if TYPE_CHECKING:
+    from tronie.core.timeline import Timeline
+    from tronie.pipeline.analyser import Analyser
+    from tronie.verbs.results import Results
+
+DEFAULT = Reading()
+
+
+def predict(
+    *sources: str,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    reading: Reading = DEFAULT,
+    json: bool = False,
+    quiet: Quiet = False,
+) -> int:
+    """Read pictures and films: who shows which expression, from when to when.
+
+    Parameters
+    ----------
+    sources
+        Pictures, films, folders, or patterns such as 'photos/*.jpg'.
+    out
+        Where to write: a table (.csv, .json, .parquet), or a folder for a table per film and one of all segments.
+    json
+        Print one JSON document instead of a table.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.core.timeline import Timeline
+    from tronie.core.timeline_io import write_json
+    from tronie.pipeline.analyser import Analyser
+    from tronie.pipeline.settings import Settings
+    from tronie.verbs.results import Results
+
+    results = Results(out) if out is not None else None
+    printer = Printer(json=json, quiet=quiet)
+    with interruptible() as stopped:
+        analyser = Analyser(reading.model, settings=Settings(detector=reading.detector, fps=reading.fps))
+        written = _work(sources, analyser, results, printer, stopped)
+    if json:
+        write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
+    if stopped.is_set():
+        say("Stopped. " + ("What was done is saved." if written else "What was done is above."))
+        return STOPPED
+    return SourceError.exit_code if printer.failed else 0
+
+
+def _work(
+    sources: Sequence[str], analyser: Analyser, results: Results | None, printer: Printer, stopped: threading.Event
+) -> list[Path]:
+    """Do source after source; what is done is printed and saved, whatever comes in between. Returns the files."""
+    from tronie.show.progress import bar
+    from tronie.verbs.predict import predict_each
+
+    written: list[Path] = []
+    try:
+        with bar(hidden=printer.quiet) as report:
+            for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set):
+                printer.add(name, timeline)
+                if results is not None:
+                    results.add(timeline)
+    finally:
+        try:
+            written = results.close() if results is not None else []
+        finally:
+            printer.close(written)
+    return written
+
+
+class Printer:
+    """Prints films as they are done and pictures together at the end; warnings go to standard error."""
+
+    def __init__(self, *, json: bool, quiet: bool) -> None:
+        self.kept: list[Timeline] = []  # for the JSON document, or the pictures
+        self.failed = 0
+        self._json, self.quiet = json, quiet
+
+    def add(self, name: str, timeline: Timeline) -> None:
+        """Print one source's film, or keep its pictures for the end."""
+        from tronie.show.text import film_text
+
+        for warning in timeline.warnings:
+            say(f"Warning: {warning}")
+        self.failed += not timeline.looked
+        if self._json or (timeline.looked and timeline.looked[0].kind == "image"):
+            self.kept.append(timeline)
+        elif timeline.looked and not self.quiet:
+            print(film_text(timeline), end="\n\n", flush=True)
+
+    def close(self, written: Sequence[Path]) -> None:
+        """Print the pictures, and say which files were written."""
+        from tronie.show.text import pictures_text
+
+        if self.quiet:
+            return
+        if self.kept and not self._json:
+            print(pictures_text(self.kept))
+        if written:
+            say("Written: " + ", ".join(map(str, written)))

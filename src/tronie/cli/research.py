@@ -1,0 +1,3 @@
+"""Commands of the researcher's room."""
+
+from __future__ import annotations

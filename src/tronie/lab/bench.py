@@ -1,0 +1,100 @@
+"""An exported model on prepared faces: which rows, which cut, what it answers. Works without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.clips.views import resize
+from tronie.core.errors import SourceError
+from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
+from tronie.lab.answers import Answered
+from tronie.lab.evaluate import Evaluation, evaluate
+from tronie.lab.prepared import open_prepared, read_folds, vote_shares
+from tronie.lab.robustness import Hardship, robustness
+from tronie.zoo.folder import Model
+
+Cut = Literal["aligned", "whole"]
+_BLOCK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Rows a model is judged on: ``manifest`` and ``truth`` ``(n,)``, indices into the model's labels, belong together.
+
+    ``faces`` ``(N, cuts, s, s, 3)`` is the whole prepared set, ``index`` ``(n,)`` says where these rows lie in it;
+    ``left_out`` rows carry a label that the model does not know, or none.
+    """
+
+    name: str
+    manifest: Manifest
+    faces: NDArray[np.uint8]
+    index: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    left_out: int
+
+    def crops(self, start: int, stop: int, size: int, cut: Cut) -> NDArray[np.uint8]:
+        """Faces ``(m, size, size, 3)`` of rows ``start`` to ``stop``, as the aligner cut them or whole."""
+        which = 0 if cut == "whole" else -1
+        return np.stack([resize(self.faces[i, which], size) for i in self.index[start:stop]])
+
+
+def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", folds: str = "",
+               fold: int | None = None) -> Bench:  # fmt: skip
+    """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold. Raises SourceError."""
+    manifest, faces = open_prepared(folder)
+    truth = np.append(manifest.labels.translate(labels), -1)[manifest.label]
+    wanted = manifest.split == split if split else np.ones(len(manifest), bool)
+    if fold is not None:
+        wanted &= read_folds(folds, manifest) == fold
+    index = np.flatnonzero(wanted & (truth >= 0))
+    if not len(index):
+        raise SourceError(f"'{name}' has no row to judge by: none of the {int(wanted.sum())} that were asked for "
+                          f"carries one of {', '.join(labels.names)}.")  # fmt: skip
+    parts = [name, split, "" if fold is None else f"fold{fold}"]
+    left = int(wanted.sum()) - len(index)
+    return Bench("/".join(p for p in parts if p), manifest.select(index), faces, index, truth[index], left)
+
+
+def judge(model: Model, bench: Bench, cut: Cut = "aligned",
+          progress: Callable[[int, int], None] | None = None) -> tuple[Evaluation, Answered]:  # fmt: skip
+    """Scores with intervals, and the answers row by row. ``progress`` hears (faces done, faces)."""
+    parts = []
+    for start in range(0, len(bench.index), _BLOCK):
+        parts.append(model.predict(bench.crops(start, start + _BLOCK, model.size, cut)))
+        if progress:
+            progress(min(start + _BLOCK, len(bench.index)), len(bench.index))
+    probability, rows = np.concatenate(parts).astype(np.float64), bench.manifest
+    found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group,
+                     votes=vote_shares(rows, model.labels), left_out=bench.left_out)  # fmt: skip
+    return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names)
+
+
+def harden(model: Model, bench: Bench, cut: Cut = "aligned",
+           progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
+    """:func:`robustness` of a model on these rows."""
+    return robustness(model.predict, lambda a, b: bench.crops(a, b, model.size, cut), bench.truth, len(model.labels),
+                      groups=bench.manifest.group, progress=progress)  # fmt: skip
+
+
+def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:
+    """What a reader of the scores must be told: above all, whether the model has learnt from this data."""
+    name = bench.name.partition("/")[0]
+    seen = [s for s in model.info.seen if s.partition(":")[0].partition("/")[0] == name]
+    told = []
+    if seen:
+        held = f"; these figures are honest only where fold file '{folds}' kept them apart" if folds else ""
+        told.append(f"The model has learnt from rows of '{name}'{held}.")
+    if not model.info.calibrated:
+        told.append("The model is not calibrated: its confidences are raw.")
+    missing = [n for n, c in zip(model.labels.names, np.bincount(bench.truth, minlength=len(model.labels)), strict=True)
+               if not c]  # fmt: skip
+    if missing:
+        told.append(f"No face of {bench.name} shows {', '.join(missing)}: answers with these labels count as wrong.")
+    return told

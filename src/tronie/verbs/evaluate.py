@@ -1,0 +1,149 @@
+"""``tronie evaluate``: a model against labelled faces, with intervals, as JSON, rows and one HTML page.
+
+Works in the core install: models run on ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tronie.core.atomic import replacing
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.manifest import Manifest
+from tronie.show.evaluation import evaluation_page
+from tronie.zoo.catalog import load_model
+from tronie.zoo.folder import Model
+
+if TYPE_CHECKING:
+    from tronie.lab.answers import Answered
+    from tronie.lab.evaluate import Evaluation
+    from tronie.lab.robustness import Hardship
+
+Data = str | Path | Manifest
+Progress = Callable[[str, int, int], None]
+"""Hears what is being done, how much of it is done, and how much there is."""
+_JSON, _PAGE = "evaluation.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How a model was judged, by name of the data; ``warnings`` say what a reader of the figures must know."""
+
+    model: str
+    hash: str
+    evaluations: dict[str, Evaluation]
+    robustness: dict[str, list[Hardship]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: str = "", folds: str = "",
+             fold: int | None = None, cut: Literal["aligned", "whole"] = "aligned", robustness: bool = False,
+             out: str | Path | None = None,
+             progress: Progress = lambda what, done, total: None) -> Evaluated:  # fmt: skip
+    """Judge ``model`` (a name, a model folder, a run folder) on one or several data sets.
+
+    Each of ``data`` is a folder that ``tronie prepare`` made, a manifest (or its CSV) of pictures, or a folder with a
+    folder of pictures per class; pictures are first cut as the chain would cut them. Labels are joined by name; rows
+    whose label the model does not know are left out and counted. ``split`` keeps the owners' part ("": all rows);
+    ``fold`` one fold of ``folds``, a fold file or "manifest". ``cut``: faces as the aligner cuts them, or pictures
+    as a whole (what ``detector="whole"`` sees). ``robustness`` adds scores by face size, blur, noise, occlusion and
+    rotation. ``out`` is a folder for ``evaluation.json``, ``answers.csv`` and ``report.html``.
+
+    Raises SourceError, SettingError, ModelError and OutputError.
+    """
+    from tronie.lab.bench import harden, judge, open_bench, what_to_know
+
+    if (fold is None) == bool(folds):
+        raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
+    loaded = load_model(_model_folder(model))
+    evaluations, answered, hardships = {}, {}, {}
+    warnings: dict[str, None] = {}
+    for item in [data] if isinstance(data, (str, Path, Manifest)) else data:
+        with _prepared(item, loaded, progress) as (name, folder):
+            bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold)
+            if bench.name in evaluations:
+                raise SettingError(f"Two data sets are called '{bench.name}': rename one of the folders.")
+            found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]
+            evaluations[bench.name], answered[bench.name] = found
+            warnings |= dict.fromkeys(what_to_know(loaded, bench, folds))
+            if robustness:
+                hardships[bench.name] = harden(loaded, bench, cut, lambda d, n: progress("harder faces", d, n))
+    result = Evaluated(loaded.name, loaded.hash, evaluations, hardships, tuple(warnings))
+    return result if out is None else _written(result, loaded, answered, Path(out))
+
+
+def write_page(folder: Path) -> Path:
+    """``report.html`` from what lies in a run folder, or in one that :func:`evaluate` wrote. Raises SourceError."""
+    from tronie.lab.log import read_log
+
+    try:
+        content: dict[str, Any] = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+    except OSError:
+        raise SourceError(f"There is no {folder / _JSON}: give the folder of a run or of an evaluation.") from None
+    except ValueError as error:
+        raise SourceError(f"{folder / _JSON} cannot be read ({error}): judge the model again.") from error
+    recipe = (folder / "recipe.toml").read_text(encoding="utf-8") if (folder / "recipe.toml").is_file() else ""
+    page = evaluation_page(content, content.get("name") or folder.resolve().name, log=read_log(folder),
+                           facts=_facts(content), recipe=recipe)  # fmt: skip
+    with replacing(folder / _PAGE) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return folder / _PAGE
+
+
+def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [("model", f"{content['model']} {content['hash']}")] if "model" in content else []
+    if "calibrated" in content:
+        temperature = f", temperature {content['temperature']:.3f}"
+        facts.append(("calibrated on", content["calibrated"] + temperature if content["calibrated"] else "nothing"))
+    return facts + [("note", note) for note in content.get("warnings", ())]
+
+
+def _written(result: Evaluated, model: Model, answered: Mapping[str, Answered], out: Path) -> Evaluated:
+    """Lay the result down in ``out``."""
+    from tronie.lab.answers import write_answers
+    from tronie.lab.evaluate import plain
+
+    content = {
+        "model": result.model, "hash": result.hash, "temperature": model.info.temperature,
+        "calibrated": model.info.calibrated, "warnings": result.warnings,
+        "sources": {name: plain(e) for name, e in result.evaluations.items()},
+        "robustness": {name: [asdict(h) for h in steps] for name, steps in result.robustness.items()},
+    }  # fmt: skip
+    with replacing(out / _JSON) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    rows = write_answers(out, answered)
+    return Evaluated(result.model, result.hash, result.evaluations, result.robustness, result.warnings,
+                     (out / _JSON, rows, write_page(out)))  # fmt: skip
+
+
+def _model_folder(model: str | Path | Model) -> str | Path | Model:
+    """A run folder stands for the model in it."""
+    if isinstance(model, (str, Path)) and (Path(model) / "model" / "model.json").is_file():
+        return Path(model) / "model"
+    return model
+
+
+@contextmanager
+def _prepared(item: Data, model: Model, progress: Progress) -> Iterator[tuple[str, Path]]:
+    """A data set's name and prepared folder; pictures are cut, at the model's size, into a folder that passes."""
+    if not isinstance(item, Manifest) and (Path(item) / "manifest.csv").is_file():
+        yield Path(item).resolve().name, Path(item)
+        return
+    from tronie.data.datasets.folder import read
+    from tronie.verbs.prepare import prepare
+
+    if isinstance(item, Manifest):
+        name, manifest = "manifest", item
+    else:
+        path = Path(item)
+        name, manifest = path.stem, Manifest.load(path) if path.suffix.lower() == ".csv" else read(path)
+    with tempfile.TemporaryDirectory(prefix="tronie-") as scratch:
+        prepare(manifest, ".", scratch, size=model.size, progress=lambda d, n: progress(f"cutting {name}", d, n))
+        yield name, Path(scratch)

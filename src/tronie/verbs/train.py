@@ -1,0 +1,49 @@
+"""``tronie train``: a recipe to a run folder, with a model folder in it that ``tronie predict`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tronie.core.errors import MissingExtraError, SettingError
+
+if TYPE_CHECKING:
+    from tronie.lab.run import Outcome
+
+
+def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", out: str | Path = "runs",
+          assignments: Sequence[str] = (), resume: str | Path | None = None,
+          say: Callable[[str], None] = lambda line: None) -> Outcome:  # fmt: skip
+    """Train ``recipe`` (a shipped name or a TOML file) on the prepared sets below ``data``; judge and export it.
+
+    ``assignments`` such as ``"loop.epochs=3"`` override the recipe. The run lies in ``out/<date>-<name>-<n>``.
+    ``resume`` is a run folder: it goes on after its last finished epoch, by its own recipe. Started by ``torchrun``,
+    all processes train together. Raises MissingExtraError without PyTorch, SettingError, SourceError, OutputError.
+    """
+    try:
+        from tronie.lab.recipe import read_recipe
+        from tronie.lab.run import execute, new_folder
+        from tronie.lab.team import join
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("torch", "onnx", "onnxscript"):
+            raise MissingExtraError("Training", "train") from error
+        raise
+    if resume is not None:
+        if recipe is not None or assignments:
+            raise SettingError("A run goes on by its own recipe: give either a recipe or resume, and no assignments.")
+        if not (Path(resume) / "recipe.toml").is_file():
+            raise SettingError(f"{resume} is no run folder: it has no recipe.toml.")
+        chosen = read_recipe(Path(resume) / "recipe.toml")
+    elif recipe is None:
+        raise SettingError("Give a recipe: a shipped one (such as baseline-static) or a TOML file.")
+    else:
+        chosen = read_recipe(recipe, assignments)
+    with join() as team:
+        folder = team.agreed(Path(resume) if resume is not None else new_folder(Path(out), chosen.name))
+        outcome = execute(chosen, Path(data), folder, say if team.leads else lambda line: None, team)
+        if team.leads:
+            from tronie.verbs.evaluate import write_page
+
+            write_page(folder)
+    return outcome
