@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -76,7 +77,7 @@ def stages(films: list[Path]) -> None:
     for film in films:
         info = probe(film)
         upto = [cpu_ms(stage, film, analyser) for stage in (decode, find, read, whole)]
-        own = [upto[0], *(b - a for a, b in zip(upto, upto[1:], strict=False))]
+        own = [upto[0], *(b - a for a, b in pairwise(upto))]
         cells = " | ".join(f"{max(v, 0.0):.1f}" for v in own)
         print(f"| {film.name} | {info.width}x{info.height} | {cells} | {upto[-1]:.1f} |", flush=True)
 
@@ -117,8 +118,8 @@ def memory(film: Path, minutes: float) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             peaks.append(int(done.stderr.strip().splitlines()[-1]) / 1024)
         grown = (peaks[1] - peaks[0]) / (minutes * 0.9)
-        print(f"memory, {film.name} looped: {peaks[0]:.0f} MB at {minutes / 10:g} min, {peaks[1]:.0f} MB at {minutes:g} min"
-              f" ({grown:+.1f} MB a minute)")  # fmt: skip
+        print(f"memory, {film.name} looped: {peaks[0]:.0f} MB at {minutes / 10:g} min, {peaks[1]:.0f} MB at "
+              f"{minutes:g} min ({grown:+.1f} MB a minute)")  # fmt: skip
 
 
 def photo(picture: Path) -> None:

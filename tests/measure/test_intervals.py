@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tronie.measure.intervals import Interval, bootstrap
+from tronie.measure.intervals import Interval, bootstrap, paired, wilson
 
 
 def test_the_interval_of_a_mean_is_the_normal_one() -> None:
@@ -61,6 +61,32 @@ def test_groups_of_one_are_rows() -> None:
 def test_a_statistic_without_a_value_has_no_interval() -> None:
     found = bootstrap(lambda i: float("nan"), 5, draws=10)
     assert np.isnan([found.value, found.low, found.high]).all()
+
+
+@pytest.mark.parametrize(("share", "rows", "low", "high"), [(1.0, 4, 0.5101, 1.0), (0.0, 10, 0.0, 0.2775),
+                                                            (0.5, 100, 0.4038, 0.5962)])  # fmt: skip
+def test_wilsons_interval_equals_published_values(share: float, rows: int, low: float, high: float) -> None:
+    found = wilson(share, rows)
+    assert (found.value, found.low, found.high) == pytest.approx((share, low, high), abs=1e-4)
+
+
+def test_a_paired_difference_is_narrower_than_two_intervals_apart() -> None:
+    rng = np.random.default_rng(4)
+    hard = rng.random(800)
+    a, b = (rng.random(800) * 0.2 + hard < t for t in (0.9, 0.93))
+    found = paired([lambda i: float(a[i].mean())], [lambda i: float(b[i].mean())], 800)
+    apart = [bootstrap(lambda i, x=x: float(x[i].mean()), 800) for x in (a, b)]
+    assert found.value == pytest.approx(b.mean() - a.mean())
+    assert found.high - found.low < 0.75 * sum(i.high - i.low for i in apart) / 2**0.5
+
+
+def test_few_seeds_widen_a_paired_interval() -> None:
+    x = np.random.default_rng(5).normal(0, 0.1, 400)
+    one = [lambda i, s=s: float(x[i].mean()) + s for s in (-0.1, 0.0, 0.1)]
+    same = [lambda i: float(x[i].mean())] * 3
+    wide, narrow = paired(same, one, 400), paired(same, same, 400)
+    assert narrow.low == narrow.high == narrow.value == 0.0
+    assert wide.value == pytest.approx(0) and wide.high > 0.05 and wide.low < -0.05
 
 
 def test_an_interval_reads_as_text() -> None:

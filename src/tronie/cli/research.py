@@ -1,3 +1,232 @@
 """Commands of the researcher's room."""
 
 from __future__ import annotations
+
+import json as json_
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from tronie.cli.common import Out, Quiet, say
+
+Changes = Annotated[list[str] | None, Parameter(name="--set", negative="")]
+
+
+def prepare(
+    dataset: str,
+    root: Path,
+    *,
+    out: Out,
+    size: int = 112,
+    folds: int = 0,
+    seed: int = 0,
+    detector: str = "retinaface",
+    quiet: Quiet = False,
+) -> int:
+    """Cut a data set's faces, so that models can learn from them and be judged on them.
+
+    Parameters
+    ----------
+    dataset
+        A name of `tronie datasets`; "folder" for pictures of your own, a folder per class.
+    root
+        Where the data set lies.
+    out
+        The folder to write: faces, manifest, and how they were made.
+    size
+        Side of the faces in pixels.
+    folds
+        Cut the training rows into so many folds, twins and people kept together (0: leave them).
+    seed
+        Another seed, other folds.
+    detector
+        "retinaface", or "whole" for pictures that are cropped and aligned already.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.show.counting import counting
+    from tronie.verbs.prepare import prepare as work
+
+    with counting(hidden=quiet) as count:
+        made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector,
+                    progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
+    for row, reason in made.prepared.unread[:5]:
+        say(f"Left out {row}: {reason}")
+    if len(made.prepared.unread) > 5:
+        say(f"Left out {len(made.prepared.unread) - 5} more: see prepared.json.")
+    if not quiet:
+        say(f"{made.prepared.rows:,} faces in {out}; {made.prepared.aligned:,} were found and aligned, the others are "
+            "whole pictures.")  # fmt: skip
+        if made.folds:
+            say(f"{made.folds} folds; {made.twins:,} rows have a near-duplicate and stay with it.")
+    return 0
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    data: Path = Path("prepared"),
+    out: Out = Path("runs"),
+    set: Changes = None,
+    resume: Path | None = None,
+    quiet: Quiet = False,
+) -> int:
+    """Train a recipe; judge and export it. Needs the extra "train".
+
+    Parameters
+    ----------
+    recipe
+        A shipped recipe or a TOML file.
+    data
+        The folder that holds prepared data sets.
+    out
+        Where run folders go.
+    set
+        Override the recipe: --set loop.epochs=3 --set config.encoder=resnet18.
+    resume
+        A run folder: go on after its last finished epoch.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.train import train as work
+
+    hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process speaks
+    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume,
+                   say=(lambda line: None) if hidden else lambda line: print(line, flush=True))  # fmt: skip
+    if not hidden:
+        print(f"Model: {outcome.model}\nReport: {outcome.folder / 'report.html'}")
+    return 0
+
+
+def evaluate(
+    model: str,
+    *data: Path,
+    split: str = "",
+    folds: str = "",
+    fold: int | None = None,
+    cut: Literal["aligned", "whole"] = "aligned",
+    robustness: bool = False,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    json: bool = False,
+    quiet: Quiet = False,
+) -> int:
+    """Judge a model on labelled faces: scores with 95 % intervals.
+
+    Parameters
+    ----------
+    model
+        A model's name, its folder, or a run folder.
+    data
+        Prepared folders, manifests (CSV) of pictures, or folders with a folder of pictures per class.
+    split
+        Only this part of the data: train, valid or test.
+    folds
+        A fold file (such as rafdb-train), or "manifest" for the data's own folds; together with --fold.
+    fold
+        Only this fold.
+    cut
+        "aligned": faces as the chain cuts them. "whole": the pictures as they are.
+    robustness
+        Also by face size, blur, noise, occlusion and rotation.
+    out
+        A folder for report.html, evaluation.json and answers.csv.
+    json
+        Print one JSON document instead of a table.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.core.errors import SettingError
+    from tronie.lab.evaluate import plain
+    from tronie.show.counting import counting
+    from tronie.show.text import grid
+    from tronie.verbs.evaluate import evaluate as work
+
+    if not data:
+        raise SettingError("On which faces? Give a prepared folder, a manifest or a folder of pictures.")
+    with counting(hidden=quiet) as count:
+        found = work(model, data, split=split, folds=folds, fold=fold, cut=cut, robustness=robustness, out=out,
+                     progress=count)  # fmt: skip
+    if json:
+        print(json_.dumps({name: plain(e) for name, e in found.evaluations.items()}, allow_nan=False))
+    elif not quiet:
+        names = list(dict.fromkeys(name for e in found.evaluations.values() for name in e.scores))
+        rows = [("data", "faces", *names)]
+        rows += [
+            (source, str(e.rows), *(str(e.scores.get(name, "")) for name in names))
+            for source, e in found.evaluations.items()
+        ]
+        print(grid(rows, frozenset({1})))
+    for warning in found.warnings:
+        say(warning)
+    if found.files and not quiet:
+        say(f"Written: {', '.join(map(str, found.files))}")
+    return 0
+
+
+def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
+    """Compare two models on the faces both have answered: the difference with its 95 % interval.
+
+    Parameters
+    ----------
+    first
+        A run folder, what `tronie evaluate --out` wrote, or a folder that holds several of these (seeds).
+    second
+        The same for the other side; differences are second minus first.
+    json
+        Print one JSON document instead of a table.
+    """
+    from dataclasses import asdict
+
+    from tronie.show.text import grid
+    from tronie.verbs.compare_models import compare_models as work
+
+    found = work(first, second)
+    if json:
+        print(json_.dumps([asdict(d) | {"decided": d.decided} for d in found]))
+        return 0
+    rows = [("data", "faces", "score", "first", "second", "difference", "")]
+    rows += [(d.source, str(d.rows), d.score, f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
+              "" if d.decided else "may be chance") for d in found]  # fmt: skip
+    print(grid(rows, frozenset({1, 3, 4})))
+    return 0
+
+
+def export(
+    run: Path,
+    *,
+    out: Out,
+    precision: Literal["half", "full", "int8"] = "half",
+    mirror: bool = False,
+    data: Path | None = None,
+    temperature: float | None = None,
+    quiet: Quiet = False,
+) -> int:
+    """Write a run's weights as a model folder. Needs the extra "train".
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    out
+        The model folder to write; it must not exist.
+    precision
+        "half": stored as fp16. "full": fp32. "int8": a quarter of the size, refused where answers change.
+    mirror
+        Answer the mean of a face and its mirror image, at twice the cost.
+    data
+        The folder of prepared data sets: judge the exported graph itself. int8 and --mirror need it.
+    temperature
+        A temperature measured on held-out folds, for weights trained on everything.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.verbs.export import export as work
+
+    made = work(run, out, precision=precision, mirror=mirror, data=data, temperature=temperature)
+    if not quiet:
+        if made.quantized is not None:
+            say(f"int8: {made.quantized}")
+        say(f"Written: {made.folder} ({made.size / 1e6:.1f} MB)")
+    return 0

@@ -53,7 +53,7 @@ class LabelSet:
         if UNCERTAIN in self.names:
             raise SettingError(f"'{UNCERTAIN}' is kept for rows without a label: rename that class.")
         if self.prompts and len(self.prompts) != len(self.names):
-            raise SettingError(f"{len(self.names)} labels but {len(self.prompts)} prompt lists: give one list per label.")
+            raise SettingError(f"{len(self.names)} labels but {len(self.prompts)} prompt lists: give one per label.")
 
     def __len__(self) -> int:
         return len(self.names)

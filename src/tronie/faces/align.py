@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from tronie.core.face import Face, Floats, Pixels
 
-# Where the five points lie in RAF-DB's own aligned faces, as shares of the crop's side: medians, made symmetric, over the
-# faces of its train part in which the detector of this package found them (benchmarks/accuracy/fit_template.py regenerates it).
-# With this template a face cut here looks like the faces the models were trained on.
+# Where the five points lie in RAF-DB's own aligned faces, as shares of the crop's side: medians, made symmetric, over
+# the faces of its train part in which this package's detector found them (benchmarks/accuracy/fit_template.py makes
+# them again). With this template a face cut here looks like the faces the models were trained on.
 TEMPLATE: Floats = np.array(
-    [[0.2718, 0.3355], [0.7282, 0.3355], [0.5, 0.5601], [0.3063, 0.7324], [0.6937, 0.7324]], np.float32
+    [[0.2652, 0.3308], [0.7348, 0.3308], [0.5, 0.5723], [0.3046, 0.7419], [0.6954, 0.7419]], np.float32
 )
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Least-squares similarity ``(2, 3)`` that carries ``source`` ``(n, 2)`` to ``target`` (Umeyama 1991, no mirror)."""
+    """Least-squares similarity ``(2, 3)`` that carries ``source`` ``(n, 2)`` to ``target``; no mirror (Umeyama 1991)."""
     a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)
     ma, mb = a.mean(0), b.mean(0)
     a, b = a - ma, b - mb
@@ -40,8 +40,7 @@ def crop(image: Pixels, face: Face, size: int) -> Pixels:
     shrink = float(np.sqrt(abs(np.linalg.det(move[:, :2]))))
     if shrink < 0.5:  # a plain bilinear warp would skip pixels; average them first
         return _reduced(image, move, shrink, size)
-    warped: Pixels = cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped
+    return _warp(image, move, size)
 
 
 def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int) -> Pixels:
@@ -61,5 +60,9 @@ def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int)
     turn = move[:, :2] @ np.diag([sx, sy])
     shift = move[:, :2] @ (np.array([x0, y0]) + 0.5 * np.array([sx, sy]) - 0.5) + move[:, 2]
     moved = np.hstack([turn, shift[:, None]])
-    warped: Pixels = cv2.warpAffine(small, moved, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped
+    return _warp(small, moved, size)
+
+
+def _warp(image: Pixels, move: NDArray[np.float64], size: int) -> Pixels:
+    warped = cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.measure import calibration, scores
-from tronie.measure.intervals import Interval, bootstrap
+from tronie.measure.intervals import Interval, bootstrap, wilson
 
 Rows = NDArray[np.int64]
 _CURVE = 101  # points of the risk–coverage curve that are kept
@@ -58,6 +58,10 @@ def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labe
 
     sure, right = probability.max(1), probability.argmax(1) == truth
     found = {name: interval(m) for name, m in _measures(probability, truth, len(labels)).items()}
+    for name in ("war", "uar", "macro_f1"):
+        if found[name].low == found[name].high:  # all right or all wrong: drawing again tells nothing
+            counts = np.bincount(truth)
+            found[name] = wilson(found[name].value, len(truth) if name == "war" else int(counts[counts > 0].min()))
     gap = interval(lambda rows: calibration.squared_gap(sure[rows], right[rows]), centred=True)
     found["calibration_error"] = Interval(*(math.sqrt(max(v, 0.0)) for v in (gap.value, gap.low, gap.high)))
     if votes is not None and (known := np.flatnonzero(np.isfinite(votes).all(1))).size:

@@ -93,10 +93,10 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
         row: dict[str, float] = {"epoch": epoch, "seconds": time.monotonic() - began, **losses}
         share_memories(method, remembered, team)
         decisions = method.refresh(partial(_look, method, sources, loop, team), decided.rows(), at)
-        if decisions is not None:
-            decided.apply(decisions)
         row |= method.epoch_end(at)
         copy_memories(average, method)
+        if decisions is not None:
+            decided.apply(decisions)
         if team.leads:
             if listeners.judge and ((epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs):
                 row |= listeners.judge(average if optim.ema else method)
@@ -104,10 +104,15 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
                 listeners.record(decisions)
             append_log(folder, row)
             checkpoint.save(folder, method, average, optimizer, decided, epoch + 1)
-            figures = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
-            listeners.say(f"epoch {epoch + 1} of {loop.epochs}: {figures}")
+            listeners.say(_line(row, loop.epochs))
         team.agreed(None)  # nobody runs ahead of the leader's judging
     return average if optim.ema else method
+
+
+def _line(row: dict[str, float], epochs: int) -> str:
+    """A line of the log for people."""
+    figures = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in ("epoch", "seconds"))
+    return f"epoch {row['epoch'] + 1:.0f} of {epochs} ({row['seconds']:.1f} s): {figures}"
 
 
 def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, sources: Sequence[Rows], loop: Loop,

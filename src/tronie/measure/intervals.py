@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ def _drawer(rows: int, groups: NDArray[np.integer] | None) -> Callable[[np.rando
         return np.asarray(member[np.repeat(start[chosen], size[chosen]) + within], np.int64)
 
     return draw
+
+
+def wilson(share: float, rows: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share of ``rows`` independent rows: sound where all or none of a few are right."""
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z * ((share * (1 - share) + z * z / (4 * rows)) / rows) ** 0.5 / (1 + z * z / rows)
+    return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
 def paired(first: Sequence[Statistic], second: Sequence[Statistic], rows: int, *,

@@ -125,7 +125,7 @@ class Analyser:
     def _picture(self, image: Pixels, name: str) -> Timeline:
         frame = Frame(image)
         faces = [replace(face, track=i) for i, face in enumerate(reading_order(self.detector.detect(image)))]
-        reader, smoother = Reader(self.model, self.settings), Smoother(self.settings)
+        reader, smoother = Reader(self.model, self.settings, mirrored=True), Smoother(self.settings)
         smoother.add(reader.take(frame, faces) + reader.flush())
         timeline = to_timeline(smoother.settle(np.inf), name, self.labels, self.provenance)
         return replace(timeline, looked=(Looked(name, "image", 1, 0.0, 0.0, () if faces else ((0.0, 0.0),)),))

@@ -37,9 +37,10 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made: ``rows`` faces, of which ``aligned`` were found and aligned again; ``missed`` are ids not found,
+    """What was made: ``rows`` faces, of which ``aligned`` were found and aligned again.
 
-    ``unread`` are ids whose picture could not be read (left out), with the reason.
+    ``missed`` are ids of faces that were not found; ``unread`` are ids whose picture could not be read, and so were
+    left out, with the reason.
     """
 
     folder: Path
@@ -86,7 +87,8 @@ def _plausible(points: Floats, face: Pixels) -> bool:
     move = align.similarity(points, align.TEMPLATE)
     off = np.hypot(*(points @ move[:, :2].T + move[:, 2] - align.TEMPLATE).T).mean()
     zoom = float(np.sqrt(np.linalg.det(move[:, :2]))) * min(face.shape[:2])
-    return bool(off < _FAR and 0.6 < zoom < 1.8)
+    upright = move[0, 0] > 0  # eyes and mouth of a face upside down lie well on the template, too
+    return bool(off < _FAR and 0.6 < zoom < 1.8 and upright)
 
 
 def prepare(manifest: Manifest, folder: Path, detector: Detector, *, size: int = 112,
@@ -97,27 +99,29 @@ def prepare(manifest: Manifest, folder: Path, detector: Detector, *, size: int =
     (rows done, rows).
     """
     kept, found, unread = [], [], []
-    with replacing(folder / "faces.npy") as temporary:
-        with temporary.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(manifest), 2, size, size, 3)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for row in range(len(manifest)):
-                try:
-                    pair, aligned = cuts(read_picture(manifest, row), detector, size)
-                except SourceError as error:
-                    unread.append((str(manifest.id[row]), str(error)))
-                    continue
-                file.write(pair.tobytes())
-                kept.append(row)
-                found.append(aligned)
-                if progress:
-                    progress(row + 1, len(manifest))
-            if not kept:
-                raise SourceError(f"None of the {len(manifest)} pictures could be read; the first: {unread[0][1]}")
-            # An older manifest must never meet these faces, should the work end between the two files.
-            (folder / "manifest.csv").unlink(missing_ok=True)
-            file.seek(0)  # the header is padded to a multiple of 64 bytes, so a shorter count fits in its place
-            np.lib.format.write_array_header_1_0(file, header | {"shape": (len(kept), 2, size, size, 3)})
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(manifest), 2, size, size, 3)}
+    with replacing(folder / "faces.npy") as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        begin = file.tell()
+        for row in range(len(manifest)):
+            try:
+                pair, aligned = cuts(read_picture(manifest, row), detector, size)
+            except SourceError as error:
+                unread.append((str(manifest.id[row]), str(error)))
+                continue
+            file.write(pair.tobytes())
+            kept.append(row)
+            found.append(aligned)
+            if progress:
+                progress(row + 1, len(manifest))
+        if not kept:
+            first = f"; the first: {unread[0][1]}" if unread else "."
+            raise SourceError(f"None of the {len(manifest)} pictures could be read{first}")
+        file.seek(0)  # NumPy leaves room for any count, so a smaller one fits in its place
+        np.lib.format.write_array_header_1_0(file, header | {"shape": (len(kept), 2, size, size, 3)})
+        assert file.tell() == begin
+        # An older manifest must never meet these faces, should the work end between the two files.
+        (folder / "manifest.csv").unlink(missing_ok=True)
     chosen = manifest.select(np.array(kept))
     paths = np.array([f"faces.npy::{i}" for i in range(len(kept))])
     replace(chosen, path=paths, root=folder).save(folder / "manifest.csv")

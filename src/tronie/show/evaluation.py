@@ -14,6 +14,8 @@ from tronie.show.charts import Series, chart
 
 Json = Mapping[str, Any]
 
+_FEW = 100
+"""Faces below which bootstrap intervals promise more than they can keep."""
 _SCORES = {
     "war": ("accuracy (WAR)", 100), "uar": ("mean recall (UAR)", 100), "macro_f1": ("macro F1", 100),
     "calibration_error": ("calibration error", 100), "coverage_95": ("kept at 95 % accuracy", 100),
@@ -48,7 +50,7 @@ def evaluation_page(content: Json, title: str, *, log: Sequence[Json] = (), fact
     if log:
         sections.append(_section("Training", _training(log)))
     if recipe:
-        sections.append(_section("Recipe", f"<pre>{escape(recipe)}</pre>"))
+        sections.append(f"<section><details><summary>Recipe</summary><pre>{escape(recipe)}</pre></details></section>")
     css = files("tronie.show").joinpath("evaluation.css").read_text("utf-8")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -98,15 +100,20 @@ def _source(one: Json) -> str:
         [Series("faces", [(row[0], row[1]) for row in one["reliability"]],
                 size=[2 + 3 * (row[2] / most) ** 0.5 for row in one["reliability"]])],
         "confidence", "share right", xs=(0, 1), ys=(0, 1), diagonal=True)  # fmt: skip
+    worst = max((r for _, r in one["risk_coverage"]), default=0.0)
     risk = chart([Series("error", [(c, r) for c, r in one["risk_coverage"]])], "share of faces kept, the surest first",
-                 "share wrong among them", xs=(0, 1))  # fmt: skip
+                 "share wrong among them", xs=(0, 1), ys=(0, max(1.1 * worst, 0.1)))  # fmt: skip
     return (
         f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div>'
         f"<div><h3>Risk and coverage</h3>{risk}</div></div>"
-        f'<div class="pair"><div><h3>Confusion: shown in rows, answered in columns</h3>{_confusion(one)}</div>'
+        f'<div class="side"><div><h3>Confusion: shown in rows, answered in columns</h3>{_confusion(one)}</div>'
         f"<div><h3>Per expression</h3>{_per_class(one)}</div></div>"
-        f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}</p>'
+        f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}.{_few(one["rows"])}</p>'
     )
+
+
+def _few(rows: int) -> str:
+    return " So few faces tell little: their intervals are too narrow." if rows < _FEW else ""
 
 
 def _confusion(one: Json) -> str:

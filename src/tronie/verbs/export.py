@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tronie.core.atomic import unwritable
-from tronie.core.errors import MissingExtraError, ModelError, SettingError
+from tronie.core.errors import ModelError, SettingError
+from tronie.verbs.extras import needing
 
 if TYPE_CHECKING:
     from tronie.lab.deliver import Quantized
+    from tronie.lab.sources import Part
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Exported:
 
 
 def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full", "int8"] = "half",
-           mirror: bool = False, data: str | Path | None = None, temperature: float | None = None) -> Exported:  # fmt: skip
+           mirror: bool = False, data: str | Path | None = None,
+           temperature: float | None = None) -> Exported:  # fmt: skip
     """Write the run's averaged weights as a model folder ``out``, which must not exist yet.
 
     ``precision``: "half" stores weights as fp16 and computes in fp32, "full" is fp32, "int8" is a quarter of the size
@@ -37,29 +40,13 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
     Raises ModelError, with the figures, for an int8 graph that gives fewer than 99 % of the full graph's answers or
     whose accuracy is not the same within its 95 % interval. Raises SettingError, SourceError, OutputError.
     """
-    try:
-        from tronie.lab.deliver import (
-            compare_graphs,
-            describe_as_before,
-            graph_logits,
-            with_temperature,
-            write_graph,
-            write_model,
-        )
+    out = Path(out)
+    _check(out, precision, mirror, data, temperature)
+    with needing("Exporting"):
+        from tronie.lab.deliver import describe_as_before, graph_logits, with_temperature, write_graph, write_model
         from tronie.lab.judge import judge_finally
         from tronie.lab.run import open_run
         from tronie.lab.sources import training_parts, validation_parts
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("torch", "onnx", "onnxscript"):
-            raise MissingExtraError("Exporting", "train") from error
-        raise
-    out = Path(out)
-    if out.exists():
-        raise SettingError(f"{out} exists: give a new folder.")
-    if data is None and (mirror or precision == "int8"):
-        raise SettingError("An int8 or mirrored model is another model: give data, so that it can be judged.")
-    if temperature is not None and not temperature > 0:
-        raise SettingError(f"A temperature is above 0, not {temperature:g}.")
     recipe, method = open_run(Path(run))
     learn = training_parts(recipe, Path(data)) if data is not None else []
     judged = validation_parts(recipe, Path(data)) if data is not None else []
@@ -69,9 +56,7 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
         graph = write_graph(method, made, precision, mirror=mirror, learn=learn)
         if precision == "int8":
             full = write_graph(method, Path(scratch) / "full", "full", mirror=mirror)
-            report = compare_graphs(full, graph, judged, size)
-            if not report.passes:
-                raise ModelError(f"The int8 model is not the same model: {report}. Export it with precision half.")
+            report = _same(full, graph, judged, size)
         if data is None:
             describe_as_before(Path(run) / "model", made, temperature)
         else:
@@ -82,3 +67,23 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
         except OSError as error:
             raise unwritable(out, error) from error
     return Exported(out, sum(f.stat().st_size for f in out.iterdir()), report)
+
+
+def _check(out: Path, precision: str, mirror: bool, data: str | Path | None, temperature: float | None) -> None:
+    """What can be known to be wrong before any work."""
+    if out.exists():
+        raise SettingError(f"{out} exists: give a new folder.")
+    if data is None and (mirror or precision == "int8"):
+        raise SettingError("An int8 or mirrored model is another model: give data, so that it can be judged.")
+    if temperature is not None and not temperature > 0:
+        raise SettingError(f"A temperature is above 0, not {temperature:g}.")
+
+
+def _same(full: Path, small: Path, judged: list[Part], size: int) -> Quantized:
+    """How the int8 graph compares; raises ModelError where it is another model."""
+    from tronie.lab.deliver import compare_graphs
+
+    report = compare_graphs(full, small, judged, size)
+    if not report.passes:
+        raise ModelError(f"The int8 model is not the same model: {report}. Export it with precision half.")
+    return report

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tronie.core.errors import MissingExtraError, SettingError
+from tronie.core.errors import SettingError
+from tronie.verbs.extras import needing
 
 if TYPE_CHECKING:
     from tronie.lab.run import Outcome
@@ -21,14 +22,10 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
     ``resume`` is a run folder: it goes on after its last finished epoch, by its own recipe. Started by ``torchrun``,
     all processes train together. Raises MissingExtraError without PyTorch, SettingError, SourceError, OutputError.
     """
-    try:
+    with needing("Training"):
         from tronie.lab.recipe import read_recipe
         from tronie.lab.run import execute, new_folder
         from tronie.lab.team import join
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("torch", "onnx", "onnxscript"):
-            raise MissingExtraError("Training", "train") from error
-        raise
     if resume is not None:
         if recipe is not None or assignments:
             raise SettingError("A run goes on by its own recipe: give either a recipe or resume, and no assignments.")
