@@ -17,7 +17,7 @@ TEMPLATE: Floats = np.array(
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Least-squares similarity ``(2, 3)`` that carries ``source`` ``(n, 2)`` to ``target``; no mirror (Umeyama 1991)."""
+    """Least-squares similarity ``(2, 3)`` from ``source`` ``(n, 2)`` to ``target``, never mirrored (Umeyama 1991)."""
     a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)
     ma, mb = a.mean(0), b.mean(0)
     a, b = a - ma, b - mb
@@ -60,7 +60,7 @@ def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int)
     turn = move[:, :2] @ np.diag([sx, sy])
     shift = move[:, :2] @ (np.array([x0, y0]) + 0.5 * np.array([sx, sy]) - 0.5) + move[:, 2]
     moved = np.hstack([turn, shift[:, None]])
-    return _warp(small, moved, size)
+    return _warp(np.asarray(small, np.uint8), moved, size)
 
 
 def _warp(image: Pixels, move: NDArray[np.float64], size: int) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from tronie.lab.answers import Answered
 from tronie.lab.evaluate import Evaluation, evaluate
 from tronie.lab.prepared import open_prepared, read_folds, vote_shares
 from tronie.lab.robustness import Hardship, robustness
-from tronie.zoo.folder import Model
+from tronie.zoo.folder import Model, both_ways
 
 Cut = Literal["aligned", "whole"]
 _BLOCK = 256
@@ -67,7 +68,7 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
     """Scores with intervals, and the answers row by row. ``progress`` hears (faces done, faces)."""
     parts = []
     for start in range(0, len(bench.index), _BLOCK):
-        parts.append(model.predict(bench.crops(start, start + _BLOCK, model.size, cut)))
+        parts.append(both_ways(model.predict, bench.crops(start, start + _BLOCK, model.size, cut)))  # as photos are
         if progress:
             progress(min(start + _BLOCK, len(bench.index)), len(bench.index))
     probability, rows = np.concatenate(parts).astype(np.float64), bench.manifest
@@ -79,8 +80,8 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
 def harden(model: Model, bench: Bench, cut: Cut = "aligned",
            progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
     """:func:`robustness` of a model on these rows."""
-    return robustness(model.predict, lambda a, b: bench.crops(a, b, model.size, cut), bench.truth, len(model.labels),
-                      groups=bench.manifest.group, progress=progress)  # fmt: skip
+    return robustness(partial(both_ways, model.predict), lambda a, b: bench.crops(a, b, model.size, cut), bench.truth,
+                      len(model.labels), groups=bench.manifest.group, progress=progress)  # fmt: skip
 
 
 def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:

@@ -48,8 +48,8 @@ class Recipe:
     ``fold``: which fold is held out to choose by; -1 trains on all rows of ``train`` (for the model that ships, once
     the recipe is chosen). ``valid`` are further validation sources. ``labels`` may be empty: then they are those of
     the first training source. ``weights``: a state dict that the method's encoders start from, in the place of their
-    own start. ``balance`` in [0, 1]: class weights are proportional to count^-balance. ``config``
-    overrides the method's own defaults.
+    own start. ``start``: a run folder whose averaged weights this run goes on from (a second stage). ``balance`` in
+    [0, 1]: class weights are proportional to count^-balance. ``config`` overrides the method's own defaults.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Recipe:
     method: str = "baseline"
     config: Mapping[str, Any] = field(default_factory=dict)
     weights: str = ""
+    start: str = ""
     balance: float = 0.35
     loop: Loop = field(default_factory=Loop)
     optim: Optim = field(default_factory=Optim)

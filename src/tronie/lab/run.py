@@ -89,6 +89,8 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     for name, module in method.named_modules():
         if recipe.weights and name.rpartition(".")[2] == "encoder":
             load_weights(module, Path(recipe.weights))
+    if recipe.start:
+        load_state(method, checkpoint.read(Path(recipe.start) / checkpoint.LAST)["average"])
     listeners = Listeners(scorer(judged, recipe, say), lambda found: record(folder, manifest, found), say)
     weights = train(method, rows, recipe.loop, recipe.optim, recipe.augment, folder, listeners, team).cpu()
     evaluations: dict[str, Evaluation] = {}

@@ -12,6 +12,7 @@ from tronie.faces.align import crop
 from tronie.pipeline.looks import Look
 from tronie.pipeline.quality import quality
 from tronie.pipeline.settings import Settings
+from tronie.zoo.folder import both_ways
 
 
 class Model(Protocol):
@@ -63,9 +64,7 @@ class Reader:
     def _read(self, count: int) -> list[Look]:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         crops = np.stack([pixels for _, pixels in batch])
-        answers = np.asarray(self._model.predict(crops), np.float64)
-        if self._mirrored:  # the geometric mean: that of the logits, so the model's calibration means the same
-            mirror = np.asarray(self._model.predict(np.ascontiguousarray(crops[:, :, ::-1])), np.float64)
-            answers = np.sqrt(answers * mirror)
+        predict = self._model.predict
+        answers = both_ways(predict, crops) if self._mirrored else np.asarray(predict(crops), np.float64)
         answers /= answers.sum(1, keepdims=True)  # float32 sums to one only nearly
         return [Look(**seen, probabilities=row) for (seen, _), row in zip(batch, answers, strict=True)]

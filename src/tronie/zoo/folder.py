@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,21 @@ class Model:
     def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
         return softmax(self.logits(crops) / self.info.temperature).astype(np.float32)
+
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+"""Faces ``(n, s, s, 3)`` uint8 to probabilities ``(n, classes)``."""
+
+
+def both_ways(predict: Predict, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Probabilities ``(n, classes)`` of faces ``(n, s, s, 3)`` read together with their mirror images.
+
+    The geometric mean of both readings, which is the reading of the mean logits, so a model's temperature keeps its
+    meaning. Costs twice as much and errs less; photos are read so, films are not.
+    """
+    product = predict(crops).astype(np.float64) * predict(np.ascontiguousarray(crops[:, :, ::-1]))
+    mean = np.sqrt(product)
+    return np.asarray(mean / mean.sum(1, keepdims=True))
 
 
 def load_folder(folder: Path, threads: int = 1) -> Model:
