@@ -16,7 +16,7 @@ from tronie.data.datasets.pictures import read_picture
 from tronie.data.datasets.rafdb import read
 from tronie.faces.align import TEMPLATE
 from tronie.faces.detect import RetinaFace
-from tronie.pipeline.crops import find_points
+from tronie.faces.whole import find_points
 
 MIRROR = [1, 0, 2, 4, 3]
 

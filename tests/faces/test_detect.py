@@ -10,7 +10,7 @@ import pytest
 
 from tronie.core.face import Face
 from tronie.faces.boxes import overlap
-from tronie.faces.detect import DETECTORS, RetinaFace, WholePicture, anchors
+from tronie.faces.detect import DETECTORS, RetinaFace, anchors
 from tronie.media.image import read_image
 from tronie.media.video import VideoReader
 
@@ -132,14 +132,6 @@ def test_odd_sizes_do_no_harm(detector, size) -> None:
     image = np.full((*size, 3), 128, np.uint8)
     assert detector.detect(image) == []
     assert detector.near(image, [Face((-5, -5, 20, 20), 0.9), Face((9000, 0, 1, 1), 0.9)]) == []
-
-
-def test_the_whole_picture_is_the_face() -> None:
-    image = np.zeros((40, 60, 3), np.uint8)
-    (face,) = WholePicture().detect(image)
-    assert (face.box, face.score, face.points, face.track) == ((0, 0, 60, 40), 1.0, None, -1)
-    (again,) = WholePicture().near(image, [face])
-    assert again.box == face.box
 
 
 def test_every_name_in_the_table_is_a_detector(hopper) -> None:

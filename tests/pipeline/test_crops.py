@@ -15,8 +15,9 @@ from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.faces import align
 from tronie.faces.detect import RetinaFace
+from tronie.faces.whole import find_points
 from tronie.media.image import read_image
-from tronie.pipeline.crops import cuts, find_points, prepare
+from tronie.pipeline.crops import cuts, prepare
 
 LABELS = LabelSet(("happiness", "neutral"))
 GREY = np.array([123, 117, 104])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from tronie import __version__
-from tronie.cli import library, outputs, predict, research
+from tronie.cli import library, outputs, predict, research, watch
 from tronie.cli.common import STOPPED, say
 from tronie.core.errors import TronieError
 
@@ -29,6 +29,7 @@ app = App(
 
 for command in (
     predict.predict, outputs.annotate, outputs.segments, outputs.plot, outputs.report, outputs.compare,
+    watch.watch,
     library.models, library.datasets,
     research.prepare, research.train, research.evaluate, research.compare_models, research.export,
 ):  # fmt: skip

@@ -23,6 +23,7 @@ def prepare(
     folds: int = 0,
     seed: int = 0,
     detector: str = "retinaface",
+    set: Changes = None,
     quiet: Quiet = False,
 ) -> int:
     """Cut a data set's faces, so that models can learn from them and be judged on them.
@@ -43,15 +44,18 @@ def prepare(
         Another seed, other folds.
     detector
         "retinaface", or "whole" for pictures that are cropped and aligned already.
+    set
+        An option of the data set's reader, such as rule=plurality (may be given several times).
     quiet
         Print nothing but errors.
     """
+    from tronie.core.config import override
     from tronie.show.counting import counting
     from tronie.verbs.prepare import prepare as work
 
     with counting(hidden=quiet) as count:
         made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector,
-                    progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
+                    options=override({}, set or ()), progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
     for row, reason in made.prepared.unread[:5]:
         say(f"Left out {row}: {reason}")
     if len(made.prepared.unread) > 5:

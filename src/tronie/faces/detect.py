@@ -21,7 +21,7 @@ SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
 
 DETECTORS: dict[str, str] = {
     "retinaface": "tronie.faces.detect:RetinaFace",
-    "whole": "tronie.faces.detect:WholePicture",
+    "whole": "tronie.faces.whole:WholePicture",
 }
 """Name → where the detector is: called without arguments, it gives a :class:`Detector`."""
 
@@ -130,18 +130,6 @@ class RetinaFace:
                 if fit > best.get(k, (_SAME, face))[0]:
                     best[k] = fit, face
         return distinct([best[k][1] for k in sorted(best)])
-
-
-class WholePicture:
-    """For pictures that are one cropped face each: the box is the picture, there are no points, the score is 1."""
-
-    def detect(self, image: Pixels) -> list[Face]:
-        """One face: the whole of ``image`` ``(H, W, 3)``."""
-        return [Face((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
-
-    def near(self, image: Pixels, faces: list[Face]) -> list[Face]:
-        """The same; ``faces`` say nothing new."""
-        return self.detect(image)
 
 
 def _worth_a_closer_look(scans: list[Scan], pixels: int, sure: float) -> bool:

@@ -82,13 +82,14 @@ def store_half(source: Path, target: Path) -> Path:
 
 
 def quantize_int8(source: Path, target: Path, faces: NDArray[np.uint8]) -> Path:
-    """Static int8 per channel: a quarter of the size, several times the speed.
+    """Static int8 convolutions, per channel: a quarter of the size, about 1.6 times the speed.
 
-    ``faces`` ``(n, s, s, 3)`` uint8 are what the model was trained on: they give the activations' ranges.
+    ``faces`` ``(n, s, s, 3)`` uint8 are what the model was trained on: they give the activations' ranges. The first
+    quarter of the convolutions stays fp32: they carry the pixels' detail, and with them in int8 more answers change
+    (98.7 % equal instead of 99.4 % on the model that ships); so do sums and poolings, which cost little.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,
-        CalibrationMethod,
         QuantFormat,
         QuantType,
         quantize_static,
@@ -107,12 +108,11 @@ def quantize_int8(source: Path, target: Path, faces: NDArray[np.uint8]) -> Path:
     prepared = target.with_suffix(".prepared.onnx")
     with redirect_stdout(io.StringIO()):  # it prints what it is doing
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        convolutions = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type == "Conv"]
         quantize_static(
             str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            op_types_to_quantize=["Conv", "Add", "MaxPool", "AveragePool"],
+            op_types_to_quantize=["Conv"], nodes_to_exclude=convolutions[: len(convolutions) // 4],
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": 99.99, "ActivationSymmetric": False},
         )  # fmt: skip
     prepared.unlink()
     return target

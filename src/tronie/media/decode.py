@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 
+Opened = tuple[InputContainer, VideoStream]
+
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
@@ -33,18 +36,20 @@ class Decoder:
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     times that are missing) after which only a run from the start is sure to come to the same frames again.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
+    ``opens`` opens what is no file, such as an address.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None) -> None:
         self.path = path
         self._threads = threads
+        self._opens = opens or partial(_open, path)
         # One reformatter on one thread for all frames: the one inside each frame is set up anew and spins threads.
         self._reformatter = VideoReformatter()
         self._matrix: NDArray[np.int32] | None = None
         self._open()
 
     def _open(self) -> None:
-        self._container, self._stream = _open(self.path)
+        self._container, self._stream = self._opens()
         self._closed = False
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
@@ -180,7 +185,7 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
     return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-def _open(path: Path) -> tuple[InputContainer, VideoStream]:
+def _open(path: Path) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
     name = f"Film {path}"
     try:
@@ -197,6 +202,11 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
         raise SourceError(
             f"{name} cannot be read as a film ({reason}): it is damaged, cut short or no film at all; copy it again."
         ) from None
+    return choose(container, name)
+
+
+def choose(container: InputContainer, name: str) -> Opened:
+    """The largest moving picture in what was opened. Closes it and raises SourceError, about ``name``, without one."""
     films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
     if not films:
         container.close()

@@ -11,28 +11,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-import cv2
 import numpy as np
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SourceError
-from tronie.core.face import Face, Floats, Pixels
+from tronie.core.face import Face, Pixels
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.pictures import read_picture
 from tronie.faces import align
 from tronie.faces.detect import SHA256
-
-_BORDER = 0.4  # share of the side added all around, since published crops cut foreheads and chins off
-_LOOK = 100  # least side in pixels a face is looked for at
-_FAR = 0.12  # mean distance of the points from the template, as a share of the side, above which they are no face's
-
-
-class Detector(Protocol):
-    """Finds faces in a picture."""
-
-    def detect(self, image: Pixels, /) -> list[Face]: ...
+from tronie.faces.whole import Finder, find_points, plausible
 
 
 @dataclass(frozen=True)
@@ -50,48 +39,17 @@ class Prepared:
     unread: tuple[tuple[str, str], ...]
 
 
-def find_points(face: Pixels, detector: Detector) -> Floats | None:
-    """Five points ``(5, 2)``, in pixels, of the one face that fills a published crop; None if it is not found."""
-    height, width = face.shape[:2]
-    zoom = max(_LOOK / min(height, width), 1.0)
-    image = cv2.resize(face, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR) if zoom > 1 else face
-    edge = int(_BORDER * min(image.shape[:2]))
-    border = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(123, 117, 104))
-    framed = np.asarray(border, np.uint8)
-    middle = np.array(framed.shape[1::-1]) / 2
-    found = [f for f in detector.detect(framed) if f.points is not None]
-    if not found:
-        return None
-
-    def central(f: Face) -> float:
-        centre = np.array(f.box[:2]) + np.array(f.box[2:]) / 2
-        return f.score - 2 * float(np.abs((centre - middle) / image.shape[1::-1]).max())
-
-    points = max(found, key=central).points
-    assert points is not None
-    return np.asarray((points - edge) / zoom, np.float32)
-
-
-def cuts(face: Pixels, detector: Detector, size: int) -> tuple[Pixels, bool]:
+def cuts(face: Pixels, detector: Finder, size: int) -> tuple[Pixels, bool]:
     """Both cuts ``(2, size, size, 3)`` of a published face, and whether the second is an aligned one."""
     height, width = face.shape[:2]
     whole = align.crop(face, Face((0, 0, width, height), 1.0), size)
     points = find_points(face, detector)
-    if points is None or not _plausible(points, face):
+    if points is None or not plausible(points, face):
         return np.stack([whole, whole]), False
     return np.stack([whole, align.crop(face, Face((0, 0, width, height), 1.0, points), size)]), True
 
 
-def _plausible(points: Floats, face: Pixels) -> bool:
-    """Whether the points lie like a face's, and at about the scale of one that fills the crop."""
-    move = align.similarity(points, align.TEMPLATE)
-    off = np.hypot(*(points @ move[:, :2].T + move[:, 2] - align.TEMPLATE).T).mean()
-    zoom = float(np.sqrt(np.linalg.det(move[:, :2]))) * min(face.shape[:2])
-    upright = move[0, 0] > 0  # eyes and mouth of a face upside down lie well on the template, too
-    return bool(off < _FAR and 0.6 < zoom < 1.8 and upright)
-
-
-def prepare(manifest: Manifest, folder: Path, detector: Detector, *, size: int = 112,
+def prepare(manifest: Manifest, folder: Path, detector: Finder, *, size: int = 112,
             progress: Callable[[int, int], None] | None = None) -> Prepared:  # fmt: skip
     """Cut every picture of ``manifest`` into ``folder``. Unreadable pictures are left out and named.
 
