@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tronie.core.errors import OutputError, SettingError, SourceError
 from tronie.core.labels import LabelSet
+from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import AFTER, BEFORE, Looked, Provenance, Timeline
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
@@ -70,6 +71,65 @@ def test_segment_confidence_is_that_of_usable_time() -> None:
     (segment,) = make(rows).segments()
     assert segment.confidence == pytest.approx((0.1 * 0.9 + 0.3 * 0.5) / 0.4)
     assert segment.usable == pytest.approx(0.4 / 0.5)
+
+
+CALIBRATED = replace(ABOUT, segments=SegmentCalibration(0.5, -0.25, {"sadness": 1.0}))
+
+
+def test_a_film_s_segments_say_how_often_such_segments_are_right() -> None:
+    plain, sure = make(film("nnhhssuu")), make(film("nnhhssuu"), provenance=CALIBRATED)
+    found = {s.label: s.confidence for s in sure.segments()}
+    half = 0.5 * np.log(0.8 / 0.2) - 0.25
+    assert found["neutral"] == found["happiness"] == pytest.approx(1 / (1 + np.exp(-half)), abs=1e-5)
+    assert found["sadness"] == pytest.approx(1 / (1 + np.exp(-half - 1)), abs=1e-5)
+    assert found["uncertain"] == 0.8  # claims nothing that could be right
+    assert {s.confidence for s in plain.segments()} == {0.8}
+    assert sure["confidence"].tolist() == plain["confidence"].tolist()
+    (photo,) = make([("a.jpg", 0.0, 0.0, 0, "happiness", 0.7, True)], provenance=CALIBRATED).segments()
+    assert photo.confidence == 0.7
+
+
+@pytest.mark.parametrize("numbers", [(-0.1, 0.0), (float("nan"), 0.0), (1.0, float("inf")), (1.0, 0.0, {"joy": 99.0})])
+def test_numbers_that_no_fit_gives_are_refused(numbers) -> None:
+    with pytest.raises(ValueError, match="segment calibration with"):
+        SegmentCalibration(*numbers)
+
+
+def test_a_calibration_survives_only_where_it_holds_for_all() -> None:
+    sure, plain = make(film("nn"), provenance=CALIBRATED), make(film("hh", "b.mp4"))
+    assert Timeline.concat([sure, sure]).provenance.segments == CALIBRATED.segments
+    assert Timeline.concat([sure, plain]).provenance.segments is None
+    assert sure.select(track=0).provenance.segments == CALIBRATED.segments
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_a_saved_table_gives_the_same_segments(tmp_path, suffix) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    sure = make(film("nnhhssuu"), provenance=CALIBRATED)
+    path = tmp_path / f"film{suffix}"
+    sure.save(path)
+    assert Timeline.load(path) == sure
+    assert Timeline.load(path).segments() == sure.segments()
+
+
+def test_a_calibration_that_is_none_is_a_damaged_file(tmp_path) -> None:
+    make(film("nn"), provenance=CALIBRATED).save(tmp_path / "film.json")
+    text = (tmp_path / "film.json").read_text()
+    (tmp_path / "film.json").write_text(text.replace('"a": 0.5', '"a": -3'))
+    with pytest.raises(SourceError, match="damaged"):
+        Timeline.load(tmp_path / "film.json")
+    (tmp_path / "film.json").write_text(text.replace('"segments": {', '"other": {', 1))
+    with pytest.raises(SourceError, match="damaged"):
+        Timeline.load(tmp_path / "film.json")
+
+
+def test_a_table_from_before_segments_were_calibrated_loads(tmp_path) -> None:
+    make(film("nn")).save(tmp_path / "film.csv")
+    meta = json.loads((tmp_path / "film.meta.json").read_text())
+    del meta["provenance"]["segments"]
+    (tmp_path / "film.meta.json").write_text(json.dumps(meta))
+    assert Timeline.load(tmp_path / "film.csv").provenance.segments is None
 
 
 def test_a_gap_counts_as_not_usable_time() -> None:

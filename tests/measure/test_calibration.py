@@ -13,7 +13,10 @@ from tronie.measure.calibration import (
     adaptive_ece,
     calibration_error,
     cross_fitted,
+    cross_fitted_platt,
+    fit_platt,
     fit_temperature,
+    logit,
     reliability,
     softmax,
     squared_gap,
@@ -92,3 +95,74 @@ def test_the_centred_interval_of_the_squared_gap_covers() -> None:
             found = bootstrap(gap, len(sure), draws=100, seed=seed, centred=centred)
             hit[centred] += found.low <= truth <= found.high
     assert hit[True] >= 37 > hit[False]
+
+
+def answered(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidences, labels, and whether right: label 1 is right far less often than it says, label 2 far more."""
+    sure, label = rng.uniform(0.2, 0.99, n), rng.integers(0, 3, n)
+    z = 0.6 * logit(sure) + 0.3 + np.array([0.0, -2.0, 1.5])[label]
+    return sure, label, rng.random(n) < 1 / (1 + np.exp(-z))
+
+
+def cost(theta: np.ndarray, sure: np.ndarray, right: np.ndarray, label: np.ndarray, ridge: float) -> float:
+    """What fit_platt minimises, row by row as its sources write it."""
+    hits, misses = right.sum(), (~right).sum()
+    total = ridge / 2 * float((theta[2:] ** 2).sum()) if np.isfinite(ridge) else 0.0
+    for s, r, k in zip(sure, right, label, strict=True):
+        p = 1 / (1 + np.exp(-(theta[0] * np.log(s / (1 - s)) + theta[1] + theta[2 + k])))
+        t = (hits + 1) / (hits + 2) if r else 1 / (misses + 2)
+        total -= t * np.log(p) + (1 - t) * np.log(1 - p)
+    return total
+
+
+def test_two_numbers_are_the_best_of_a_grid() -> None:
+    sure, label, right = answered(np.random.default_rng(0), 60)
+    fit = fit_platt(sure, right, label, 3, ridge=np.inf)
+    assert not fit.offsets.any()
+    grid = [(cost(np.array([a, b, 0, 0, 0]), sure, right, label, np.inf), a, b)
+            for a in np.linspace(0, 2, 41) for b in np.linspace(-1.5, 1.5, 61)]  # fmt: skip
+    _, a, b = min(grid)
+    assert abs(fit.a - a) <= 0.05 and abs(fit.b - b) <= 0.05
+
+
+@pytest.mark.parametrize("ridge", [0.3, 1.0, 10.0])
+def test_no_step_from_the_fit_lowers_its_cost(ridge: float) -> None:
+    sure, label, right = answered(np.random.default_rng(1), 80)
+    fit = fit_platt(sure, right, label, 3, ridge=ridge)
+    found = np.r_[fit.a, fit.b, fit.offsets]
+    least = cost(found, sure, right, label, ridge)
+    for direction in [*np.eye(5), *np.random.default_rng(2).normal(size=(20, 5))]:
+        for step in (-0.01, 0.01):
+            assert cost(found + step * direction, sure, right, label, ridge) > least
+
+
+def test_the_planted_numbers_come_back() -> None:
+    sure, label, right = answered(np.random.default_rng(3), 20000)
+    fit = fit_platt(sure, right, label, 4)
+    assert fit.a == pytest.approx(0.6, abs=0.06)
+    assert np.diff(fit.offsets[:3]) == pytest.approx([-2.0, 3.5], abs=0.15)
+    assert fit.offsets[3] == pytest.approx(0, abs=1e-6)  # never given: like the others
+    assert calibration_error(fit(sure, label), right) < 0.03 < calibration_error(sure, right)
+
+
+def test_more_confidence_never_means_less_and_one_kind_says_nothing() -> None:
+    rng = np.random.default_rng(4)
+    sure = rng.uniform(0.2, 0.99, 200)
+    label, right = np.zeros(200, int), rng.random(200) > sure
+    assert fit_platt(sure, right, label, 1).a == 0
+    with pytest.raises(ValueError, match="all right or all wrong"):
+        fit_platt(sure, np.ones(200, bool), label, 1)
+
+
+def test_nobody_s_own_answers_shape_their_confidence() -> None:
+    sure, label, right = answered(np.random.default_rng(5), 120)
+    who = np.repeat([3, 7, 9], 40)
+    whole = cross_fitted_platt(sure, right, label, 3, who)
+    for person in (3, 7, 9):
+        own = who == person
+        turned = np.where(own, ~right, right)
+        again = cross_fitted_platt(sure, turned, label, 3, who)
+        assert np.array_equal(again[own], whole[own])
+        assert not np.allclose(again[~own], whole[~own])
+        by_hand = fit_platt(sure[~own], right[~own], label[~own], 3)
+        assert np.array_equal(whole[own], by_hand(sure[own], label[own]))

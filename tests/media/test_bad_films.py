@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import wave
 
+import av
 import numpy as np
 import pytest
 
@@ -54,3 +55,27 @@ def test_a_play_list_opens_no_other_file(tmp_path, film) -> None:
     liar.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:2,\nhttp://127.0.0.1:9/inner.mp4\n#EXT-X-ENDLIST\n")
     with pytest.raises(SourceError):
         VideoReader(liar)
+
+
+def test_a_hole_that_the_container_hides_is_said(film, tmp_path) -> None:
+    whole, torn = film(STEADY, "whole.mkv", keyframes=1), tmp_path / "torn.mkv"
+    with av.open(str(whole)) as old, av.open(str(torn), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(p for p in old.demux(video=0) if p.size):
+            if not 20 <= number < 25:
+                packet.stream = stream
+                new.mux(packet)
+    with VideoReader(whole) as reader:
+        assert len(list(reader)) == 60 and reader.warnings == []
+    with VideoReader(torn) as reader:
+        assert len(list(reader)) == 55
+        assert reader.warnings == [
+            f"Film {torn} lacks pictures for 0.2 s in all, first at 0.8 s: it may be damaged; the rest was read."
+        ]
+
+
+def test_an_uneven_film_has_no_holes(film) -> None:
+    times = [*(k / 10 for k in range(20)), 4.0, *(5 + k / 10 for k in range(5))]  # the file says how long each stays
+    with VideoReader(film(times, "uneven.mp4")) as reader:
+        assert len(list(reader)) == 26
+        assert reader.warnings == []

@@ -67,9 +67,10 @@ def test_what_the_source_raises_is_raised_where_it_is_taken() -> None:
         yield Shot(0.0, lambda: np.zeros((1, 1, 3), np.uint8))
         raise SourceError("The stream is torn.")
 
-    with Newest(broken()) as newest, pytest.raises(SourceError, match="torn"):
-        for _ in range(3):
-            newest.take(1.0)
+    with Newest(broken()) as newest:
+        with pytest.raises(SourceError, match="torn"):
+            taken(newest)
+        assert newest.ended
 
 
 def test_leaving_early_closes_the_source() -> None:

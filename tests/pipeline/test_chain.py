@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import Timeline
-from tronie.pipeline.chain import Chain
+from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.settings import Settings
+from tronie.zoo.folder import SegmentFit
 
 RATE = 30
 
@@ -122,6 +124,15 @@ def test_a_film_that_breaks_gives_its_rows_first(planted) -> None:
     with pytest.raises(SourceError, match="in the middle"):
         parts.extend(chain.run(broken()))  # keeps what came before the error
     assert sum(map(len, parts)) == 50
+
+
+def test_segments_are_calibrated_where_the_settings_are_those_of_the_fit(planted) -> None:
+    model = planted.Model()
+    model.segments = SegmentFit(0.8, -0.2, "planted films", settings=Settings().segmenting())
+    assert provenance(model, Settings()).segments == SegmentCalibration(0.8, -0.2)
+    assert provenance(model, Settings(fps=5.0, batch=8)).segments == SegmentCalibration(0.8, -0.2)
+    assert provenance(model, Settings(switch=3.0)).segments is None
+    assert provenance(planted.Model(), Settings()).segments is None
 
 
 def test_stop_is_asked_before_every_frame(planted) -> None:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tronie.core.labels import BASIC7, LabelSet
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.smooth import Smoother, average, path_scores, runs
+from tronie.pipeline.smooth import Smoother, average, path_scores, runs, spoken
 
 NEUTRAL, HAPPY = 0, 1
 BASE = Settings()
@@ -148,6 +149,59 @@ def test_confidence_is_the_smoothed_probability_of_the_label() -> None:
     for one in through(looks):
         expected = one.probabilities[one.label] if one.label >= 0 else one.probabilities.max()
         assert one.confidence == expected
+
+
+NEUTRAL7, SURPRISE7 = BASIC7.names.index("neutral"), BASIC7.names.index("surprise")
+
+
+def talking(seed: int, seconds: float = 60.0, rate: int = 30) -> list[Look]:
+    """A neutral face that talks: syllables of 0.2 s open the mouth, and emphatic words are a second of open mouth."""
+    rng = np.random.default_rng(seed)
+    looks, time = [], 0.0
+    while time < seconds:
+        emphatic = rng.random() < 0.12
+        mouth, last = (0.75, rng.uniform(0.6, 1.2)) if emphatic else (float(rng.choice([0.05, 0.45])), 0.2)
+        for _ in range(round(last * rate)):
+            odds = np.full(7, 0.01)
+            odds[SURPRISE7] = np.clip(mouth + rng.normal(0, 0.05), 0.01, 0.9)
+            odds[NEUTRAL7] = 0.95 - odds[SURPRISE7]
+            looks.append(look(time, odds / odds.sum(), duration=1 / rate))
+            time += 1 / rate
+    return looks
+
+
+def settled(looks, speech) -> list[int]:
+    smoother = Smoother(replace(BASE, speech=speech), spoken(BASIC7))
+    smoother.add(looks)
+    return [one.label for one in smoother.settle(np.inf)]
+
+
+def test_the_guard_lowers_false_expressions_of_a_talking_mouth() -> None:
+    false = {speech: sum(b == SURPRISE7 != a for seed in range(4) for a, b in pairwise(settled(talking(seed), speech)))
+             for speech in (0.0, BASE.speech, 0.3)}  # fmt: skip
+    assert BASE.speech > 0
+    assert false[0.3] <= false[BASE.speech] < false[0.0]
+
+
+@pytest.mark.parametrize("label", range(7))
+@pytest.mark.parametrize("speech", [BASE.speech, 0.3])
+def test_the_guard_leaves_clear_expressions_of_two_fifths_of_a_second(label, speech) -> None:
+    around = SURPRISE7 if label == NEUTRAL7 else NEUTRAL7
+    looks = [look(i / 30, clear(label if 60 <= i < 72 else around, 0.95, 7)) for i in range(132)]
+    path = settled(looks, speech)
+    assert changes(path) == 2
+    assert path[66] == label
+
+
+def test_the_guard_touches_nothing_but_what_speech_imitates() -> None:
+    raw = np.random.default_rng(0).dirichlet([1.0] * 7, 5)
+    usable, seconds = np.array([True, True, False, True, True]), np.full(5, 0.1)
+    free = path_scores(raw, usable, seconds, BASE)
+    held = path_scores(raw, usable, seconds, BASE, spoken(BASIC7))
+    assert spoken(BASIC7) == (SURPRISE7,) and spoken(LabelSet(("joy", "neutral"))) == ()
+    others = [i for i in range(8) if i != SURPRISE7]
+    assert np.array_equal(free[:, others], held[:, others])
+    assert free[:, SURPRISE7] - held[:, SURPRISE7] == pytest.approx(0.1 * BASE.rate * BASE.speech)
 
 
 def test_runs_break_at_long_gaps() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tronie.core.errors import ModelError, SettingError
+from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import sha256
 from tronie.zoo.catalog import load_model, shipped
@@ -100,6 +101,34 @@ def test_the_hash_names_this_very_model(folder: Path, tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_what_is_wrong_with_a_model_is_said(folder: Path, changes: dict[str, Any], sentence: str) -> None:
     rewrite(folder, **changes)
+    with pytest.raises(ModelError, match=sentence):
+        load_folder(folder)
+
+
+FIT = {"a": 0.8, "b": -0.2, "fitted_on": "acted clips", "offsets": {"neutral": -0.5}, "settings": {"kernel": 0.3},
+       "scores": {"after/nll": [0.5, 0.4, 0.6]}}  # fmt: skip
+
+
+def test_a_model_says_how_sure_its_segments_are_or_not(folder: Path) -> None:
+    assert load_folder(folder).segments is None
+    rewrite(folder, segments=FIT)
+    model = load_folder(folder)
+    assert model.segments is not None and model.segments.scores == {"after/nll": (0.5, 0.4, 0.6)}
+    assert model.segments.calibration == SegmentCalibration(0.8, -0.2, {"neutral": -0.5})
+    write_info(folder, model.info)
+    assert load_folder(folder).info == model.info
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"a": -1.0}, "segment calibration with a = -1.0"),
+    ({"b": 1e9}, "segment calibration with b"),
+    ({"offsets": {"joy": 0.1}}, "speaks of 'joy', which is none of its labels"),
+    ({"fitted_on": ""}, "says on what it was fitted"),
+    ({"a": "much"}, "'segments.a' must be a number"),
+    ({"slope": 1.0}, "Unknown setting 'segments.slope'"),
+])  # fmt: skip
+def test_segment_numbers_that_are_none_are_refused(folder: Path, changes: dict[str, Any], sentence: str) -> None:
+    rewrite(folder, segments=FIT | changes)
     with pytest.raises(ModelError, match=sentence):
         load_folder(folder)
 

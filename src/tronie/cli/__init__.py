@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from tronie import __version__
 from tronie.cli import library, outputs, predict, research, watch
 from tronie.cli.common import STOPPED, say
-from tronie.core.errors import TronieError
+from tronie.core.errors import OutputError, TronieError
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 USAGE = 2
@@ -54,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files of ours raise OutputError
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # as above
+            say("What was to be printed cannot be written: the disk is full. Free some space or print elsewhere.")
+            return OutputError.exit_code
         if isinstance(error, CycloptsError):
             say(f"{' '.join(str(error).split())} See 'tronie --help'.")
             return USAGE

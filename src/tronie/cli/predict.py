@@ -71,9 +71,11 @@ def _work(
     try:
         with bar(hidden=printer.quiet) as report:
             for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set):
-                printer.add(name, timeline)
-                if results is not None:
-                    results.add(timeline)
+                try:
+                    if results is not None:
+                        results.add(timeline)
+                finally:
+                    printer.add(name, timeline)
     finally:
         try:
             written = results.close() if results is not None else []

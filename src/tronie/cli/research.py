@@ -55,7 +55,8 @@ def prepare(
 
     with counting(hidden=quiet) as count:
         made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector,
-                    options=override({}, set or ()), progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
+                    options=override({}, set or ()),
+                    progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
     for row, reason in made.prepared.unread[:5]:
         say(f"Left out {row}: {reason}")
     if len(made.prepared.unread) > 5:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tronie.core.labels import UNCERTAIN
 
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
@@ -17,14 +20,38 @@ JOIN_GAP = 0.5
 
 
 @dataclass(frozen=True)
+class SegmentCalibration:
+    """What turns a segment's mean probability into the probability that its label is right.
+
+    ``sigmoid(a * logit(p) + b + offsets[label])``, fitted on films of people whom the model had not met; a label that
+    ``offsets`` does not name has 0. Raises ValueError unless ``a`` is at least 0 and all are numbers a fit can give.
+    """
+
+    a: float
+    b: float
+    offsets: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in (("a", self.a), ("b", self.b), *self.offsets.items()):
+            if not abs(value) <= 20 or (name == "a" and value < 0):
+                raise ValueError(f"a segment calibration with {name} = {value} is none: fit it again")
+
+    def __call__(self, label: str, probability: float) -> float:
+        p = min(max(probability, 1e-4), 1 - 1e-4)
+        return 1 / (1 + math.exp(-(self.a * math.log(p / (1 - p)) + self.b + self.offsets.get(label, 0.0))))
+
+
+@dataclass(frozen=True)
 class Segment:
     """One expression shown by one person without interruption.
 
     ``start`` and ``end`` are seconds; ``end`` is where the last row's frame ends, so a photo's segment has no length.
     ``label`` may be "uncertain". ``confidence`` is the mean probability of the label over the usable rows, weighted by
-    their durations (for "uncertain": the mean of the highest probability, which was not enough). ``usable`` is the
-    share of the segment's time, 0..1, in which the face was good enough to read; a gap counts as not usable.
-    ``rows`` counts the rows; ``agreement`` is their mean agreement, or None where the timeline has none.
+    their durations (for "uncertain": the mean of the highest probability, which was not enough); in films whose
+    timeline carries a :class:`SegmentCalibration` it is that mean brought to the probability that the label is right.
+    Without one it is uncalibrated. ``usable`` is the share of the segment's time, 0..1, in which the face was good
+    enough to read; a gap counts as not usable. ``rows`` counts the rows; ``agreement`` is their mean agreement, or None
+    where the timeline has none.
     """
 
     source: str
@@ -93,9 +120,13 @@ def _segment(timeline: Timeline, source: str, track: int, rows: NDArray[np.int64
     agreement = None
     if "agreement" in timeline.columns and not np.isnan(values := timeline["agreement"][rows]).all():
         agreement = round(float(np.nanmean(values)), 5)
+    label, calibration = str(timeline["label"][rows[0]]), timeline.provenance.segments
+    confidence = float(np.average(timeline["confidence"][rows], weights=weight))
+    # A photo's probability is calibrated by the model itself; "uncertain" claims no label that could be right.
+    if calibration is not None and end > start and label != UNCERTAIN:
+        confidence = calibration(label, confidence)
     return Segment(
-        source, track, start, end, str(timeline["label"][rows[0]]),
-        round(float(np.average(timeline["confidence"][rows], weights=weight)), 5),
+        source, track, start, end, label, round(confidence, 5),
         round(min(share, 1.0), 5), len(rows), agreement,
     )  # fmt: skip
 

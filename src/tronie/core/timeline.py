@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 from tronie.core import segment as _segment
 from tronie.core.errors import MissingExtraError, SettingError
 from tronie.core.labels import LabelSet
-from tronie.core.segment import Segment, Total
+from tronie.core.segment import Segment, SegmentCalibration, Total
 
 SCHEMA = 1
 """Version of the columns and of the saved files. A reader refuses a newer one."""
@@ -74,7 +74,11 @@ def decimals(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made the rows: the model's name and full hash, every setting and its hash, the versions."""
+    """What made the rows: the model's name and hash, every setting and its hash, the versions.
+
+    ``segments`` is the calibration of :meth:`Timeline.segments`, None where there is none for this model and these
+    settings.
+    """
 
     model: str = ""
     model_hash: str = ""
@@ -82,6 +86,7 @@ class Provenance:
     settings_hash: str = ""
     version: str = ""
     schema: int = SCHEMA
+    segments: SegmentCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,8 @@ class Timeline:
         """Several timelines under each other. Optional columns that one lacks are NaN there.
 
         Raises SettingError for no parts or for parts with different labels. Where models or settings differ, the
-        provenance of the first is kept, a warning says so, and the rows still carry their own.
+        provenance of the first is kept, a warning says so, and the rows still carry their own. A segment calibration
+        is kept only where all parts have the same.
         """
         if not parts:
             raise SettingError("There is nothing to join: give at least one timeline.")
@@ -191,8 +197,11 @@ class Timeline:
         warnings = [text for part in parts for text in part.warnings]
         if any(part.provenance != first.provenance for part in parts):
             warnings.append("These rows were made with different models, settings or versions: see their columns.")
+        provenance = first.provenance
+        if any(part.provenance.segments != provenance.segments for part in parts):
+            provenance = replace(provenance, segments=None)
         looked = tuple(one for part in parts for one in part.looked)
-        return Timeline(columns, first.labels, first.provenance, looked, tuple(dict.fromkeys(warnings)))
+        return Timeline(columns, first.labels, provenance, looked, tuple(dict.fromkeys(warnings)))
 
     def segments(self) -> list[Segment]:
         """Who shows what from when to when: see :func:`tronie.core.segment.segments`."""

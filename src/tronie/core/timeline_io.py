@@ -14,7 +14,7 @@ import numpy as np
 from tronie.core.atomic import replacing
 from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
 from tronie.core.labels import LabelSet
-from tronie.core.segment import Segment, as_rows
+from tronie.core.segment import Segment, SegmentCalibration, as_rows
 from tronie.core.timeline import AFTER, PROBABILITY, SCHEMA, TEXT, WHOLE, Column, Looked, Provenance, Timeline, decimals
 
 _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5}
@@ -103,7 +103,10 @@ def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:
         Looked(**{**one, "empty": tuple((float(a), float(b)) for a, b in one["empty"])}) for one in about["looked"]
     )
     labels = LabelSet(tuple(about["labels"]))
-    return Timeline(columns, labels, Provenance(**about["provenance"]), looked, tuple(about["warnings"]))
+    made = dict(about["provenance"])
+    fitted = made.pop("segments", None)
+    provenance = Provenance(**made, segments=None if fitted is None else SegmentCalibration(**fitted))
+    return Timeline(columns, labels, provenance, looked, tuple(about["warnings"]))
 
 
 def _cell(value: Any, digits: int | None) -> str:

@@ -27,7 +27,7 @@ from tronie.zoo.folder import ModelInfo, load_folder, write_info
 Precision = Literal["half", "full", "int8"]
 GRAPH = "encoder.onnx"
 LEAST_AGREEMENT = 0.99
-_RANGES = 256  # training faces that give int8 its ranges; all their activations are held in memory
+_RANGES = 512  # training faces, of every source alike, that give int8 its ranges
 _BATCH = 32
 _GIVEN = "rows held out elsewhere (the temperature was given at export)"
 
@@ -59,7 +59,7 @@ def write_graph(weights: Method, folder: Path, precision: Precision, *, mirror: 
     if precision == "half":
         store_half(full, graph)
     elif precision == "int8":
-        quantize_int8(full, graph, faces_of(learn[0], size, _RANGES))
+        quantize_int8(full, graph, np.concatenate([faces_of(part, size, _RANGES // len(learn)) for part in learn]))
     else:
         shutil.copyfile(full, graph)
     full.unlink()

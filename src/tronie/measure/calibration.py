@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.measure.scores import Ints, Probabilities, negative_log_likelihood
+from tronie.measure.scores import Floats, Ints, Probabilities, negative_log_likelihood
+
+_EDGE = 1e-4  # confidences nearer to 0 and 1 than this have no room for a logit worth fitting to
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -45,6 +49,79 @@ def cross_fitted(logits: NDArray[np.floating], truth: Ints, parts: NDArray[np.in
     for part in np.unique(parts):
         inside = parts == part
         answer[inside] = softmax(logits[inside] / fit_temperature(logits[~inside], truth[~inside]))
+    return answer
+
+
+def logit(confidence: Probabilities) -> Floats:
+    """``log(p / (1 - p))``, with ``p`` kept 1e-4 away from 0 and 1."""
+    p = np.clip(np.asarray(confidence, np.float64), _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(p / (1 - p)))
+
+
+class Platt(NamedTuple):
+    """Numbers that turn a confidence into the probability of being right; ``offsets`` (labels,), one per label."""
+
+    a: float
+    b: float
+    offsets: Floats
+
+    def __call__(self, confidence: Probabilities, label: Ints) -> Floats:
+        """``sigmoid(a * logit(confidence) + b + offsets[label])`` of every answer."""
+        return np.asarray(1 / (1 + np.exp(-(self.a * logit(confidence) + self.b + self.offsets[label]))))
+
+
+def fit_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int, *,
+              ridge: float = 1.0) -> Platt:  # fmt: skip
+    """The :class:`Platt` with the least cross-entropy to whether the answers ``label`` (n,) were right.
+
+    A label's offset is drawn towards 0 by ``ridge / 2 * offset**2``, so a label that is rarely given is treated like
+    the others; infinite ``ridge`` is Platt's two numbers. ``a`` is at least 0: a higher confidence never means less.
+    Targets are drawn towards 1/2 by one answer on each side, so that a few answers that are all right do not give
+    certainty (Platt 1999; Lin, Lin & Weng, "A note on Platt's probabilistic outputs", Machine Learning 2007).
+    Raises ValueError without answers of both kinds.
+    """
+    hits, misses = int(right.sum()), int((~right).sum())
+    if not hits or not misses:
+        raise ValueError("Answers that are all right or all wrong say nothing about confidence.")
+    target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
+    own = np.eye(labels)[label] if np.isfinite(ridge) else np.zeros((len(right), 0))
+    x = np.hstack([logit(confidence)[:, None], np.ones((len(right), 1)), own])
+    penalty = np.r_[0.0, 0.0, np.full(own.shape[1], ridge)]
+    theta = _logistic(x, target, penalty)
+    if theta[0] < 0:
+        theta = np.r_[0.0, _logistic(x[:, 1:], target, penalty[1:])]
+    return Platt(float(theta[0]), float(theta[1]), theta[2:] if own.shape[1] else np.zeros(labels))
+
+
+def _logistic(x: Floats, target: Floats, penalty: Floats) -> Floats:
+    """Logistic regression with a quadratic penalty, by Newton's method with step halving."""
+
+    def cost(theta: Floats) -> float:
+        z = x @ theta
+        return float((np.logaddexp(0, z) - target * z).sum() + (penalty * theta**2).sum() / 2)
+
+    theta = np.zeros(x.shape[1])
+    for _ in range(100):
+        p = 1 / (1 + np.exp(-(x @ theta)))
+        gradient = x.T @ (p - target) + penalty * theta
+        step = np.linalg.solve((x.T * (p * (1 - p))) @ x + np.diag(penalty + 1e-9), gradient)
+        size = 1.0
+        while cost(theta - size * step) > cost(theta) and size > 1e-9:
+            size /= 2
+        theta = theta - size * step
+        if np.abs(gradient).max() < 1e-9 * len(x):
+            break
+    return np.asarray(theta)
+
+
+def cross_fitted_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int,
+                       groups: NDArray[np.integer], *, ridge: float = 1.0) -> Floats:  # fmt: skip
+    """:class:`Platt` of every answer, fitted without the answer's own group (person)."""
+    answer = np.empty(len(right), np.float64)
+    for group in np.unique(groups):
+        own = groups == group
+        fit = fit_platt(confidence[~own], right[~own], label[~own], labels, ridge=ridge)
+        answer[own] = fit(confidence[own], label[own])
     return answer
 
 

@@ -23,6 +23,7 @@ from tronie.core.face import Pixels
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
+_STEPS = 10  # even steps after which a film is held to be even
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
@@ -35,6 +36,8 @@ class Decoder:
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     times that are missing) after which only a run from the start is sure to come to the same frames again.
+    ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
+    without a word.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
     ``opens`` opens what is no file, such as an address.
     """
@@ -54,6 +57,7 @@ class Decoder:
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.damaged = 0
+        self.holes: list[tuple[int, int]] = []
         self.broken = self.irregular = False
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
@@ -85,7 +89,8 @@ class Decoder:
         """Frames from where the decoder stands."""
         last: int | None = None
         step = max(round(1 / (self.rate * self.tick)), 1) if self.rate and self.tick else 1
-        shift = 0
+        shift = lasts = 0
+        steps: list[int] = []  # how far apart the first frames are
         for frame in self._decoded():
             if frame.pts is None:  # a bare stream without times: count frames at its rate
                 self.irregular = True
@@ -98,7 +103,13 @@ class Decoder:
                     continue
                 shift += last + step - ticks  # the clock starts anew: films that were joined
                 ticks = last + step
-            last = ticks
+            if last is not None:
+                if len(steps) < _STEPS:
+                    steps.append(ticks - last)
+                elif max(steps) < 1.25 * min(steps) and ticks - last > 1.75 * max(steps[0], lasts):
+                    self.holes.append((last + steps[0], ticks))
+                    self.irregular = True
+            last, lasts = ticks, frame.duration or 0
             yield ticks, frame
 
     def _decoded(self) -> Iterator[VideoFrame]:

@@ -46,15 +46,17 @@ class Newest:
         with self._change:
             self._change.wait_for(lambda: self._waiting is not None or self._ended, patience)
             shot, self._waiting = self._waiting, None
-            if shot is None and self._error is not None:
-                raise self._error
+            error = self._error
+            if shot is None and error is not None:
+                self._error = None
+                raise error
             return shot
 
     @property
     def ended(self) -> bool:
-        """Whether the source has ended and its last shot was taken."""
+        """Whether the source has ended, and its last shot or what it raised was taken."""
         with self._change:
-            return self._ended and self._waiting is None
+            return self._ended and self._waiting is None and self._error is None
 
     def _run(self) -> None:
         try:

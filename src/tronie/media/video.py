@@ -116,6 +116,11 @@ class VideoReader:
         decoder = self._decoder
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
+        elif decoder.holes:
+            start = (decoder.holes[0][0] - (self._origin or 0)) * decoder.tick
+            lost = sum(b - a for a, b in decoder.holes) * decoder.tick
+            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: it may be "
+                        "damaged; the rest was read.")  # fmt: skip
         end = self._next.time
         missing = decoder.length - decoder.late(self._origin or 0) - end if decoder.length else 0.0
         if self._next.raw is None and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):

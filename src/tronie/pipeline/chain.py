@@ -21,9 +21,10 @@ from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.smooth import Smoother
+from tronie.pipeline.smooth import Smoother, spoken
 from tronie.pipeline.watched import Watched
 from tronie.pipeline.windows import cell_of, on_grid
+from tronie.zoo.folder import SegmentFit
 
 Stop = Callable[[], bool]
 
@@ -37,8 +38,13 @@ class Resumable(Protocol):
 
 
 def provenance(model: Model, settings: Settings) -> Provenance:
-    """What a timeline says of its making."""
-    return Provenance(model.name, model.hash, settings.as_dict(), settings.hash, __version__)
+    """What a timeline says of its making. A segment calibration fitted with other settings does not hold: left out."""
+    fit: SegmentFit | None = getattr(model, "segments", None)  # not every reader of faces was measured on films
+    holds = fit is not None and fit.settings == settings.segmenting()
+    return Provenance(
+        model.name, model.hash, settings.as_dict(), settings.hash, __version__,
+        segments=fit.calibration if fit is not None and holds else None,
+    )  # fmt: skip
 
 
 class Chain:
@@ -49,7 +55,7 @@ class Chain:
         self._provenance = provenance(model, settings)
         self._finder = Finder(detector, settings)
         self._reader = Reader(model, settings)
-        self._smoother = Smoother(settings)
+        self._smoother = Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._position: dict[str, Any] | None = None  # where the film goes on behind the last closed cell
         self.stopped = False

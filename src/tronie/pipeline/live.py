@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tronie.core.labels import UNCERTAIN, LabelSet
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.smooth import average, path_scores, speaking_time
+from tronie.pipeline.smooth import average, path_scores, speaking_time, spoken
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Live:
         usable, raw = np.array([one.usable for one in past]), np.stack([one.probabilities for one in past])
         quality = np.array([one.quality for one in past])
         smoothed = average(time, seconds, quality, usable, raw, self._settings.kernel)
-        score = path_scores(raw[-1:], usable[-1:], seconds[-1:], self._settings)[0]
+        score = path_scores(raw[-1:], usable[-1:], seconds[-1:], self._settings, spoken(self._labels))[0]
         value = np.maximum(value, value.max() - self._settings.switch) + score
         self._tracks[look.track] = (past, value - value.max())
         names = [*self._labels.names, UNCERTAIN]

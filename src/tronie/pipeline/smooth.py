@@ -4,7 +4,8 @@ The average, which is what tables print, is a convex combination of what the mod
 leaves the range of its neighbours. The path is a penalised maximum-a-posteriori search (:mod:`tronie.pipeline.path`)
 over the labels and "uncertain"; it runs with a fixed lag, so latency and memory stay bounded on a film of any length.
 It weighs the looks themselves, not their average: a short clear expression then stands out against a long faint one
-(on talking faces a quarter of the changes, at equal sight of clear expressions of 0.4 s).
+(on talking faces a quarter of the changes, at equal sight of clear expressions of 0.4 s). In films, labels whose shape
+a talking mouth takes on have to lead a little (``settings.speech``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.labels import LabelSet, canonical
 from tronie.pipeline.looks import Look, Settled
 from tronie.pipeline.path import Before, best_path
 from tronie.pipeline.settings import Settings
@@ -23,6 +25,12 @@ Array = NDArray[np.float64]
 _FLOOR = 0.01  # least probability the path believes in: one frame's blunder must not veto a label
 _MOMENT = 1e-3  # seconds that a look without duration (a photo) speaks for
 _UNUSABLE = 1e-6  # weight of an unusable look: it counts only where there is nothing else
+_SPOKEN = ("surprise",)  # labels whose shape a talking mouth takes on
+
+
+def spoken(labels: LabelSet) -> tuple[int, ...]:
+    """Which of ``labels`` a talking mouth imitates: an open mouth is speech's own shape."""
+    return tuple(i for i, name in enumerate(labels.names) if canonical(name) in _SPOKEN)
 
 
 def speaking_time(duration: Array, most: float) -> Array:
@@ -44,15 +52,18 @@ def average(time: Array, seconds: Array, quality: Array, usable: NDArray[np.bool
     return smoothed
 
 
-def path_scores(raw: Array, usable: NDArray[np.bool_], seconds: Array, settings: Settings) -> Array:
+def path_scores(raw: Array, usable: NDArray[np.bool_], seconds: Array, settings: Settings,
+                guarded: Sequence[int] = ()) -> Array:  # fmt: skip
     """What each row adds to a path for each label and, last, for "uncertain": ``(rows, labels + 1)``, in nats.
 
     Per look, a label earns the logarithm of its probability, "uncertain" that of the least probability that carries a
     label (``settings.certain``). In an unusable row every label earns that of half as much: nothing speaks for any.
+    The labels ``guarded`` (by position) earn ``settings.speech`` less.
     """
     believed = np.where(usable[:, None], raw, settings.certain / 2)
     uncertain = np.full((len(raw), 1), settings.certain)
     logs: Array = np.log(np.maximum(np.hstack([believed, uncertain]), _FLOOR))
+    logs[:, list(guarded)] -= settings.speech
     return logs * (seconds * settings.rate)[:, None]
 
 
@@ -63,10 +74,14 @@ def runs(looks: Sequence[Look], gap: float) -> list[tuple[int, int]]:
 
 
 class Smoother:
-    """Looks go in as they come, answers come out once nothing later can change them. One film or stream each."""
+    """Looks go in as they come, answers come out once nothing later can change them. One film or stream each.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    ``guarded`` are the labels, by position, that must lead by ``settings.speech``: see :func:`spoken`. Photos
+    have none.
+    """
+
+    def __init__(self, settings: Settings, guarded: Sequence[int] = ()) -> None:
+        self._settings, self._guarded = settings, tuple(guarded)
         self._tracks: dict[int, _Track] = {}
 
     def add(self, looks: Iterable[Look]) -> None:
@@ -81,7 +96,7 @@ class Smoother:
         """
         done: list[Settled] = []
         for track in self._tracks.values():
-            done += track.settle(clock - self._settings.lag, self._settings)
+            done += track.settle(clock - self._settings.lag, self._settings, self._guarded)
         self._tracks = {
             number: track for number, track in self._tracks.items() if not track.over(clock, self._settings.gap)
         }
@@ -104,7 +119,7 @@ class _Track:
         self.settled = 0  # how many of the looks are settled
         self.before: Before | None = None  # the segment that the last settled look belongs to
 
-    def settle(self, until: float, settings: Settings) -> list[Settled]:
+    def settle(self, until: float, settings: Settings, guarded: Sequence[int]) -> list[Settled]:
         count = sum(look.time < until for look in self.looks[self.settled :])
         done: list[Settled] = []
         for first, behind in runs(self.looks, settings.gap) if count else []:
@@ -113,7 +128,7 @@ class _Track:
             fresh = first >= self.settled  # a run that begins with pending looks continues no segment
             answers, self.before = _answers(
                 self.looks[first:behind], max(self.settled - first, 0), count - len(done),
-                None if fresh else self.before, settings,
+                None if fresh else self.before, settings, guarded,
             )  # fmt: skip
             done += answers
         self._forget(count, settings.kernel)
@@ -144,14 +159,14 @@ class _Track:
 
 
 def _answers(looks: Sequence[Look], known: int, count: int, before: Before | None,
-             settings: Settings) -> tuple[list[Settled], Before]:  # fmt: skip
+             settings: Settings, guarded: Sequence[int]) -> tuple[list[Settled], Before]:  # fmt: skip
     """Settle up to ``count`` looks of one run behind its first ``known``; and the segment the last one belongs to."""
     time, ends = np.array([look.time for look in looks]), np.array([look.end for look in looks])
     seconds = speaking_time(ends - time, settings.look)
     usable, raw = np.array([look.usable for look in looks]), np.stack([look.probabilities for look in looks])
     quality = np.array([look.quality for look in looks])
     smoothed = average(time, seconds, quality, usable, raw, settings.kernel)[known:]
-    scores = path_scores(raw, usable, seconds, settings)[known:]
+    scores = path_scores(raw, usable, seconds, settings, guarded)[known:]
     uncertain = raw.shape[1]
     if before is None and 0 < ends[-1] - time[0] < settings.least:
         path = np.full(len(looks), uncertain)  # seen for too short a time to say anything

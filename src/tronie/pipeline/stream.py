@@ -18,7 +18,7 @@ from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.smooth import Smoother
+from tronie.pipeline.smooth import Smoother, spoken
 from tronie.pipeline.watched import Watched
 from tronie.pipeline.windows import cell_of
 
@@ -30,7 +30,7 @@ class Stream:
         self._model, self._settings, self._source = model, settings, source
         self._provenance = provenance(model, settings)
         self._finder, self._reader = Finder(detector, settings), Reader(model, settings)
-        self._live, self._smoother = Live(model.labels, settings), Smoother(settings)
+        self._live, self._smoother = Live(model.labels, settings), Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._frames = 0
         self._held: tuple[float, list[Look]] | None = None  # the last frame: its duration is known when the next comes

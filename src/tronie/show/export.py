@@ -44,13 +44,17 @@ def export(timeline: Timeline, path: str | Path, *, names: Names | None = None) 
     All but CSV hold one film, and times rounded to whole milliseconds. A segment that rounds to no length is left
     out. Raises SettingError for another suffix, several films or photos, and OutputError.
     """
-    path = Path(path)
-    try:
-        write = WRITERS[path.suffix.lower()]
-    except KeyError:
-        raise SettingError(f"Segments end in {', '.join(ENDINGS)}; '{path.name}' does not. Rename it.") from None
+    path = checked(path)
     with replacing(path) as temporary:
-        write(timeline, temporary, names)
+        WRITERS[path.suffix.lower()](timeline, temporary, names)
+    return path
+
+
+def checked(path: str | Path) -> Path:
+    """A place for :func:`export`. Raises SettingError for a suffix that is not written."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITERS:
+        raise SettingError(f"Segments end in {', '.join(ENDINGS)}; '{path.name}' does not. Rename it.")
     return path
 
 

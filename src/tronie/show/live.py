@@ -78,9 +78,9 @@ def without_window() -> str | None:
     if unix and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no screen"
     try:
-        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     except cv2.error as error:
-        return f"OpenCV says: {' '.join(str(error.err).split())}"
+        return f"OpenCV says: {' '.join(str(error).split())}"
     return None
 
 

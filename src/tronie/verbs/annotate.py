@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import OutputError, SettingError
 from tronie.core.face import Frame, Pixels
 from tronie.core.people import Names
@@ -93,6 +93,7 @@ def _check(source: Source, out: Path) -> None:
         raise SettingError(f"An annotated {kind} ends in {', '.join(endings)}; '{out.name}' does not. Rename it.")
     if out.exists() and out.samefile(source.path):
         raise OutputError(f"{out} is the {kind} itself: give the annotated one another name.")
+    ensure_writable(out)
 
 
 def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,

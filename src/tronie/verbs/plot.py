@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tronie.core.atomic import ensure_writable
 from tronie.faces.detect import Detector
 from tronie.pipeline.analyser import Report
 from tronie.pipeline.reading import Model
@@ -25,7 +26,7 @@ def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | P
     MissingExtraError.
     """
     needed()
-    checked(out)
+    ensure_writable(checked(out))
     read = shown(given, model=model, detector=detector, fps=fps, names=names, seats=seats, report=report, stop=stop)
     path = (plot_summary if summary else plot_timeline)(read.timeline, out, names=read.names)
     return Made(path, read.timeline, read.timeline.warnings)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
@@ -32,6 +33,7 @@ def report(given: Given, out: str | Path, *, film: str | Path | None = None, mod
         raise SettingError(f"A report ends in .html; '{out.name}' does not. Rename it.")
     if film is not None and not Path(film).is_file():
         raise SettingError(f"There is no film {film}: check the path, or leave it out.")
+    ensure_writable(out)
     read = shown(given, model=model, detector=detector, fps=fps, names=names, seats=seats, report=report, stop=stop)
     where = Path(film) if film is not None else read.film or _beside(given, film_of(read.timeline, "A report"))
     path = write_report(read.timeline, out, video=_seen_from(out, where), names=read.names)

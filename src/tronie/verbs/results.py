@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from tronie.core.atomic import ensure_writable
-from tronie.core.errors import SettingError
+from tronie.core.errors import OutputError, SettingError
 from tronie.core.segment import Segment
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES, save_segments
+
+
+def save(timeline: Timeline, path: Path) -> list[Path]:
+    """Write a timeline; where that fails (a disk that filled up meanwhile), keep it in the folder for temporary files.
+
+    Returns the files written. Raises OutputError, which says where the table was kept.
+    """
+    try:
+        return timeline.save(path)
+    except OutputError as error:
+        try:
+            kept = Path(tempfile.mkdtemp(prefix="tronie-")) / path.name
+            timeline.save(kept)
+        except (OSError, OutputError):
+            raise error from None
+        raise OutputError(f"{error} What was read is kept in {kept}.") from error
 
 
 class Results:
@@ -35,7 +52,7 @@ class Results:
         """Take one source's timeline."""
         film = any(looked.kind == "video" for looked in timeline.looked)
         if self._table is None and film:
-            self._written += timeline.save(self._folder / f"{self._name(timeline.looked[0].source)}.csv")
+            self._written += save(timeline, self._folder / f"{self._name(timeline.looked[0].source)}.csv")
         elif self._table is not None or timeline.looked:
             self._kept.append(timeline)
         self._segments += timeline.segments()
@@ -44,7 +61,7 @@ class Results:
         """Write what waits, and return every file written."""
         if self._kept:
             where = self._table or self._folder / "photos.csv"
-            self._written += Timeline.concat(self._kept).save(where)
+            self._written += save(Timeline.concat(self._kept), where)
         if self._table is None and (self._kept or self._written):
             self._written.append(save_segments(self._segments, self._folder / "segments.csv"))
         return self._written

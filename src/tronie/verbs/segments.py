@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tronie.core.atomic import ensure_writable
 from tronie.faces.detect import Detector
 from tronie.pipeline.analyser import Report
 from tronie.pipeline.reading import Model
-from tronie.show.export import export
+from tronie.show.export import checked, export
 from tronie.verbs.tables import Given, Made, shown
 
 
@@ -21,5 +22,6 @@ def segments(given: Given, out: str | Path, *, model: str | Path | Model = "defa
     ``given`` is a timeline, its table, or a film, which is then read first; ``names`` (a table) and ``seats`` join
     and name tracks. See :func:`tronie.show.export.export`. Raises SettingError, SourceError, ModelError, OutputError.
     """
+    ensure_writable(checked(out))  # before a long reading, not after it
     read = shown(given, model=model, detector=detector, fps=fps, names=names, seats=seats, report=report, stop=stop)
     return Made(export(read.timeline, out, names=read.names), read.timeline, read.timeline.warnings)

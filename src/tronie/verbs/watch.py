@@ -28,6 +28,7 @@ from tronie.show.live import Seen
 from tronie.show.overlay import Mark
 from tronie.show.palette import looks
 from tronie.verbs.predict import with_fps
+from tronie.verbs.results import save
 
 Stop = Callable[[], bool]
 _ASK = 0.2  # seconds: how long a stop may go unheard while nothing comes in
@@ -72,7 +73,7 @@ def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path
         if seen:
             timeline = _named(timeline, feed.name)
             if target is not None:
-                timeline.save(target)
+                save(timeline, target)
     return timeline
 
 

@@ -22,6 +22,7 @@ from tronie.core.atomic import replacing
 from tronie.core.config import build
 from tronie.core.errors import ModelError, SettingError
 from tronie.core.labels import LabelSet
+from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
 
@@ -30,11 +31,38 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
+class SegmentFit:
+    """How sure a film's segment is, as measured: see :class:`tronie.core.segment.SegmentCalibration`.
+
+    ``fitted_on`` says on what; ``settings`` are those of the film's chain that shape a segment, by name: with others
+    the numbers do not hold. ``scores`` maps a name to (value, low, high), measured with the person held out.
+    """
+
+    a: float
+    b: float
+    fitted_on: str
+    offsets: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.fitted_on:
+            raise ValueError("a segment calibration says on what it was fitted")
+        SegmentCalibration(self.a, self.b, self.offsets)
+
+    @property
+    def calibration(self) -> SegmentCalibration:
+        """The numbers alone. Raises ValueError for such as no fit gives."""
+        return SegmentCalibration(self.a, self.b, dict(self.offsets))
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The contents of ``model.json``.
 
     ``temperature`` divides the logits before the softmax; ``calibrated`` says on what it was fitted, or "" if it was
     not. ``seen`` lists the labelled data the weights have learnt from. ``scores`` maps a name to (value, low, high).
+    ``segments`` is how sure a film's segments are, None where that was not measured: they are then uncalibrated.
     """
 
     name: str
@@ -49,12 +77,15 @@ class ModelInfo:
     seen: tuple[str, ...] = ()
     scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     made_by: str = ""
+    segments: SegmentFit | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
         LabelSet(self.labels)
         if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not 0 < self.temperature < math.inf:
             raise ValueError("a model needs two labels or more, and size, frames and temperature above 0")
+        if self.segments is not None and (unknown := [n for n in self.segments.offsets if n not in self.labels]):
+            raise ValueError(f"its segment calibration speaks of '{unknown[0]}', which is none of its labels")
 
 
 class Model:
@@ -68,6 +99,11 @@ class Model:
         self.name, self.size, self.labels = info.name, info.size, LabelSet(info.labels)
         self.view = View(info.size, info.frames)
         self._session = session
+
+    @property
+    def segments(self) -> SegmentFit | None:
+        """How sure a film's segments are, where that was measured."""
+        return self.info.segments
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
