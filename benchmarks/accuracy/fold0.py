@@ -3,9 +3,9 @@
     python benchmarks/accuracy/fold0.py MODEL PREPARED --out benchmarks/accuracy/fold0
 
 MODEL is a model folder trained by the shipped recipes with fold 0 held out (`tronie train baseline-static`, then
-`baseline-static-finish`, then `tronie export`); PREPARED is the root of the prepared sets. Faces are read as the shipped
+`baseline-static-finish`, then `tronie export`); PREPARED is the root of the prepared sets. Faces are read as the
 chain reads photos: aligned by the package's own aligner, with their mirror image. The temperature is fitted on fold 0;
-fold 0's own calibration figures use temperatures that were fitted without the row's part (five parts, twins together).
+fold 0's own calibration figures use temperatures fitted without the row's part (five parts, twins together).
 Writes the figures (JSON, no pictures) and prints a Markdown table.
 """
 

@@ -117,7 +117,8 @@ def describe_as_before(source: Path, folder: Path, temperature: float | None) ->
     """``model.json`` and ``card.md`` of the model folder ``source`` for a new graph of the same weights."""
     info = load_folder(source).info
     if temperature is not None:
-        info = replace(info, temperature=temperature, calibrated=_GIVEN)
+        # Segments were measured with the old temperature: what they say no longer holds.
+        info = replace(info, temperature=temperature, calibrated=_GIVEN, segments=None)
     write_info(folder, replace(info, graph=GRAPH, graph_sha256=sha256(folder / GRAPH)))
     shutil.copyfile(source / "card.md", folder / "card.md")
 

@@ -44,13 +44,14 @@ class Settings:
     them are not 30 witnesses."""
     look: float = 0.2
     """Most time that one frame may speak for, so that a single look at 1 fps does not outvote its neighbours."""
-    switch: float = 6.5
+    switch: float = 5.0
     """What a change of label costs, in nats. To leave for 0.4 s and come back then pays for a clear expression only
-    (0.85 and more), a lasting change pays within a second even where it is a faint one."""
-    speech: float = 0.2
+    (0.85 beside two other labels), a lasting change pays within a second even where it is a faint one. At 6.5 the end
+    of a smile that faded 0.7 s before the end of the film was missed."""
+    speech: float = 0.3
     """What surprise must lead by in a film, in nats per look: a talking mouth opens as a surprised one does. Chosen on
-    acted speech, each actor left out in turn, as the fewest false expressions without loss of true ones; above 0.38 a
-    clear one (0.95) of 0.4 s would no longer pay for two changes."""
+    acted speech together with ``switch``, as the fewest false expressions at a loss of at most 0.02 of mean recall
+    (benchmarks/accuracy/segments.py, which also leaves each actor out in turn)."""
     least: float = 0.3
     """Least duration of a label between two changes, and of a sight of a face that is given one."""
 
