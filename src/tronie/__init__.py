@@ -1,4 +1,4 @@
-"""Tronie reads facial expressions in photos and videos, says how sure it is, and tells hard cases from wrong labels.
+"""Tronie reads the facial expressions shown in photos and videos, person by person, and says how sure it is.
 
 import tronie
 timeline = tronie.predict("film.mp4")

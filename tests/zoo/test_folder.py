@@ -14,7 +14,7 @@ from tronie.core.errors import ModelError, SettingError
 from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import sha256
-from tronie.zoo.catalog import load_model, shipped
+from tronie.zoo.catalog import SHIPPED, load_model, shipped
 from tronie.zoo.folder import BATCH, Model, ModelInfo, load_folder, write_info
 
 onnx = pytest.importorskip("onnx")
@@ -174,3 +174,10 @@ def test_every_shipped_model_opens_and_fits_its_budget(name: str) -> None:
     assert isinstance(model, Model) and p.sum(1) == pytest.approx([1, 1], abs=1e-5)
     assert sum(f.stat().st_size for f in model.folder.iterdir()) <= 12e6
     assert (model.folder / "card.md").is_file()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_graph_names_no_file_of_the_machine_that_made_it(name) -> None:
+    graph = (SHIPPED / name / "encoder.onnx").read_bytes()
+    assert b"stack_trace" not in graph
+    assert b"site-packages" not in graph

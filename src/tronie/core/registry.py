@@ -16,7 +16,7 @@ from tronie.core.errors import MissingExtraError, SettingError
 
 EXTRAS: dict[str, str] = {
     "torch": "train", "onnx": "train", "onnxscript": "train", "face_recognition_models": "train",
-    "matplotlib": "plot", "pandas": "table", "pyarrow": "table", "sklearn": "audit",
+    "matplotlib": "plot", "pandas": "table", "pyarrow": "table",
 }  # fmt: skip
 """Import name of an optional package → the extra that installs it."""
 

@@ -32,7 +32,7 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
     """Write the run's averaged weights as a model folder ``out``, which must not exist yet.
 
     ``precision``: "half" stores weights as fp16 and computes in fp32, "full" is fp32, "int8" is a quarter of the size
-    and several times as fast. ``mirror`` answers the mean of a face and its mirror image, at twice the cost. With
+    and faster. ``mirror`` answers the mean of a face and its mirror image, at twice the cost. With
     ``data`` (the root of the prepared sets) the graph itself is judged: its scores and its temperature are measured
     anew; int8 and ``mirror`` need that. ``temperature`` is set as given, for weights trained on everything whose
     calibration was measured on held-out folds.

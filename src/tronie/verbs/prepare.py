@@ -1,4 +1,4 @@
-"""``tronie prepare``: a data set's pictures to faces that are ready to be learnt from, judged and audited."""
+"""``tronie prepare``: a data set's pictures to faces that are ready to be learnt from and judged."""
 
 from __future__ import annotations
 
