@@ -203,9 +203,9 @@ def main() -> None:
     model = load_folder(given.write) if given.write else load_model(given.model)
     settings, detector = Settings(), RetinaFace()
     print("# Segments of acted speech\n")
-    print(f"Made by `benchmarks/accuracy/segments.py` with graph {model.info.graph_sha256[:12]} of {model.name}. The clips "
-          "are those of `acted.py`; intervals are\nbootstraps over people; *inf* and *nan*: no threshold reaches the "
-          "stated rate.")  # fmt: skip
+    made = f"Made by `benchmarks/accuracy/segments.py` with graph {model.info.graph_sha256[:12]} of {model.name}."
+    print(made, "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf* and *nan*: no threshold "
+          "reaches the stated rate.")  # fmt: skip
     sets = {"16 frames a clip, 8 actors": packed(given.pack, detector, model, settings.usable, given.cache)}
     if given.films:
         sets["every frame, actors 1 and 2"] = filmed(given.films, detector, model, settings.usable, given.cache)
