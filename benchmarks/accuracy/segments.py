@@ -204,7 +204,7 @@ def main() -> None:
     settings, detector = Settings(), RetinaFace()
     print("# Segments of acted speech\n")
     made = f"Made by `benchmarks/accuracy/segments.py` with graph {model.info.graph_sha256[:12]} of {model.name}."
-    print(made, "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf* and *nan*: no threshold "
+    print(made, "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf*, *nan*: no threshold "
           "reaches the stated rate.")  # fmt: skip
     sets = {"16 frames a clip, 8 actors": packed(given.pack, detector, model, settings.usable, given.cache)}
     if given.films:
