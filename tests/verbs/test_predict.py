@@ -175,3 +175,9 @@ def test_the_package_opens_in_milliseconds_and_names_its_things() -> None:
     assert set(tronie.__all__) <= set(dir(tronie))
     with pytest.raises(AttributeError, match="no attribute 'predcit'"):
         tronie.predcit  # noqa: B018
+
+
+@pytest.mark.parametrize("nothing", [3, None])
+def test_what_is_no_source_is_said_in_one_sentence(nothing) -> None:
+    with pytest.raises(SourceError, match="is no source"):
+        predict(nothing)

@@ -38,7 +38,10 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     A single source that cannot be read raises SourceError; among several it becomes a warning of the timeline, unless
     all fail. Raises ModelError and SettingError too.
     """
-    given: list[One] = [sources] if isinstance(sources, (str, os.PathLike, bytes, np.ndarray)) else list(sources)
+    single = isinstance(sources, (str, os.PathLike, bytes, np.ndarray))
+    if not single and not isinstance(sources, Iterable):
+        raise SourceError(f"{sources!r} is no source: give a path, a picture's bytes, an array, or a list of them.")
+    given: list[One] = [sources] if single else list(sources)  # type: ignore[list-item,arg-type]  # just told apart
     analyser = Analyser(model, detector=detector, settings=with_fps(settings, fps))
     parts = [part for _, part in predict_each(given, analyser, times=times, report=report, stop=stop)]
     return Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
