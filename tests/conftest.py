@@ -33,23 +33,36 @@ def samples() -> Path:
     return REPO / "examples" / "samples"
 
 
-@pytest.fixture(scope="session")
-def floors() -> ModuleType:
-    """The checker of the architecture, ``tools/floors.py``, as a module."""
-    spec = importlib.util.spec_from_file_location("floors", REPO / "tools" / "floors.py")
+def _module(path: Path) -> ModuleType:
+    """A file of this repository that is in no package, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["floors"] = module  # dataclasses look their own module up
+    sys.modules.setdefault(path.stem, module)  # dataclasses look their own module up
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="session")
+def floors() -> ModuleType:
+    """The checker of the architecture, ``tools/floors.py``, as a module."""
+    return _module(REPO / "tools" / "floors.py")
+
+
+@pytest.fixture(scope="session")
+def fakes() -> ModuleType:
+    """Writers of data sets in their official layouts, ``tests/fake_trees.py``."""
+    return _module(REPO / "tests" / "fake_trees.py")
+
+
+@pytest.fixture(scope="session")
+def planted() -> ModuleType:
+    """Films with planted faces, a detector that finds them and a model that reads their colour."""
+    return _module(REPO / "tests" / "planted.py")
+
+
+@pytest.fixture(scope="session")
 def timeline_of() -> Callable[..., Timeline]:
     """A maker of timelines: ``[(track, start, end, label), ...]`` in seconds becomes rows, see ``tests/told.py``."""
-    spec = importlib.util.spec_from_file_location("told", REPO / "tests" / "told.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    make: Callable[..., Timeline] = module.timeline_of
+    make: Callable[..., Timeline] = _module(REPO / "tests" / "told.py").timeline_of
     return make

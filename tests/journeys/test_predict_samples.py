@@ -51,20 +51,22 @@ def in_a_row(timeline: Timeline, track: int) -> list[str]:
     return [label for i, label in enumerate(labels) if i == 0 or label != labels[i - 1]]
 
 
+ACTED = [("acted_angry_1080p", "anger"), ("acted_happy_1080p", "happiness"), ("acted_sad_1080p", "sadness")]
+MISSED = "static-1 does not find anger while the mouth talks: it says uncertain"
+
+
 @pytest.mark.parametrize(
-    ("name", "allowed"),
-    [
-        # Anger stays in the brows while the talking mouth passes for joy and surprise: static-1 says that it does not
-        # know (anger has the highest geometric mean, 0.18). To call it anything else would be a false expression.
-        ("acted_angry_1080p", {"anger", "uncertain"}),
-        ("acted_happy_1080p", {"happiness"}),
-        ("acted_sad_1080p", {"sadness"}),
-    ],
+    ("name", "wanted"), [pytest.param(*ACTED[0], marks=pytest.mark.xfail(reason=MISSED, strict=True)), *ACTED[1:]]
 )
-def test_an_acted_film_s_longest_segment_is_its_label(told, name, allowed) -> None:
+def test_an_acted_film_s_longest_segment_is_its_label(told, name, wanted) -> None:
+    assert longest(told(f"{name}.mp4")) == wanted
+
+
+@pytest.mark.parametrize(("name", "wanted"), ACTED)
+def test_an_acted_film_shows_one_person_and_mostly_no_false_expression(told, name, wanted) -> None:
     timeline = told(f"{name}.mp4")
-    assert longest(timeline) in allowed
     assert len(set(timeline["track"])) == 1
+    assert longest(timeline) in (wanted, "uncertain")
 
 
 def test_a_film_without_faces_is_known_as_such(shared_data, tmp_path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -9,15 +8,6 @@ import pytest
 from tronie.core.errors import SettingError, SourceError
 from tronie.data.datasets.table import DATASETS
 from tronie.verbs.datasets import datasets
-
-
-@pytest.fixture(scope="module")
-def fakes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fake_trees", Path(__file__).parents[1] / "fake_trees.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_known_set_is_listed_with_what_a_person_needs() -> None:
