@@ -1,6 +1,6 @@
 """CPU time of the chain, stage by stage, and its memory on a long film.
 
-    python benchmarks/speed/stages.py FILM… [--minutes 10] [--photo PICTURE]
+    python benchmarks/speed/stages.py FILM… [--minutes 10] [--photo PICTURE] [--crowd PICTURE]
 
 Every frame is answered. Each stage is measured as the difference between running the chain up to it and up to the one
 before, in process time of one thread, the median of three runs; a machine under load still shifts absolutes, so quote
@@ -22,8 +22,11 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 
 import tronie
+from tronie.core.face import Frame
+from tronie.media.image import read_image
 from tronie.media.video import VideoReader, probe
 from tronie.pipeline.find import Finder
 from tronie.pipeline.reading import Reader
@@ -133,14 +136,46 @@ def photo(picture: Path) -> None:
     print(f"cold command, {picture.name}: {statistics.median(spent[1:]):.2f} CPU-s (first {spent[0]:.2f})")
 
 
+def face() -> None:
+    """CPU-ms of the model for one face, in batches of 32."""
+    model = tronie.Analyser().model
+    crops = np.random.default_rng(0).integers(0, 256, (32, model.size, model.size, 3), np.uint8)
+    spent = []
+    for _ in range(10):
+        begin = time.process_time()
+        model.predict(crops)
+        spent.append((time.process_time() - begin) * 1e3 / len(crops))
+    print(f"one face through the model, batches of 32: {statistics.median(spent):.2f} CPU-ms")
+
+
+def crowd(picture: Path, frames: int = 50) -> None:
+    """CPU-ms a frame of a still film of one picture: its first frame, which is searched whole, and the average."""
+    analyser, image = tronie.Analyser(), read_image(picture)
+    for count in (1, 1, frames):  # the first is to warm up
+        film = (Frame(image, i / 25, i, 1 / 25) for i in range(count))
+        finder, reader = Finder(analyser.detector, analyser.settings), Reader(analyser.model, analyser.settings)
+        begin, found = time.process_time(), 0
+        for frame in film:
+            faces = finder.step(frame)
+            found += len(faces)
+            reader.take(frame, faces)
+        reader.flush()
+        spent = (time.process_time() - begin) * 1e3 / count
+        print(f"{picture.name}, {count} frame(s): {found / count:.1f} faces, {spent:.0f} CPU-ms a frame")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("films", nargs="+", type=Path)
     parser.add_argument("--minutes", type=float, default=0, help="also measure memory on a film looped to this length")
     parser.add_argument("--photo", type=Path)
+    parser.add_argument("--crowd", type=Path, help="a picture of many faces (crowd.py --save makes one)")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     stages(given.films)
+    face()
+    if given.crowd:
+        crowd(given.crowd)
     if given.photo:
         photo(given.photo)
     if given.minutes:
