@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tronie.core.errors import MissingExtraError, ModelError
 from tronie.nn.encoders.table import ENCODERS, make_encoder
 
 SIDE = 112
@@ -35,3 +36,24 @@ def test_every_parameter_learns(name: str) -> None:
 def test_normalisation_is_no_state(name: str) -> None:
     """Weights of elsewhere load by name: constants of the input must not be among the names."""
     assert not {"mean", "std"} & make_encoder(name).state_dict().keys()
+
+
+def test_bf16_changes_little(name: str) -> None:
+    encoder = make_encoder(name).eval()
+    pixels = torch.rand(2, 3, SIDE, SIDE) * 255
+    with torch.no_grad():
+        feature = encoder(pixels)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = encoder(pixels)
+    assert torch.cosine_similarity(half.float(), feature).min() > 0.99
+
+
+def test_it_starts_or_says_what_is_missing(name: str) -> None:
+    encoder = make_encoder(name)
+    try:
+        encoder.start(torch.rand(4, 3, SIDE, SIDE) * 255)
+    except (MissingExtraError, ModelError) as error:
+        said = str(error)
+        assert "pip install" in said or "npm install" in said  # it need not be missing
+    with torch.no_grad():
+        assert torch.isfinite(encoder.eval()(torch.rand(2, 3, SIDE, SIDE) * 255)).all()

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("face_recognition_models")
 
 from tronie.core.errors import ModelError, SettingError  # noqa: E402
-from tronie.nn.encoders.dlib import MEAN, DlibResNet, load_dat, read_dat, reinsert_batch_norm, weights_path  # noqa: E402
+from tronie.nn.encoders.dlib import MEAN, DlibResNet, load_dat, read_dat, weights_path  # noqa: E402
+from tronie.nn.encoders.norms import reinsert_batch_norm  # noqa: E402
 
 Map = NDArray[np.float64]
 CHANNELS = 32 + 6 * 32 + 8 * 64 + 6 * 128 + 8 * 256  # one norm after each of 29 convolutions

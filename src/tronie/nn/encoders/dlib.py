@@ -8,7 +8,6 @@ layer's statistics on faces and puts a batch norm back that computes the very sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tronie.core.errors import MissingExtraError, ModelError, SettingError
+from tronie.nn.encoders.norms import reinsert_batch_norm
 
 MEAN = (122.782, 117.001, 104.298)
 """Mean RGB the network was trained with; pixels are divided by 256 after it is subtracted."""
@@ -157,36 +157,4 @@ def load_dat(encoder: DlibResNet, path: Path | None = None) -> DlibResNet:
             norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
             norm.weight.copy_(gamma)
             norm.bias.copy_(gamma * torch.from_numpy(kernel[-n:].copy()) + beta)
-    return encoder
-
-
-@torch.no_grad()
-def reinsert_batch_norm(encoder: DlibResNet, faces: Iterable[Tensor]) -> DlibResNet:
-    """Give the norms the statistics of ``faces`` (batches of pixels) without changing what the network computes."""
-    sums: dict[nn.Module, list[Tensor]] = {}
-
-    def watch(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0].double()
-        nothing = [torch.zeros(n, dtype=torch.float64) for n in (x.shape[1], x.shape[1], 1)]
-        total = sums.setdefault(module, nothing)
-        total[0] += x.sum((0, 2, 3))
-        total[1] += (x**2).sum((0, 2, 3))
-        total[2] += x.numel() / x.shape[1]
-
-    norms = [norm for _, norm in encoder.pairs()]
-    hooks = [norm.register_forward_pre_hook(watch) for norm in norms]
-    encoder.eval()
-    for batch in faces:
-        encoder(batch)
-    for hook in hooks:
-        hook.remove()
-    for norm in norms:
-        mean = sums[norm][0] / sums[norm][2]
-        var = (sums[norm][1] / sums[norm][2] - mean**2).clamp_min(1e-8)
-        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)  # type: ignore[union-attr]
-        shift = norm.bias.double() - scale * norm.running_mean.double()  # type: ignore[union-attr]
-        norm.running_mean.copy_(mean)  # type: ignore[union-attr]
-        norm.running_var.copy_(var)  # type: ignore[union-attr]
-        norm.weight.copy_(scale * torch.sqrt(var + norm.eps))
-        norm.bias.copy_(shift + scale * mean)
     return encoder

@@ -7,11 +7,16 @@ from typing import Protocol, cast
 from torch import Tensor
 
 from tronie.core.registry import resolve
+from tronie.nn.encoders.plain import completed
 
 ENCODERS: dict[str, str] = {
     "dlib-resnet29": "tronie.nn.encoders.dlib:DlibResNet",
     "resnet18": "tronie.nn.encoders.resnet:ResNet18",
     "resnet18-half": "tronie.nn.encoders.resnet:HalfResNet18",
+    "resnet50": "tronie.nn.encoders.resnet:ResNet50",
+    "swin-t": "tronie.nn.encoders.swin:SwinT",
+    "small": "tronie.nn.encoders.small:SmallResNet",
+    "mobileface": "tronie.nn.encoders.mobileface:MobileFace",
 }
 
 
@@ -31,5 +36,8 @@ class Encoder(Protocol):
 
 
 def make_encoder(name: str) -> Encoder:
-    """A fresh encoder, randomly initialised. Raises SettingError for an unknown name."""
-    return cast(Encoder, resolve(ENCODERS, name, "encoder")())
+    """A fresh encoder, randomly initialised. Any module of one's own works by its reference, ``mypkg.nets:Mine``.
+
+    Raises SettingError for an unknown name, or for a thing that is no module ``(n, 3, h, w) → (n, d)``.
+    """
+    return cast(Encoder, completed(resolve(ENCODERS, name, "encoder")(), name))
