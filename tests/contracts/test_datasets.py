@@ -11,6 +11,7 @@ import pytest
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.core.registry import resolve
+from tronie.data.datasets.clips import read_points
 from tronie.data.datasets.pictures import read_picture
 from tronie.data.datasets.table import DATASETS, FACTS, about, read
 
@@ -43,6 +44,11 @@ def test_rows_labels_and_splits(name: str, layout: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "layout"), LAYOUTS)
 def test_every_row_leads_to_its_own_picture(name: str, layout: str, tmp_path: Path) -> None:
     manifest, _ = made(name, layout, tmp_path)
+    facts = about(name)
+    if facts is not None and facts.kind == "points":
+        tracks = [read_points(manifest, row) for row in range(len(manifest))]
+        assert len({t.tobytes() for t in tracks}) == len(manifest) and all(t.shape[1:] == (68, 2) for t in tracks)
+        return
     pictures = [read_picture(manifest, row) for row in range(len(manifest))]
     assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 and p.std() > 5 for p in pictures)
     assert len({p.tobytes() for p in pictures}) == len(manifest)
@@ -68,7 +74,7 @@ def test_labels_are_the_published_ones(name: str, tmp_path: Path) -> None:
     assert facts.source and facts.licence and facts.layouts
 
 
-@pytest.mark.parametrize("name", [n for n in DATASETS if n not in ("folder", "csv")])
+@pytest.mark.parametrize("name", [n for n in DATASETS if n not in ("folder", "video-folder", "csv")])
 def test_not_found_says_where_was_looked_and_what_to_do(name: str, tmp_path: Path) -> None:
     facts = about(name)
     assert facts is not None
@@ -94,6 +100,8 @@ def test_a_misspelt_option_is_answered(name: str, tmp_path: Path) -> None:
     ("fer2013", "fer2013.csv"), ("ferplus", "fer2013new.csv"), ("affectnet8", "training.csv"), ("csv", "table.csv"),
     ("ckplus", "Emotion/S005/001/S005_001_00000006_emotion.txt"),
     ("ckplus-sequences", "FACS/S005/001/S005_001_00000006_facs.txt"),
+    ("dfew", "EmoLabel_DataSplit/test(single-labeled)/set_3.csv"), ("ferv39k", "4_setups/All_scenes/test_All.csv"),
+    ("mafw", "Train & Test Set/single/no_caption/set_5/test.txt"), ("crema-d", "finishedResponses.csv"),
 ])  # fmt: skip
 def test_a_broken_list_names_file_and_line(name: str, listing: str, tmp_path: Path) -> None:
     fakes.FAKES[name][next(iter(fakes.FAKES[name]))](tmp_path)
@@ -101,7 +109,7 @@ def test_a_broken_list_names_file_and_line(name: str, listing: str, tmp_path: Pa
     whole = path.read_text().splitlines(keepends=True)
     last = whole[-1]
     broken = last.rstrip("\r\n")[:-1].rstrip() + "?\n"
-    if name in ("ferplus", "fer2013", "csv"):
+    if name in ("ferplus", "fer2013", "csv", "crema-d"):
         broken = ",".join(last.split(",")[:2]) + "\n"  # cells lost
     path.write_text("".join([*whole[:-1], broken]))
     with pytest.raises(SourceError) as told:
@@ -112,6 +120,7 @@ def test_a_broken_list_names_file_and_line(name: str, listing: str, tmp_path: Pa
 @pytest.mark.parametrize(("name", "lost"), [
     ("rafdb", "basic/Image/aligned/train_00002_aligned.jpg"), ("affectnet8", "Manually_Annotated_Images/3/train3.jpg"),
     ("rafdb-compound", "compound/Image/aligned/train_0002_aligned.jpg"), ("csv", "faces/1.png"),
+    ("mafw", "data/clips/00004.mp4"),
 ])  # fmt: skip
 def test_a_missing_picture_is_named_and_may_be_left_out(name: str, lost: str, tmp_path: Path) -> None:
     expected = fakes.FAKES[name][next(iter(fakes.FAKES[name]))](tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,11 @@ from tronie.methods.table import METHODS
 
 ROWS, SIDE = 12, 16
 LABELS = LabelSet(BASIC7.names)
+SMALL: dict[str, dict[str, Any]] = {
+    "rdfer": {"width": 16, "hidden": 16, "heads": 4, "dropout": 0.1},
+    "sequence": {"width": 16, "hidden": 16, "heads": 4},
+}
+"""Settings with which large methods learn in seconds."""
 
 
 class Tiny(nn.Module):
@@ -53,7 +59,7 @@ def train_rows() -> Manifest:
 def make(name: str, seed: int = 0) -> Method:
     torch.manual_seed(seed)
     kind = resolve(METHODS, name, "method")
-    method: Method = kind(LABELS, kind.Config(encoder=Tiny))
+    method: Method = kind(LABELS, kind.Config(encoder=Tiny, **SMALL.get(name, {})))
     method.prepare(train_rows(), torch.zeros(4, 3, SIDE, SIDE))
     return method
 
@@ -186,7 +192,7 @@ def test_decisions_name_rows_of_the_training_set(name: str) -> None:
         width = method(clip(1)).feature.shape[1]
     feature = rng.normal(0, 1, (ROWS, width)).astype(np.float32)
 
-    def predict(row: NDArray[np.int64]) -> Answers:
+    def predict(row: NDArray[np.int64], draw: int | None = None) -> Answers:
         return Answers(logits[row], feature[row])
 
     rows = TrainingRows(target, np.ones(ROWS, np.float32), target)

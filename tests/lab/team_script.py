@@ -27,11 +27,12 @@ def main(faces: Path, out: Path, norms: str) -> None:
     loop = Loop(epochs=3, batch=16, half=False, norms="frozen" if norms == "frozen" else "batch")
     with join() as team:
         torch.manual_seed(3)
-        method = Tiny(LabelSet(("a", "b", "c")), TinyConfig(dropout=0.0, decide=True))
+        method = Tiny(LabelSet(("a", "b", "c")), TinyConfig(dropout=0.0, decide=True, looks=2))
         method.times = torch.zeros(len(pixels))
         optim = Optim(name="sgd", rate=0.02, ema=0.9, decay=1e-3)
         weights = train(method, [rows], loop, optim, Augment(smallest=16), out, team=team)
         torch.save(weights.state_dict(), out / f"rank{team.rank}.pt")
+        np.save(out / f"looked{team.rank}.npy", np.stack(method.looked))
         everyone = team.joined(np.arange(7)[team.rank :: team.size] * 10, 7)
         assert everyone.tolist() == [0, 10, 20, 30, 40, 50, 60], everyone
         assert team.agreed({"rank": team.rank}) == {"rank": 0}

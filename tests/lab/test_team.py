@@ -39,6 +39,10 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path, norms: 
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), name
         assert (first[name] - value).abs().max() <= TOLERANCE * value.abs().max(), name
+    looked = [np.load(tmp_path / f"{name}.npy") for name in ("one/looked0", "two/looked0", "two/looked1")]
+    assert np.array_equal(looked[1], looked[2])  # all see the same random looks, whoever cut them
+    assert np.abs(looked[0] - looked[1]).max() <= 10 * TOLERANCE * np.abs(looked[0]).max()
+    assert np.abs(looked[0][:, 0] - looked[0][:, 1]).max() > 0.1 * np.abs(looked[0]).max()
     memory = [checkpoint.read(tmp_path / name / "last.pt")["model"]["times"] for name in ("one", "two")]
     assert torch.equal(memory[0], memory[1]) and memory[0].sum() > 100  # each row was counted, whoever met it
     logs = [read_log(tmp_path / name) for name in ("one", "two")]

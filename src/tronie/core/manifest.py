@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Manifest:
     ``votes``         ``(n, C)`` annotators' votes per label (counts or shares, >= 0); NaN rows have none
     ``valence``, ``arousal``   ``(n,)`` in [-1, 1], NaN where not annotated
     ``action_units``  ``(n, len(units))`` intensities, NaN where not annotated; ``units`` are the FACS numbers
-    ``root``          folder that ``path`` is relative to; not part of the hash
+    ``root``          folder that ``path`` is relative to and may not leave; not part of the hash
 
     Raises SettingError where columns do not fit each other or hold impossible values.
     """
@@ -218,6 +218,8 @@ def _validate(m: Manifest) -> None:
     if outside.any():
         raise SettingError(f"Row '{m.id[outside][0]}' has label {m.label[outside][0]}, but there are "
                            f"{len(m.labels)} labels: use 0 to {len(m.labels) - 1}, or -1 for none.")  # fmt: skip
+    if m.root is not None:
+        check_below(m.id, m.path, m.root)
     for name, width in (("votes", len(m.labels)), ("action_units", len(m.units))):
         column = getattr(m, name)
         if column is not None and column.shape[1] != width:
@@ -229,6 +231,23 @@ def _validate(m: Manifest) -> None:
         if column is not None and (bad_rows := _outside(column, low, high)).any():
             raise SettingError(f"Row '{m.id[bad_rows][0]}' has {name} outside {low:g} to {high:g}: "
                                "rescale it, or use NaN where it is not known.")  # fmt: skip
+
+
+def check_below(ids: Texts, paths: Texts, root: Path | None) -> None:
+    """Raise SettingError for the first path that leads out of ``root`` (None: out of the folder where one stands).
+
+    A list of pictures may come from anybody, and must not make a reader open other files. What decides is the words:
+    a path has no ``..``, and is absolute only where it names a place below ``root``. Links are followed.
+    """
+    suspect = (np.char.find(paths, "..") >= 0) | (np.char.find(paths, ":") == 1)
+    suspect |= np.char.startswith(paths, "/") | np.char.startswith(paths, "\\")
+    for row in np.flatnonzero(suspect):
+        path = str(paths[row])
+        pure = PureWindowsPath(path)  # knows both slashes, and drives
+        rooted = bool(pure.anchor) and not (root is not None and Path(path).is_relative_to(root.absolute()))
+        if rooted or ".." in pure.parts:
+            raise SettingError(f"Row '{ids[row]}' names '{path}', which leads out of {root or 'its folder'}: "
+                               "name files below it.")  # fmt: skip
 
 
 def _outside(column: Floats, low: float, high: float) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ import numpy as np
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
-from tronie.core.manifest import VERSION, Floats, Manifest
+from tronie.core.manifest import VERSION, Floats, Manifest, check_below
 
 _NEEDED = ("id", "path", "label", "split", "fold", "subject", "group")
 
@@ -52,7 +52,9 @@ def read(path: Path, root: Path | None = None) -> Manifest:
     if root is None and meta.get("root") is not None:
         root = Path(os.path.normpath(path.parent / str(meta["root"])))
     try:
-        return _from_text(path, LabelSet(tuple(map(str, meta["labels"]))), rows, root)
+        manifest = _from_text(path, LabelSet(tuple(map(str, meta["labels"]))), rows, root)
+        check_below(manifest.id, manifest.path, root)
+        return manifest
     except SettingError as error:
         raise SourceError(f"Manifest {path}: {error}") from error
 

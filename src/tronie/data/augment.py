@@ -1,4 +1,7 @@
-"""Vary training faces: one affine warp, then colour, blur, resolution and erasing, on uint8 pixels."""
+"""Vary training faces: one affine warp, then colour, blur, resolution and erasing, on uint8 pixels; and point tracks.
+
+All frames of a clip are varied alike, by one draw.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from tronie.core.face import Pixels
+from tronie.core.face import Floats, Pixels
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,10 @@ class Augment:
     ``rotate`` degrees, ``scale`` and ``shift`` relative to the crop (uniform, both ways); ``colour`` strength of
     brightness, contrast and saturation changes; ``low_resolution``: shrink to ``smallest``..crop pixels and back
     (MAFER, arXiv 2105.02481, with a continuous size); ``erase`` area 0.02..0.2 (Zhong et al., AAAI 2020).
+
+    Of these, ``rotate``, ``scale``, ``shift`` and ``flip`` hold for points, too; their unit of length is the distance
+    between the eyes. ``noise``: standard deviation of what is added to every point; ``window``: least share of a
+    clip's length that is looked at (all the more slowly, as the number of frames stays).
     """
 
     rotate: float = 12.0
@@ -29,13 +37,15 @@ class Augment:
     low_resolution: float = 0.2
     smallest: int = 20
     erase: float = 0.3
+    noise: float = 0.01
+    window: float = 0.7
 
     def __post_init__(self) -> None:
-        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase)
+        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase, self.window)
         if not all(0 <= share <= 1 for share in shares):
-            raise ValueError("flip, grey, blur, low_resolution and erase are shares in 0..1")
-        if min(self.rotate, self.scale, self.shift, self.colour) < 0 or self.smallest < 1:
-            raise ValueError("rotate, scale, shift and colour cannot be negative, smallest is at least 1")
+            raise ValueError("flip, grey, blur, low_resolution, erase and window are shares in 0..1")
+        if min(self.rotate, self.scale, self.shift, self.colour, self.noise) < 0 or self.smallest < 1:
+            raise ValueError("rotate, scale, shift, colour and noise cannot be negative, smallest is at least 1")
 
 
 def warp(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mirror: bool) -> Pixels:
@@ -91,3 +101,32 @@ def augment(face: Pixels, size: int, rng: np.random.Generator, how: Augment, mir
     flipped = rng.random() < how.flip if mirror is None else mirror
     face = warp(face, size, rng, how, flipped)
     return erase(coarsen(recolour(face, rng, how), rng, how), rng, how)
+
+
+def augment_clip(frames: NDArray[np.uint8], size: int, rng: np.random.Generator, how: Augment) -> NDArray[np.uint8]:
+    """Frames ``(T, h, w, 3)`` → ``(T, size, size, 3)``: what is drawn for the first frame holds for all."""
+    state, made = rng.bit_generator.state, []
+    for frame in frames:
+        rng.bit_generator.state = state
+        made.append(augment(frame, size, rng, how))
+    return np.stack(made)
+
+
+def mirrored_points(points: Floats, mirror: NDArray[np.int64]) -> Floats:
+    """The mirror image of points ``(…, P, 2)`` about x = 0; point ``mirror[i]`` becomes point i of the other side."""
+    return points[..., mirror, :] * np.array([-1, 1], np.float32)
+
+
+def augment_points(points: Floats, rng: np.random.Generator, how: Augment,
+                   mirror: NDArray[np.int64] | None = None) -> Floats:  # fmt: skip
+    """Points ``(T, P, 2)`` in distances between the eyes, around 0 → turned, scaled, shifted, perhaps mirrored; noisy.
+
+    One draw for all frames, the noise aside. ``mirror`` ``(P,)`` see :func:`mirrored_points`; None: never mirrored.
+    """
+    angle = np.deg2rad(rng.uniform(-how.rotate, how.rotate))
+    zoom, shift = np.exp(rng.uniform(-how.scale, how.scale)), rng.uniform(-how.shift, how.shift, 2)
+    if mirror is not None and rng.random() < how.flip:
+        points = mirrored_points(points, mirror)
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = points @ turn.T + shift
+    return np.asarray(moved + rng.normal(0, how.noise, moved.shape), np.float32)

@@ -1,35 +1,45 @@
-"""From rows to batches. Faces lie in one memory-mapped array; every draw is seeded by (seed, epoch, row, view)."""
+"""From rows to batches. Faces lie in one memory-mapped array; every draw is seeded by (seed, epoch, row, view).
+
+A photo is a clip of one frame; clips of pixels, tracked points or cached features are cut by the same views.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tronie.clips.views import View, resize
+from tronie.clips.sampling import jittered, uniform, window
+from tronie.clips.views import Kind, View, resize
 from tronie.core.errors import SettingError
-from tronie.core.face import Pixels
-from tronie.data.augment import Augment, augment
+from tronie.data.augment import Augment, augment, augment_clip, augment_points
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Training or test rows that are ready to be cut.
 
-    ``faces`` ``(n, cuts, s, s, 3)`` uint8: each face in one or more cuts (as published; aligned again by the serving
-    aligner, last). ``index`` ``(m,)``: which of them are these rows. ``target`` ``(m, classes)`` probabilities;
-    ``weight`` ``(m,)``; ``share`` in (0, 1]: how much of this source one epoch draws.
+    ``faces``: photos ``(n, cuts, s, s, 3)`` uint8, each in one or more cuts (as published; aligned again by the serving
+    aligner, last); or the frames of n clips one after another, of one ``kind``: pixels ``(total, s, s, 3)`` uint8,
+    points ``(total, P, 2)`` or features ``(total, D)``. ``starts`` ``(n + 1,)`` says where each clip begins; None for
+    photos. ``index`` ``(m,)``: which of the n are these rows. ``target`` ``(m, classes)`` probabilities; ``weight``
+    ``(m,)``; ``share`` in (0, 1]: how much of this source one epoch draws. ``mirror`` ``(P,)``: which point each
+    becomes in the mirror image; None where points have none.
     """
 
-    faces: NDArray[np.uint8]
+    faces: NDArray[Any]
     index: NDArray[np.int64]
     target: NDArray[np.float32]
     weight: NDArray[np.float32]
     share: float = 1.0
+    starts: NDArray[np.int64] | None = None
+    kind: Kind = "pixels"
+    mirror: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -47,13 +57,42 @@ def epoch_order(sources: Sequence[Rows], seed: int, epoch: int) -> NDArray[np.in
     return together[rng.permutation(len(together))]
 
 
-def cut(rows: Rows, row: int, view: View, how: Augment, seed: tuple[int, ...]) -> Pixels:
-    """One clip frame of one row: varied if the view says so, else its last cut (the serving aligner's)."""
+def cut(rows: Rows, row: int, view: View, how: Augment, seed: tuple[int, ...]) -> NDArray[Any]:
+    """One row's clip of ``view.frames`` frames T: pixels ``(T, s, s, 3)``, points ``(T, P, 2)``, features ``(T, D)``.
+
+    A photo is shown T times, varied if the view says so, else its last cut (the serving aligner's). Raises SettingError
+    where the rows are not of the view's kind.
+    """
+    if rows.kind != view.kind:
+        raise SettingError(f"This method looks at {view.kind}, and the data holds {rows.kind}: choose data of that "
+                           "kind, or another method.")  # fmt: skip
+    if rows.starts is not None:
+        return _clip(rows, rows.starts[rows.index[row] :][:2], view, how, seed)
     cuts = rows.faces[rows.index[row]]
-    if not view.augment:
-        return resize(cuts[-1], view.size)
+    if view.augment:
+        rng = np.random.default_rng(seed)
+        face = augment(cuts[rng.integers(len(cuts))], view.size, rng, how)
+    else:
+        face = resize(cuts[-1], view.size)
+    return np.broadcast_to(face, (view.frames, *face.shape))
+
+
+def _clip(rows: Rows, span: NDArray[np.int64], view: View, how: Augment, seed: tuple[int, ...]) -> NDArray[Any]:
+    """The frames of one clip that the view shows; time is varied by ``jitter``, and that of points by ``augment``."""
+    first, n = int(span[0]), int(span[1] - span[0])
     rng = np.random.default_rng(seed)
-    return augment(cuts[rng.integers(len(cuts))], view.size, rng, how)
+    if view.augment and rows.kind == "points":
+        skipped, n = window(n, how.window, rng)
+        first += skipped
+    place = jittered(n, view.frames, rng) if view.jitter else uniform(n, view.frames)
+    if rows.kind != "pixels":
+        found = rows.faces[first + place].astype(np.float32)
+        return augment_points(found, rng, how, rows.mirror) if view.augment and rows.kind == "points" else found
+    shown, again = np.unique(place, return_inverse=True)
+    frames = rows.faces[first + shown]
+    if view.augment:
+        return augment_clip(frames, view.size, rng, how)[again]
+    return np.stack([resize(frame, view.size) for frame in frames])[again]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +113,19 @@ def batch_starts(rows: int, size: int, varied: bool) -> range:
 
 
 def batches(sources: Sequence[Rows], order: NDArray[np.int64], views: Sequence[View], size: int, *,
-            how: Augment, seed: int, epoch: int, team: tuple[int, int] = (0, 1)) -> Iterator[Cut]:  # fmt: skip
+            how: Augment, seed: int, epoch: int, team: tuple[int, int] = (0, 1),
+            draw: int | None = None) -> Iterator[Cut]:  # fmt: skip
     """Batches of ``size`` rows in ``order``.
 
-    When pixels are varied, a last batch under half the size is dropped (its few rows would sway norms and steps),
+    When views are varied, a last batch under half the size is dropped (its few rows would sway norms and steps),
     unless it is the only one. ``team`` is (rank, processes): each process gets every so-manieth row of every batch.
+    ``draw`` numbers one of several random looks at the rows, which no training batch repeats; nothing is dropped then.
     """
     rank, processes = team
-    for start in batch_starts(len(order), size, any(v.augment for v in views)):
+    for start in batch_starts(len(order), size, draw is None and any(v.varied for v in views)):
         part = order[start : start + size][rank::processes]
         yield Cut(
-            tuple(clips(sources, part, views, how, seed, epoch)),
+            tuple(clips(sources, part, views, how, seed, epoch, draw)),
             torch.from_numpy(np.stack([sources[s].target[r] for s, r in part])),
             torch.from_numpy(np.array([sources[s].weight[r] for s, r in part], np.float32)),
             part,
@@ -92,15 +133,28 @@ def batches(sources: Sequence[Rows], order: NDArray[np.int64], views: Sequence[V
 
 
 def clips(sources: Sequence[Rows], part: NDArray[np.int64], views: Sequence[View], how: Augment, seed: int,
-          epoch: int) -> list[Tensor]:  # fmt: skip
-    """One tensor ``(b, 1, 3, size, size)`` uint8 per view; a ``mirror`` view is the view before it, mirrored."""
+          epoch: int, draw: int | None = None) -> list[Tensor]:  # fmt: skip
+    """One tensor per view: pixels ``(b, T, 3, size, size)`` uint8, points ``(b, T, P, 2)``, features ``(b, T, D)``.
+
+    A ``mirror`` view is the view before it, mirrored. Raises SettingError where that cannot be.
+    """
     made: list[Tensor] = []
+    look = () if draw is None else (draw,)
     for number, view in enumerate(views):
         if view.mirror:
             if not made:
                 raise SettingError("The first view cannot be a mirror image: put the view it mirrors before it.")
-            made.append(made[-1].flip(-1))
+            made.append(_mirrored(made[-1], view, sources[0].mirror))
             continue
-        faces = [cut(sources[s], r, view, how, (seed, epoch, int(s), int(r), number)) for s, r in part]
-        made.append(torch.from_numpy(np.stack(faces)).permute(0, 3, 1, 2)[:, None])
+        found = [cut(sources[s], r, view, how, (seed, epoch, int(s), int(r), number, *look)) for s, r in part]
+        clip = torch.from_numpy(np.stack(found))
+        made.append(clip.permute(0, 1, 4, 2, 3) if view.kind == "pixels" else clip)
     return made
+
+
+def _mirrored(clip: Tensor, view: View, mirror: NDArray[np.int64] | None) -> Tensor:
+    if view.kind == "pixels":
+        return clip.flip(-1)
+    if view.kind == "features" or mirror is None:
+        raise SettingError(f"The method wants the mirror image of {view.kind}, and this data has none.")
+    return clip[:, :, torch.from_numpy(mirror)] * torch.tensor([-1.0, 1.0])

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.clips.sampling import uniform
 from tronie.clips.views import resize
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
@@ -23,6 +24,7 @@ from tronie.zoo.folder import Model, both_ways
 
 Cut = Literal["aligned", "whole"]
 _BLOCK = 256
+_FRAMES = 16  # of a clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class Bench:
     """Rows a model is judged on: ``manifest`` and ``truth`` ``(n,)``, indices into the model's labels, belong together.
 
     ``faces`` ``(N, cuts, s, s, 3)`` is the whole prepared set, ``index`` ``(n,)`` says where these rows lie in it;
-    ``left_out`` rows carry a label that the model does not know, or none.
+    ``left_out`` rows carry a label that the model does not know, or none. Where rows are clips, ``faces``
+    ``(total, s, s, 3)`` are all their frames, and each clip begins at ``starts`` ``(N + 1,)``.
     """
 
     name: str
@@ -39,17 +42,34 @@ class Bench:
     index: NDArray[np.int64]
     truth: NDArray[np.int64]
     left_out: int
+    starts: NDArray[np.int64] | None = None
 
     def crops(self, start: int, stop: int, size: int, cut: Cut) -> NDArray[np.uint8]:
-        """Faces ``(m, size, size, 3)`` of rows ``start`` to ``stop``, as the aligner cut them or whole."""
+        """Faces ``(m, size, size, 3)`` of rows ``start`` to ``stop``, as the aligner cut them or whole.
+
+        Of a clip its middle frame, which is aligned.
+        """
+        if self.starts is not None:
+            middle = (self.starts[self.index] + self.starts[self.index + 1]) // 2
+            return np.stack([resize(self.faces[i], size) for i in middle[start:stop]])
         which = 0 if cut == "whole" else -1
         return np.stack([resize(self.faces[i, which], size) for i in self.index[start:stop]])
+
+    def clip(self, row: int, size: int) -> NDArray[np.uint8]:
+        """Up to 16 frames ``(T, size, size, 3)`` of a row that is a clip, evenly spread."""
+        assert self.starts is not None
+        first, last = (int(self.starts[self.index[row] + i]) for i in (0, 1))
+        shown = first + uniform(last - first, min(last - first, _FRAMES))
+        return np.stack([resize(self.faces[i], size) for i in shown])
 
 
 def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", folds: str = "",
                fold: int | None = None) -> Bench:  # fmt: skip
     """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold. Raises SourceError."""
-    manifest, faces = open_prepared(folder)
+    opened = open_prepared(folder)
+    manifest = opened.manifest
+    if opened.kind != "pixels":
+        raise SourceError(f"'{name}' holds clips of {opened.kind}, and a model reads faces: give the folder of pixels.")
     truth = np.append(manifest.labels.translate(labels), -1)[manifest.label]
     wanted = manifest.split == split if split else np.ones(len(manifest), bool)
     if fold is not None:
@@ -60,17 +80,25 @@ def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", fo
                           f"carries one of {', '.join(labels.names)}.")  # fmt: skip
     parts = [name, split, "" if fold is None else f"fold{fold}"]
     left = int(wanted.sum()) - len(index)
-    return Bench("/".join(p for p in parts if p), manifest.select(index), faces, index, truth[index], left)
+    return Bench("/".join(p for p in parts if p), manifest.select(index), opened.faces, index, truth[index], left,
+                 opened.starts)  # fmt: skip
 
 
 def judge(model: Model, bench: Bench, cut: Cut = "aligned",
           progress: Callable[[int, int], None] | None = None) -> tuple[Evaluation, Answered]:  # fmt: skip
-    """Scores with intervals, and the answers row by row. ``progress`` hears (faces done, faces)."""
-    parts = []
-    for start in range(0, len(bench.index), _BLOCK):
-        parts.append(both_ways(model.predict, bench.crops(start, start + _BLOCK, model.size, cut)))  # as photos are
+    """Scores with intervals, and the answers row by row. ``progress`` hears (rows done, rows).
+
+    The answer to a clip is the mean of those to its frames, each read once, as films are.
+    """
+    parts: list[NDArray[np.floating]] = []
+    step = _BLOCK if bench.starts is None else 1
+    for start in range(0, len(bench.index), step):
+        if bench.starts is None:
+            parts.append(both_ways(model.predict, bench.crops(start, start + step, model.size, cut)))  # as photos are
+        else:
+            parts.append(model.predict(bench.clip(start, model.size)).mean(0, keepdims=True))
         if progress:
-            progress(min(start + _BLOCK, len(bench.index)), len(bench.index))
+            progress(min(start + step, len(bench.index)), len(bench.index))
     probability, rows = np.concatenate(parts).astype(np.float64), bench.manifest
     found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group,
                      votes=vote_shares(rows, model.labels), left_out=bench.left_out)  # fmt: skip

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -92,7 +92,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
         losses = _epoch(method, average, optimizer, decided.sources(), loop, optim, how, epoch, team)
         row: dict[str, float] = {"epoch": epoch, "seconds": time.monotonic() - began, **losses}
         share_memories(method, remembered, team)
-        decisions = method.refresh(partial(_look, method, sources, loop, team), decided.rows(), at)
+        decisions = method.refresh(partial(_look, method, sources, loop, how, epoch, team), decided.rows(), at)
         row |= method.epoch_end(at)
         copy_memories(average, method)
         if decisions is not None:
@@ -121,7 +121,7 @@ def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, so
     views, order = method.views(True), epoch_order(sources, loop.seed, epoch)
     if len(order) < 2 * team.size:
         raise SettingError(f"{len(order)} training rows are too few for {team.size} process(es): each needs two.")
-    steps = len(batch_starts(len(order), loop.batch, any(v.augment for v in views)))
+    steps = len(batch_starts(len(order), loop.batch, any(v.varied for v in views)))
     starts = np.cumsum([0] + [len(s) for s in sources])
     totals: dict[str, float] = {}
     method.train()
@@ -166,27 +166,51 @@ def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Pr
     return values
 
 
-def _look(method: Method, sources: Sequence[Rows], loop: Loop, team: Team, rows: NDArray[np.int64]) -> Answers:
+def _look(method: Method, sources: Sequence[Rows], loop: Loop, how: Augment, epoch: int, team: Team,
+          rows: NDArray[np.int64], draw: int | None = None) -> Answers:  # fmt: skip
     """Answers for training rows, counted through all sources; in a team every process looks at its share of them."""
     starts = np.cumsum([0] + [len(s) for s in sources])
     source = np.searchsorted(starts, rows, side="right") - 1
-    return _answers(method, sources, np.stack([source, rows - starts[source]], 1), 128, loop.half, team)
+    order = np.stack([source, rows - starts[source]], 1)
+    return _answers(method, sources, order, 128, loop.half, team, Look(draw, loop.seed, epoch, how))
 
 
-def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False) -> Answers:
-    """Logits ``(m, classes)`` and features ``(m, d)`` of ``rows``, unvaried, in their order."""
+@dataclass(frozen=True)
+class Look:
+    """How rows are looked at: ``draw`` None is the unvaried view of evaluation, k >= 0 the k-th random look.
+
+    A random look hangs on ``seed``, ``epoch``, the row and ``draw``; ``how`` says what may be varied where the view
+    that is drawn varies more than time.
+    """
+
+    draw: int | None = None
+    seed: int = 0
+    epoch: int = 0
+    how: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        if self.draw is not None and self.draw < 0:
+            raise ValueError("a draw is 0 or more, or None for the unvaried view")
+
+
+UNVARIED = Look()
+
+
+def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False, look: Look = UNVARIED) -> Answers:
+    """Logits ``(m, classes)`` and features ``(m, d)`` of ``rows`` in their order, unvaried unless ``look`` draws."""
     order = np.stack([np.zeros(len(rows), np.int64), np.arange(len(rows))], 1)
-    return _answers(method, [rows], order, batch, half, ALONE)
+    return _answers(method, [rows], order, batch, half, ALONE, look)
 
 
 @torch.no_grad()
 def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], batch: int, half: bool,
-             team: Team) -> Answers:  # fmt: skip
+             team: Team, look: Look) -> Answers:  # fmt: skip
     device, mine = next(method.parameters()).device, order[team.rank :: team.size]
+    views = method.views(False)[:1] if look.draw is None else (method.draw_view(),)
     was_training = method.training
     method.eval()
     logits, features = [], []
-    for cut in batches(sources, mine, method.views(False), batch, how=Augment(), seed=0, epoch=0):
+    for cut in batches(sources, mine, views, batch, how=look.how, seed=look.seed, epoch=look.epoch, draw=look.draw):
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             output = method(cut.clips[0].to(device))
         logits.append(output.logits.float().cpu().numpy())

@@ -1,13 +1,17 @@
-"""Prepared data sets as they lie on disk: faces ready to be cut, manifest and folds. Works without PyTorch."""
+"""Prepared data sets as they lie on disk: faces or clips ready to be cut, manifest, folds. Works without PyTorch."""
 
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.clips.views import Kind
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
@@ -18,18 +22,72 @@ OWN_FOLDS = "manifest"
 """Word for the folds in the prepared manifest itself (``tronie prepare --folds``)."""
 
 
-def open_prepared(folder: Path) -> tuple[Manifest, NDArray[np.uint8]]:
-    """Manifest and faces ``(n, cuts, s, s, 3)`` (memory-mapped) that ``tronie prepare`` wrote. Raises SourceError."""
-    if not (folder / "manifest.csv").is_file() or not (folder / "faces.npy").is_file():
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What lies in a prepared folder: rows of photos, or of clips of one ``kind``.
+
+    ``faces`` (memory-mapped): photos ``(n, cuts, s, s, 3)`` uint8, or the frames of all clips one after another: pixels
+    ``(total, s, s, 3)`` uint8, points ``(total, P, 2)`` float32, features ``(total, D)`` float16. ``starts``
+    ``(n + 1,)``: where each clip begins; None for photos. ``mirror`` ``(P,)``: which point each becomes in the mirror
+    image, where points have one.
+    """
+
+    manifest: Manifest
+    faces: NDArray[Any]
+    starts: NDArray[np.int64] | None = None
+    kind: Kind = "pixels"
+    mirror: NDArray[np.int64] | None = None
+
+
+def open_prepared(folder: Path) -> Opened:
+    """Open what ``tronie prepare`` wrote, photos or clips. Raises SourceError where it is missing or damaged."""
+    if not (folder / "manifest.csv").is_file():
         raise SourceError(f"No prepared data in {folder}: run `tronie prepare` with --out {folder} first.")
+    note = _note(folder)
+    kind = note.get("kind")
     manifest = Manifest.load(folder / "manifest.csv", folder)
+    if kind is None:
+        faces = _array(folder / "faces.npy")
+        if faces.dtype != np.uint8 or faces.ndim != 5 or len(faces) != len(manifest):
+            raise SourceError(f"{folder} holds {len(faces)} faces for {len(manifest)} rows: "
+                              "run `tronie prepare` again.")  # fmt: skip
+        return Opened(manifest, faces)
+    if kind not in _SHAPES:
+        raise SourceError(f"{folder} holds clips of '{kind}', which this Tronie does not know: upgrade it.")
+    frames, starts = _array(folder / "frames.npy"), np.asarray(_array(folder / "starts.npy"))
+    type_, axes = _SHAPES[kind]
+    whole = starts.ndim == 1 and len(starts) == len(manifest) + 1 and starts[0] == 0 and starts[-1] == len(frames)
+    if not whole or (np.diff(starts) < 1).any() or frames.dtype != type_ or frames.ndim != axes:
+        raise SourceError(f"{folder} holds {len(frames)} frames that are no {len(manifest)} clips of {kind}: "
+                          "run `tronie prepare` again.")  # fmt: skip
+    mirror = np.array(note["mirror"], np.int64) if kind == "points" and note.get("mirror") else None
+    return Opened(manifest, frames, starts.astype(np.int64), kind, mirror)
+
+
+_SHAPES: dict[Any, tuple[type[np.generic], int]] = {
+    "pixels": (np.uint8, 4), "points": (np.float32, 3), "features": (np.float16, 2)}  # fmt: skip
+
+
+def _note(folder: Path) -> dict[str, Any]:
+    """``prepared.json``, empty where there is none."""
+    path = folder / "prepared.json"
     try:
-        faces: NDArray[np.uint8] = np.load(folder / "faces.npy", mmap_mode="r")
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read ({error}): run `tronie prepare` again.") from error
+    return note
+
+
+def _array(path: Path) -> NDArray[Any]:
+    if not path.is_file():
+        raise SourceError(f"No prepared data in {path.parent}: run `tronie prepare` with --out {path.parent} first.")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
-        raise SourceError(f"{folder / 'faces.npy'} cannot be read ({error}): run `tronie prepare` again.") from error
-    if faces.dtype != np.uint8 or faces.ndim != 5 or len(faces) != len(manifest):
-        raise SourceError(f"{folder} holds {len(faces)} faces for {len(manifest)} rows: run `tronie prepare` again.")
-    return manifest, faces
+        raise SourceError(f"{path} cannot be read ({error}): run `tronie prepare` again.") from error
+    return array
 
 
 def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ from tronie.core.manifest import Manifest
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
 from tronie.lab import checkpoint
-from tronie.lab.deliver import write_graph, write_model
+from tronie.lab.deliver import reads_faces, write_graph, write_model
 from tronie.lab.evaluate import Evaluation
 from tronie.lab.judge import judge_finally, scorer, write_verdict
 from tronie.lab.loop import Listeners, answer, train
@@ -97,8 +97,11 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     if team.leads:
         verdict = judge_finally(lambda part: answer(weights, part.rows).logits, judged, recipe.labels)
         write_verdict(folder, verdict)
-        write_graph(weights, folder / "model", "half")
-        write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)
+        if reads_faces(weights):
+            write_graph(weights, folder / "model", "half")
+            write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)
+        else:
+            say("No model folder: this method looks at clips, and a model folder answers one face at a time.")
         evaluations = verdict.evaluations
     return team.agreed(Outcome(folder, folder / "model", evaluations))
 
@@ -107,8 +110,7 @@ def with_labels(recipe: Recipe, data: Path) -> Recipe:
     """The recipe with the labels of its first training source, where it names none."""
     if recipe.labels:
         return recipe
-    manifest, _ = open_prepared(data / recipe.train[0].data)
-    return replace(recipe, labels=manifest.labels.names)
+    return replace(recipe, labels=open_prepared(data / recipe.train[0].data).manifest.labels.names)
 
 
 def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
@@ -122,7 +124,8 @@ def begin(recipe: Recipe, folder: Path) -> None:
     """Make the run folder with ``recipe.toml`` and ``environment.json``; a folder of another recipe is refused."""
     text = config.to_toml(config.as_dict(recipe))
     path = folder / "recipe.toml"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    # Compared as they are read, so that a setting that is new since the run began keeps nobody from going on.
+    if path.is_file() and config.to_toml(config.as_dict(read_recipe(path))) != text:
         raise SettingError(f"{folder} holds a run of another recipe: give another folder, or its own recipe to go on.")
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

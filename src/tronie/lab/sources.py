@@ -35,7 +35,8 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
     Raises SourceError where nothing is prepared or no row fits, SettingError for folds that are not there.
     """
     folder = root / source.data
-    manifest, faces = open_prepared(folder)
+    opened = open_prepared(folder)
+    manifest = opened.manifest
     target, truth = targets(manifest, labels, source)
     keep = truth >= 0
     if source.split:
@@ -49,7 +50,8 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
         which = f" in fold {keep_fold}" if keep_fold is not None else ""
         raise SourceError(f"{folder} has no row{which} of split '{source.split}' with a label of "
                           f"{', '.join(labels.names)}{votes}: see its manifest.csv.")  # fmt: skip
-    rows = Rows(faces, index, target[index], np.ones(len(index), np.float32), source.share)
+    rows = Rows(opened.faces, index, target[index], np.ones(len(index), np.float32), source.share, opened.starts,
+                opened.kind, opened.mirror)  # fmt: skip
     parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
     return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index])
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -35,9 +35,10 @@ class Output:
 class Batch:
     """Training rows, ``b`` of them.
 
-    ``clips`` has one ``(b, t, 3, h, w)`` uint8 tensor per view the method asked for; ``target`` ``(b, classes)`` are
-    probabilities (one-hot, smoothed or votes); ``weight`` ``(b,)``; ``row`` ``(b,)`` are positions in the training
-    manifest that :meth:`Method.prepare` was given.
+    ``clips`` has one tensor per view the method asked for, by its kind: pixels ``(b, t, 3, h, w)`` uint8, points
+    ``(b, t, p, 2)`` or features ``(b, t, d)`` float32; ``target`` ``(b, classes)`` are probabilities (one-hot, smoothed
+    or votes); ``weight`` ``(b,)``; ``row`` ``(b,)`` are positions in the training manifest that :meth:`Method.prepare`
+    was given.
     """
 
     clips: tuple[Tensor, ...]
@@ -64,8 +65,16 @@ class Answers:
     feature: NDArray[np.float32]
 
 
-Predict = Callable[[NDArray[np.int64]], Answers]
-"""Row positions ``(m,)`` → answers for their unvaried pictures, by the weights as they are now, in evaluation mode."""
+class Predict(Protocol):
+    """Looks at training rows with the weights as they are now, in evaluation mode."""
+
+    def __call__(self, rows: NDArray[np.int64], draw: int | None = None) -> Answers:
+        """Row positions ``(m,)`` → answers in their order.
+
+        ``draw`` None: the unvaried view of evaluation. ``draw`` k >= 0: one random look at each row, cut by
+        :meth:`Method.draw_view` and seeded by the run's seed, the epoch, the row and k, whatever rows are asked for
+        with it; agreement over K looks is taken from ``[predict(rows, k) for k in range(K)]``.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +134,20 @@ class Method(nn.Module):
         """The clips this method wants of each sample, all of one size; evaluation and export use the first of False."""
         return (View(size=self.size, augment=train),)
 
+    def draw_view(self) -> View:
+        """How one random look at a row is cut: like the first training view. Clip methods may vary in time alone."""
+        return self.views(True)[0]
+
     def prepare(self, train: Manifest, faces: Tensor) -> None:
         """Called once before training, and again (before the checkpoint is read) when a run goes on.
 
         ``train`` holds every training row in the order of ``Batch.row``; ``faces`` ``(n, 3, h, w)`` RGB in 0..255 is
-        a sample of the training pictures. The same arguments must lead to the same state.
+        a sample of the training pictures, of clips their first frames (points ``(n, p, 2)`` or features ``(n, d)``
+        where the method's view asks for them). The same arguments must lead to the same state.
         """
 
     def forward(self, clip: Tensor) -> Output:
-        """One clip batch ``(b, t, 3, h, w)`` uint8 RGB in, one answer out."""
+        """One clip batch in, ``(b, t, 3, h, w)`` uint8 RGB or of the kind its view names; one answer out."""
         raise TypeError(f"{type(self).__name__} does not define forward")
 
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:

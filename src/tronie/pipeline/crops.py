@@ -26,10 +26,10 @@ from tronie.faces.whole import Finder, find_points, plausible
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made: ``rows`` faces, of which ``aligned`` were found and aligned again.
+    """What was made: ``rows`` faces, or clips of ``frames`` frames in all; ``aligned`` faces were found and aligned.
 
-    ``missed`` are ids of faces that were not found; ``unread`` are ids whose picture could not be read, and so were
-    left out, with the reason.
+    ``missed`` are ids of rows in which no face was found; ``unread`` are ids whose picture or clip could not be read,
+    and so were left out, with the reason. ``frames`` is 0 where rows are photos.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Prepared:
     aligned: int
     missed: tuple[str, ...]
     unread: tuple[tuple[str, str], ...]
+    frames: int = 0
 
 
 def cuts(face: Pixels, detector: Finder, size: int) -> tuple[Pixels, bool]:

@@ -28,7 +28,7 @@ class Known:
         if self.about is None:
             return f"{self.name}: from another package"
         facts = self.about
-        classes = ", ".join(facts.labels.names) if facts.labels else "your own"
+        classes = "your own" if facts.labels is None else ", ".join(facts.labels.names) or "none"
         rows = [f"{split or 'rows'} {facts.published(split):,}" for split in facts.counts]
         told = [f"{self.name}: {facts.title}", f"  classes   {classes}", f"  from      {facts.source}",
                 f"  licence   {facts.licence}", *(f"  layout    {layout}" for layout in facts.layouts)]  # fmt: skip
@@ -70,6 +70,7 @@ def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool 
         return Report((known,))
     facts = known.about
     manifest = read(name, Path(root), **{**(facts.whole if facts else {}), **options})
+    pixels &= facts is None or facts.kind == "pixels"
     checked = check(manifest, facts, pixels=pixels, progress=progress)
     if checked.group is not None:
         manifest = replace(manifest, group=checked.group)

@@ -1,4 +1,4 @@
-"""``tronie prepare``: a data set's pictures to faces that are ready to be learnt from and judged."""
+"""``tronie prepare``: a data set's pictures or clips to faces that are ready to be learnt from and judged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError
 from tronie.core.manifest import Manifest
 from tronie.core.registry import resolve
+from tronie.data.datasets.clipfiles import is_film
+from tronie.data.datasets.clips import holds_points, span
 from tronie.data.datasets.table import read
 from tronie.faces.detect import DETECTORS
 from tronie.measure.duplicates import perceptual_hash, twin_groups
 from tronie.measure.folds import joined_groups, stratified_folds
+from tronie.pipeline.clipcrops import ClipSettings, prepare_clips
 from tronie.pipeline.crops import Prepared
 from tronie.pipeline.crops import prepare as cut
+from tronie.pipeline.packclips import prepare_crops, prepare_points
 
 
 @dataclass(frozen=True)
@@ -32,33 +36,58 @@ class Made:
 
 
 def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size: int = 112, folds: int = 0,
-            seed: int = 0, options: Mapping[str, Any] | None = None, detector: str = "retinaface",
+            seed: int = 0, frames: int = 0, options: Mapping[str, Any] | None = None, detector: str = "retinaface",
             progress: Callable[[int, int], None] | None = None) -> Made:  # fmt: skip
     """Read ``dataset`` below ``root`` (a name of ``tronie datasets``, or a manifest) and cut its faces into ``out``.
 
+    Rows that are clips (films, folders of frames, spans of a pack) become a prepared folder of clips; of these, a job
+    that was stopped goes on. ``frames`` keeps at most so many frames of each, evenly spread (0: all of a pack's, 128 of
+    a film).
     ``size`` is the side of the faces in pixels. ``folds`` > 1 cuts the training rows (all rows, where the owners made
     no parts) into so many folds, seeded and stratified, with near-duplicates and people kept together; 0 keeps folds
     that the data set brings. ``options`` are the reader's. Raises SourceError, SettingError and OutputError.
     """
-    if folds == 1 or folds < 0 or size < 16:
-        raise SettingError("Give 2 folds or more (0 for none), and a size of 16 pixels or more.")
+    if folds == 1 or folds < 0 or size < 16 or frames < 0:
+        raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, and a size of 16 pixels or more.")
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     out = Path(out)
-    prepared = cut(manifest, out, resolve(DETECTORS, detector, "detector")(), size=size, progress=progress)
+    prepared = _cut(manifest, out, detector, size, frames, progress)
     if not folds:
         return Made(prepared)
     return Made(prepared, folds, _cut_folds(out, folds, seed))
 
 
+def _cut(manifest: Manifest, out: Path, detector: str, size: int, frames: int,
+         progress: Callable[[int, int], None] | None) -> Prepared:  # fmt: skip
+    """Each kind of rows as its own room cuts it; the first row says of what kind all are."""
+    if len(manifest) and holds_points(manifest):
+        return prepare_points(manifest, out, progress=progress)
+    finder = resolve(DETECTORS, detector, "detector")()
+    if len(manifest) and span(manifest, 0) is not None:
+        return prepare_crops(manifest, out, finder, size=size, most=frames, progress=progress)
+    if len(manifest) and (is_film(str(manifest.path[0])) or manifest.locate(0)[0].is_dir()):
+        how = replace(ClipSettings(size=size), **({"frames": frames} if frames else {}))
+        made = prepare_clips(manifest, out, finder, how, progress=progress)
+        return Prepared(out, made.rows, made.frames, made.thin, made.unread, made.frames)
+    return cut(manifest, out, finder, size=size, progress=progress)
+
+
 def _cut_folds(folder: Path, folds: int, seed: int) -> int:
     """Write folds and groups into the prepared manifest; returns how many rows have a near-duplicate."""
-    manifest = Manifest.load(folder / "manifest.csv", folder)
-    faces = np.load(folder / "faces.npy", mmap_mode="r")
-    twins = twin_groups(perceptual_hash(_grey(faces)))
+    from tronie.lab.prepared import open_prepared  # a researcher's room, though without PyTorch
+
+    opened = open_prepared(folder)
+    manifest = opened.manifest
+    group, several = manifest.group, 0
+    if opened.kind == "pixels":
+        twins = twin_groups(perceptual_hash(_grey(opened.faces, opened.starts)))
+        group = joined_groups(group, twins)
+        counts = np.unique(twins, return_counts=True)[1]
+        several = int(counts[counts > 1].sum())
     _, people = np.unique(manifest.subject, return_inverse=True)
     alone = manifest.subject == ""
     people[alone] = len(people) + np.flatnonzero(alone)
-    group = joined_groups(joined_groups(manifest.group, twins), people)
+    group = joined_groups(group, people)
     ours = np.isin(manifest.split, ("train", "")) & (manifest.label >= 0)
     if len(np.unique(group[ours])) < folds:
         raise SettingError(f"{int(ours.sum())} training rows cannot be cut into {folds} folds: they are too few, or "
@@ -66,11 +95,11 @@ def _cut_folds(folder: Path, folds: int, seed: int) -> int:
     fold = np.full(len(manifest), -1)
     fold[ours] = stratified_folds(manifest.label[ours], group[ours], folds, seed)
     replace(manifest, fold=fold, group=group).save(folder / "manifest.csv")
-    _, counts = np.unique(twins, return_counts=True)
-    return int(counts[counts > 1].sum())
+    return several
 
 
-def _grey(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The published pictures ``(n, 32, 32)`` in grey, as hashes want them."""
-    grey = (cv2.cvtColor(face[0], cv2.COLOR_RGB2GRAY) for face in faces)
+def _grey(faces: NDArray[np.uint8], starts: NDArray[np.int64] | None) -> NDArray[np.uint8]:
+    """The published pictures ``(n, 32, 32)`` in grey, as hashes want them; of clips their middle frames."""
+    shown = faces[:, 0] if starts is None else faces[(starts[:-1] + starts[1:]) // 2]
+    grey = (cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in shown)
     return np.stack([cv2.resize(g, (32, 32), interpolation=cv2.INTER_AREA) for g in grey]).astype(np.uint8)

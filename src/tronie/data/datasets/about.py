@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from tronie.core.labels import LabelSet
 
@@ -18,7 +18,9 @@ class About:
 
     ``labels`` is None where the user's own folders name the classes. ``layouts`` are the ways it may lie on disk,
     each one line. ``counts``: published rows per split, as a number or per label. ``size``: (height, width) that
-    every picture should have, None where sizes differ. ``whole``: reader options under which ``counts`` hold.
+    every picture should have, None where sizes differ. ``whole``: reader options under which ``counts`` hold. ``kind``:
+    whether its rows are pictures (or films) or tracked points.
+    ``folds``: published rows to train on and to test on by official fold, numbered from 1.
     """
 
     title: str
@@ -29,6 +31,8 @@ class About:
     counts: Mapping[str, int | Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
     size: tuple[int, int] | None = None
     whole: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    kind: Literal["pixels", "points"] = "pixels"
+    folds: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def published(self, split: str) -> int | None:
         """Published number of rows in a split, None where nothing was published."""

@@ -48,7 +48,7 @@ def check(manifest: Manifest, facts: About | None = None, *, pixels: bool = True
           progress: Callable[[int, int], None] = lambda done, total: None) -> Checked:  # fmt: skip
     """Compare a manifest with what was published and with itself.
 
-    With ``pixels`` every picture is read (a clip by its last frame). ``progress`` is called with the rows done and in
+    With ``pixels`` every picture is read (a clip by one frame). ``progress`` is called with the rows done and in
     all. Raises nothing: what is wrong is a finding.
     """
     findings = _counted(manifest, facts)
@@ -65,6 +65,8 @@ def _counted(manifest: Manifest, facts: About | None) -> list[Finding]:
     found = []
     for split in sorted({*manifest.split.tolist(), *(facts.counts if facts else ())}, key=_order):
         rows = manifest.split == split
+        if not split and not rows.any():  # published as a whole, read in parts
+            rows = np.ones(len(manifest), bool)
         where, number = _named(split), int(rows.sum())
         published = facts.published(split) if facts else None
         if published is None or number == published:
@@ -77,7 +79,19 @@ def _counted(manifest: Manifest, facts: About | None) -> list[Finding]:
             found.append(Finding(False, f"{where} holds {number:,} rows, {gap} than the {published:,} published."))
         expected = facts.counts.get(split) if facts else None
         found += _per_label(manifest, rows, where, expected if isinstance(expected, Mapping) else None)
-    return found
+    return found + _per_fold(manifest, facts)
+
+
+def _per_fold(manifest: Manifest, facts: About | None) -> list[Finding]:
+    """The sizes of official folds, where the manifest brings them."""
+    if facts is None or not facts.folds or not (manifest.fold >= 0).any():
+        return []
+    sizes = [int(np.sum(manifest.fold == number - 1)) for number in facts.folds]
+    published = [test for _, test in facts.folds.values()]
+    told = f"The folds hold {', '.join(f'{n:,}' for n in sizes)} rows to test on"
+    if sizes == published:
+        return [Finding(True, f"{told}, as published.")]
+    return [Finding(False, f"{told}; published are {', '.join(f'{n:,}' for n in published)}.")]
 
 
 def _per_label(manifest: Manifest, rows: NDArray[np.bool_], where: str,

@@ -1,4 +1,4 @@
-"""A user's own table: a CSV file with a picture and its label per line."""
+"""A user's own table: a CSV file with a picture, or a clip, and its label per line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Floats, Manifest
 from tronie.data.datasets.about import About
+from tronie.data.datasets.clipfiles import without_ending
 from tronie.data.datasets.files import cell, not_found, present, table
 from tronie.data.datasets.folder import PARTS
 
 ABOUT = About(
     title="CSV table", labels=None, source="your own table", licence="yours",
     layouts=("a CSV file with the columns path and label (and perhaps id, split, fold, subject, group, valence, "
-             "arousal, votes_<label>, au_<number>); paths are relative to the file",))  # fmt: skip
+             "arousal, votes_<label>, au_<number>); paths are relative to the file, and lead to pictures, films or "
+             "folders of frames",))  # fmt: skip
 _Rows = list[tuple[int, dict[str, str]]]
 
 
@@ -36,7 +38,7 @@ def read(root: Path, *, labels: Sequence[str] | None = None, skip_missing: bool 
         raise SourceError(f"{path} holds no rows: write one line per picture below the line of names.")
     words = [row["label"] for _, row in rows]
     vocabulary = LabelSet(tuple(labels) if labels else tuple(sorted({w for w in words if w})))
-    paths = [row["path"].replace("\\", "/") for _, row in rows]
+    paths = [row["path"].replace("\\", "/").rstrip("/") for _, row in rows]
     there = present(path.parent, paths, path, skip_missing)
     try:
         return _manifest(path, rows, paths, vocabulary).select(there)
@@ -74,7 +76,7 @@ def _manifest(path: Path, rows: _Rows, paths: list[str], labels: LabelSet) -> Ma
     fold = [cell(path, n, row["fold"] or "-1", int, "fold") for n, row in rows] if "fold" in given else []
     group = np.unique(texts("group", []), return_inverse=True)[1] if "group" in given else np.arange(len(rows))
     return Manifest(
-        np.array(texts("id", [p.rpartition(".")[0] or p for p in paths]), np.str_), np.array(paths, np.str_), label,
+        np.array(texts("id", [without_ending(p) for p in paths]), np.str_), np.array(paths, np.str_), label,
         labels,
         split=np.array([_part(path, n, s) for (n, _), s in zip(rows, texts("split", empty), strict=True)], np.str_),
         fold=np.array(fold, np.int64), subject=np.array(texts("subject", empty), np.str_), group=group.astype(np.int64),

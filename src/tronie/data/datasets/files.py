@@ -102,8 +102,9 @@ def coded(path: Path, line: int, text: str, codes: Mapping[int, T], column: str 
     return codes[number]
 
 
-def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: bool) -> NDArray[np.bool_]:
-    """Mask ``(n,)`` of the pictures that exist below ``root``; folders are listed once, so it is quick.
+def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: bool,
+            kind: str = "pictures") -> NDArray[np.bool_]:  # fmt: skip
+    """Mask ``(n,)`` of the pictures (or clips) that exist below ``root``; folders are listed once, so it is quick.
 
     Raises SourceError if some are missing, unless ``skip_missing``, or if all are.
     """
@@ -120,7 +121,7 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
         lost = f"{np.sum(~found):,} of" if found.any() else "none of"
         verb = "do not exist" if found.any() else "exists"
         raise SourceError(
-            f"Of the pictures listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: {first}). "
+            f"Of the {kind} listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: {first}). "
             "Unpack them again, or read with skip_missing=True to leave those rows out."
         )
     return found

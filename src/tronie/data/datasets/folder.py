@@ -1,9 +1,9 @@
-"""A user's own pictures: one folder per class, perhaps below folders for the parts (train, valid, test)."""
+"""A user's own pictures or films: one folder per class, perhaps below folders for the parts (train, valid, test)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.about import About
+from tronie.data.datasets.clipfiles import films_below, without_ending
 from tronie.data.datasets.files import PICTURES, not_found, pictures_in
 
 PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
@@ -21,6 +22,10 @@ PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid"
 ABOUT = About(
     title="Folder of folders", labels=None, source="your own pictures", licence="yours",
     layouts=("happy/1.jpg, sad/2.jpg, … (a folder per class)", "train/happy/1.jpg, valid/happy/2.jpg, …"))  # fmt: skip
+ABOUT_CLIPS = About(
+    title="Folder of folders of clips", labels=None, source="your own films", licence="yours",
+    layouts=("happy/1.mp4, sad/2.mp4, … (a folder per class)", "train/happy/1.mp4, valid/happy/2.mp4, …",
+             "happy/clip1/0001.jpg, … (clips as folders of frames)"))  # fmt: skip
 
 
 def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
@@ -28,27 +33,42 @@ def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str,
 
     ``names`` renames folders (``{"1": "surprise"}``). Raises SourceError.
     """
+    return _read(root, ABOUT, pictures_in, f"pictures ({', '.join(PICTURES)})", labels, names)
+
+
+def read_clips(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
+    """:func:`read` for films, and for clips that are folders of frames. Raises SourceError."""
+    return _read(root, ABOUT_CLIPS, _clips_in, "films or folders of frames", labels, names)
+
+
+def _clips_in(folder: Path) -> list[str]:
+    """Films below ``folder``, and folders right in it that hold pictures."""
+    return sorted([*films_below(folder), *(f.name for f in _folders(folder) if pictures_in(f, deep=False))])
+
+
+def _read(root: Path, about: About, found_in: Callable[[Path], list[str]], things: str,
+          labels: Sequence[str] | None, names: Mapping[str, str] | None) -> Manifest:  # fmt: skip
     if not root.is_dir():
-        raise not_found(ABOUT, root, ("",))
+        raise not_found(about, root, ("",))
+    kind = things.partition(" (")[0]
     parts = [p for p in _folders(root) if p.name.lower() in PARTS]
     others = [c for c in _folders(root) if c not in parts]
     homes = [c for p in parts for c in _folders(p)] or others
-    astray = [c for c in others if parts and homes is not others and pictures_in(c, deep=False)]
+    astray = [c for c in others if parts and homes is not others and any("/" not in n for n in found_in(c))]
     if astray:
         raise SourceError(f"{root} holds parts ({', '.join(p.name for p in parts)}) and beside them the folder "
-                          f"'{astray[0].name}' with pictures: move it into a part, or elsewhere.")  # fmt: skip
+                          f"'{astray[0].name}' with {kind}: move it into a part, or elsewhere.")  # fmt: skip
     if not homes:
-        raise SourceError(f"{root} has no folders with pictures: it needs {' or '.join(ABOUT.layouts)}.")
+        raise SourceError(f"{root} has no folders with {kind}: it needs {' or '.join(about.layouts)}.")
     words = {home: (names or {}).get(home.name, home.name) for home in homes}
     vocabulary = _vocabulary(root, words, labels)
     path: list[str] = []
     label: list[int] = []
     split: list[str] = []
     for home in homes:
-        found = pictures_in(home)
+        found = found_in(home)
         if not found:
-            raise SourceError(f"The class folder {home} holds no pictures ({', '.join(PICTURES)}): put some there, or "
-                              "remove the folder.")  # fmt: skip
+            raise SourceError(f"The class folder {home} holds no {things}: put some there, or remove the folder.")
         below = home.relative_to(root)
         path += [f"{below.as_posix()}/{name}" for name in found]
         label += [vocabulary.index(words[home])] * len(found)
@@ -74,6 +94,6 @@ def _vocabulary(root: Path, words: Mapping[Path, str], labels: Sequence[str] | N
 
 def _ids(paths: list[str]) -> list[str]:
     """Paths without ending; where two differ only in that, with it."""
-    stems = [p.rpartition(".")[0] for p in paths]
+    stems = [without_ending(p) for p in paths]
     uses = Counter(stems)
     return [p if uses[s] > 1 else s for p, s in zip(paths, stems, strict=True)]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
+from tronie.data.datasets.about import About
+from tronie.data.datasets.files import first_of, not_found
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -27,6 +29,25 @@ def load(path: Path, needed: tuple[str, ...]) -> Arrays:
         raise SourceError(f"The pack {path} cannot be read ({error}): copy or download it again.") from error
 
 
+def pack_of(about: About, root: Path, name: str) -> Path:
+    """The pack ``name``: ``root`` itself, in it, or in its folder ``data``. Raises SourceError where it is not."""
+    tried = (name, f"data/{name}")
+    pack = root if root.name == name and root.is_file() else first_of(root, tried)
+    if pack is None:
+        raise not_found(about, root, tried)
+    return pack
+
+
 def paths_in(path: Path, count: int) -> list[str]:
     """Manifest paths of a pack's pictures, relative to the pack's folder."""
     return [f"{path.name}::{i}" for i in range(count)]
+
+
+def spans_in(path: Path, starts: NDArray[np.integer]) -> list[str]:
+    """Manifest paths of a pack's clips, ``pack.npz::first-last`` (the last frame excluded); ``starts`` ``(n + 1,)``.
+
+    Raises SourceError where a clip holds no frame.
+    """
+    if not len(starts) or (np.diff(starts) < 1).any():
+        raise SourceError(f"The pack {path} holds a clip without frames: copy or download it again.")
+    return [f"{path.name}::{a}-{b}" for a, b in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)]

@@ -12,18 +12,33 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.core.manifest import Manifest
-from tronie.data.datasets.files import pictures_in
+from tronie.data.datasets.clipfiles import frames_in, is_film
 from tronie.data.datasets.pack import load
 from tronie.media.image import read_image
+from tronie.media.video import VideoReader
 
 _SIDE = 48  # FER2013's pictures
 
 
 def read_picture(manifest: Manifest, row: int) -> Pixels:
-    """The picture of a row as ``(H, W, 3)`` uint8 RGB; of a clip, its last frame. Raises SourceError."""
+    """The picture of a row as ``(H, W, 3)`` uint8 RGB; of a folder or a span of frames the last, of a film the first.
+
+    Raises SourceError.
+    """
+    named, mark, last = str(manifest.path[row]).rpartition("-")
+    if mark and last.isdecimal() and "::" in named:  # the span of a clip
+        return read_numbered(manifest, row, (manifest.root or Path()) / named.partition("::")[0], int(last) - 1)
     path, number = manifest.locate(row)
+    if number is None and is_film(path):
+        with VideoReader(path) as reader:
+            return next(reader).image
     if number is None:
-        return read_image(path / pictures_in(path, deep=False)[-1] if path.is_dir() else path)
+        return read_image(clip_files(manifest, row)[-1] if path.is_dir() else path)
+    return read_numbered(manifest, row, path, number)
+
+
+def read_numbered(manifest: Manifest, row: int, path: Path, number: int) -> Pixels:
+    """Picture ``number`` of the pack ``path``; the row is only named where that fails. Raises SourceError."""
     try:
         kept = path.stat()
         if path.suffix == ".csv":
@@ -36,11 +51,14 @@ def read_picture(manifest: Manifest, row: int) -> Pixels:
 
 
 def clip_files(manifest: Manifest, row: int) -> list[Path]:
-    """Frames of a clip whose path is a folder, in the order of their names. Raises SourceError for any other row."""
+    """Frames of a clip whose path is a folder, numbers in names by value. Raises SourceError for any other row."""
     path, number = manifest.locate(row)
     if number is not None or not path.is_dir():
         raise SourceError(f"Row '{manifest.id[row]}' ({path}) is not a folder of frames: read it as a picture.")
-    return [path / name for name in pictures_in(path, deep=False)]
+    names = frames_in(path)
+    if not names:
+        raise SourceError(f"The clip {path} of row '{manifest.id[row]}' holds no frames: unpack it again.")
+    return [path / name for name in names]
 
 
 @dataclass(frozen=True, eq=False)

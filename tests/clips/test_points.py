@@ -1,0 +1,71 @@
+"""Face points: the mirror image is one, and place and scale leave a track while the head's movement stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tronie.clips.points import IBUG68_MIRROR, normalised
+from tronie.core.errors import SourceError
+
+
+def track(seed: int, frames: int = 5) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    points = rng.normal(0, 20, (frames, 68, 2))
+    points[:, 36:42, 0] -= 100
+    points[:, 42:48, 0] += 100
+    return points + np.array([400, 300])
+
+
+def test_mirroring_twice_is_nothing_and_pairs_are_the_known_ones() -> None:
+    assert np.array_equal(IBUG68_MIRROR[IBUG68_MIRROR], np.arange(68))
+    assert sorted(IBUG68_MIRROR.tolist()) == list(range(68))
+    pairs = {0: 16, 8: 8, 17: 26, 21: 22, 27: 27, 30: 30, 31: 35, 33: 33, 36: 45, 39: 42, 37: 44, 41: 46, 48: 54,
+             51: 51, 55: 59, 57: 57, 60: 64, 61: 63, 62: 62, 65: 67, 66: 66}  # fmt: skip
+    assert all(IBUG68_MIRROR[a] == b for a, b in pairs.items())
+
+
+def test_real_faces_look_like_their_mirror_image(shared_data: Path) -> None:
+    from tronie.data.datasets.clips import read_points
+    from tronie.data.datasets.table import read
+
+    manifest = read("ravdess-tracks", shared_data)
+    mean = np.mean([normalised(read_points(manifest, row)).mean(0) for row in range(0, len(manifest), 60)], 0)
+    mirrored = mean[IBUG68_MIRROR] * (-1, 1)
+    assert np.abs(mirrored - mean).max() < 0.08  # of the distance between the eyes
+    assert np.abs(mean * (-1, 1) - mean).max() > 2  # without changing names it is no face at all
+
+
+def test_by_hand() -> None:
+    points = track(0, 3)
+    found = normalised(points)
+    assert found.dtype == np.float32 and found.shape == (3, 68, 2)
+    left, right = points[:, 36:42].mean(1), points[:, 42:48].mean(1)
+    unit = np.mean([np.linalg.norm(r - a) for a, r in zip(left, right, strict=True)])
+    middle = np.mean([(a + r) / 2 for a, r in zip(left, right, strict=True)], axis=0)
+    assert found == pytest.approx((points - middle) / unit, abs=1e-5)
+    eyes = found[:, 36:42].mean(1), found[:, 42:48].mean(1)
+    assert (eyes[0] + eyes[1]).mean(0) == pytest.approx([0, 0], abs=1e-5)
+    assert np.hypot(*(eyes[1] - eyes[0]).T).mean() == pytest.approx(1, abs=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.floats(0.05, 40), st.floats(-2000, 2000), st.floats(-2000, 2000))
+def test_place_and_scale_do_not_matter_and_movement_does(seed: int, scale: float, x: float, y: float) -> None:
+    points = track(seed)
+    assert normalised(points * scale + (x, y)) == pytest.approx(normalised(points), abs=2e-4)
+    moved = points + np.arange(len(points))[:, None, None] * 10.0  # the head moves on, frame by frame
+    assert np.abs(normalised(moved) - normalised(points)).max() > 0.05
+
+
+@pytest.mark.parametrize(("points", "sentence"), [
+    (np.zeros((4, 68, 2)), "lie on one point"), (np.full((4, 68, 2), np.nan), "no number"),
+    (np.zeros((4, 49, 2)), "no clip of iBUG's 68"), (np.zeros((0, 68, 2)), "no clip of"),
+])  # fmt: skip
+def test_no_face_is_said_in_a_sentence(points: np.ndarray, sentence: str) -> None:
+    with pytest.raises(SourceError, match=sentence):
+        normalised(points)

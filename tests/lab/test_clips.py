@@ -1,0 +1,243 @@
+"""Prepared clips: opened, learnt from, judged, and turned into cached features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+from tiny_method import TinyClip  # noqa: E402
+
+from tronie.clips.points import IBUG68_MIRROR  # noqa: E402
+from tronie.core.errors import ModelError, SettingError, SourceError  # noqa: E402
+from tronie.core.labels import LabelSet  # noqa: E402
+from tronie.core.manifest import Manifest  # noqa: E402
+from tronie.lab import checkpoint  # noqa: E402
+from tronie.lab.bench import judge, open_bench  # noqa: E402
+from tronie.lab.deliver import graph_logits  # noqa: E402
+from tronie.lab.log import read_log  # noqa: E402
+from tronie.lab.loop import Loop, answer  # noqa: E402
+from tronie.lab.optim import Optim  # noqa: E402
+from tronie.lab.prepared import open_prepared  # noqa: E402
+from tronie.lab.recipe import Recipe, Source  # noqa: E402
+from tronie.lab.run import Outcome, execute, make_method, open_run  # noqa: E402
+from tronie.lab.sources import open_part  # noqa: E402
+from tronie.methods.method import Method  # noqa: E402
+from tronie.verbs.evaluate import evaluate  # noqa: E402
+from tronie.verbs.export import export  # noqa: E402
+from tronie.verbs.features import features  # noqa: E402
+from tronie.zoo.folder import Model, load_folder  # noqa: E402
+
+NAMES = ("happiness", "sadness", "neutral")
+LABELS = LabelSet(NAMES)
+
+
+def lay_down(folder: Path, kind: str, n: int = 24, seed: int = 0) -> Manifest:
+    """Clips of 3 to 9 frames; labels go round, and show in how fast things move."""
+    rng = np.random.default_rng(seed)
+    label, lengths = np.arange(n) % 3, rng.integers(3, 10, n)
+    parts = []
+    for k, length in zip(label, lengths, strict=True):
+        if kind == "pixels":
+            parts.append(rng.integers(60 * k, 60 * k + 80, (length, 32, 32, 3)).astype(np.uint8))
+        else:
+            shape, type_ = ((68, 2), np.float32) if kind == "points" else ((20,), np.float16)
+            parts.append((rng.normal(0, 0.3 + k, (length, *shape)) + k).astype(type_))
+    folder.mkdir(parents=True)
+    np.save(folder / "frames.npy", np.concatenate(parts))
+    np.save(folder / "starts.npy", np.cumsum([0, *lengths]))
+    note = {"kind": kind} | ({"mirror": IBUG68_MIRROR.tolist()} if kind == "points" else {})
+    (folder / "prepared.json").write_text(json.dumps(note))
+    manifest = Manifest(
+        id=np.array([f"{kind}/{i:03d}" for i in range(n)]), path=np.array([f"frames.npy::{i}" for i in range(n)]),
+        label=label, labels=LABELS, split=np.full(n, "train"), fold=(np.arange(n) // 3) % 2, root=folder)  # fmt: skip
+    manifest.save(folder / "manifest.csv")
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("clips")
+    for kind in ("pixels", "points", "features"):
+        lay_down(root / kind, kind)
+    return root
+
+
+def recipe(kind: str, epochs: int = 4) -> Recipe:
+    inputs = {"points": 136, "features": 20, "pixels": 3}[kind]
+    return Recipe("clips", (Source(kind, folds="manifest"),), labels=NAMES, fold=1, method="tiny_method:TinyClip",
+                  config={"kind": kind, "inputs": inputs}, loop=Loop(epochs, 6, half=False, judge_every=1),
+                  optim=Optim(rate=1e-2 if kind == "pixels" else 1e-3, ema=0))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def photo_run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A method of photos that learns from the first frames of clips."""
+    plan = Recipe("photos", (Source("pixels", folds="manifest"),), labels=NAMES, fold=1, method="tiny_method:Tiny",
+                  loop=Loop(1, 6, half=False), optim=Optim(ema=0))  # fmt: skip
+    return execute(plan, clips, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def model(photo_run: Outcome) -> Model:
+    return load_folder(photo_run.model)
+
+
+@pytest.mark.parametrize("kind", ["pixels", "points", "features"])
+def test_clips_are_opened_as_they_were_laid_down(clips: Path, kind: str) -> None:
+    opened = open_prepared(clips / kind)
+    assert opened.kind == kind and opened.starts is not None and len(opened.starts) == len(opened.manifest) + 1 == 25
+    assert np.array_equal(opened.faces, np.load(clips / kind / "frames.npy"))
+    part = open_part(clips, Source(kind), LabelSet(("sadness", "neutral")))
+    assert part.rows.kind == kind and len(part.rows) == 16 and part.rows.index.tolist()[:2] == [1, 2]
+    assert (part.rows.mirror is not None) == (kind == "points")
+
+
+@pytest.mark.parametrize(("kind", "harm", "sentence"), [
+    ("points", lambda f: np.save(f / "starts.npy", np.arange(3)), r"no 24 clips of points: run `tronie prepare`"),
+    ("points", lambda f: np.save(f / "starts.npy", np.repeat(np.load(f / "starts.npy")[:-1], 2)[:25]), "no 24 clips"),
+    ("pixels", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy")[:-1]), "frames that are no 24 clips"),
+    ("features", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy").astype(np.float64)), "no 24 clips"),
+    ("points", lambda f: (f / "frames.npy").unlink(), "No prepared data in"),
+    ("points", lambda f: (f / "frames.npy").write_bytes(b"no"), r"frames\.npy cannot be read"),
+    ("points", lambda f: (f / "prepared.json").write_text("{"), r"prepared\.json cannot be read"),
+    ("points", lambda f: (f / "prepared.json").write_text('{"kind": "sounds"}'), "clips of 'sounds'"),
+])  # fmt: skip
+def test_damage_is_said_in_a_sentence(tmp_path: Path, kind: str, harm: object, sentence: str) -> None:
+    lay_down(tmp_path / "x", kind)
+    harm(tmp_path / "x")  # type: ignore[operator]
+    with pytest.raises(SourceError, match=sentence):
+        open_prepared(tmp_path / "x")
+
+
+@pytest.mark.parametrize("kind", ["pixels", "points", "features"])
+def test_a_method_of_clips_learns_is_judged_and_goes_on_to_the_bit(
+    clips: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    made = execute(recipe(kind), clips, tmp_path / "a", said.append)
+    log = read_log(tmp_path / "a")
+    assert log[-1]["ce"] < log[0]["ce"] and made.evaluations[f"{kind}/fold1"].rows == 12
+    assert not made.model.exists() and any(line.startswith("No model folder") for line in said)
+
+    class Killed(Exception):
+        pass
+
+    def kill(weights: Method) -> dict[str, float]:
+        if len(read_log(tmp_path / "b")) == 1:
+            raise Killed
+        return {}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tronie.lab.run.scorer", lambda *arguments: kill)
+        with pytest.raises(Killed):
+            execute(recipe(kind), clips, tmp_path / "b")
+    execute(recipe(kind), clips, tmp_path / "b")
+    a, b = (open_run(tmp_path / name)[1].state_dict() for name in "ab")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("kind", ["points", "features"])
+def test_evaluation_looks_at_uniform_places(clips: Path, kind: str) -> None:
+    method, rows = make_method(recipe(kind)).eval(), open_part(clips, Source(kind), LABELS).rows
+    assert rows.starts is not None
+    by_hand = []
+    for row in rows.index:
+        own = rows.faces[rows.starts[row] : rows.starts[row + 1]]
+        by_hand.append(np.stack([own[len(own) * i // 6] for i in range(6)]).astype(np.float32))
+    with torch.no_grad():
+        expected = method(torch.from_numpy(np.stack(by_hand))).logits.numpy()
+    assert answer(method, rows).logits == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_wrong_kind_of_clips_is_refused_before_training(clips: Path, tmp_path: Path) -> None:
+    wrong = replace(recipe("points"), train=(Source("features", folds="manifest"),))
+    with pytest.raises(SettingError, match="looks at points, and the data holds features"):
+        execute(wrong, clips, tmp_path / "run")
+    assert not (tmp_path / "run" / checkpoint.LAST).exists()
+
+
+def test_a_method_of_clips_is_not_exported(clips: Path, tmp_path: Path) -> None:
+    execute(recipe("points", 1), clips, tmp_path / "run")
+    with pytest.raises(ModelError, match=r"looks at clips, and a model folder answers one face"):
+        export(tmp_path / "run", tmp_path / "model")
+
+
+def test_a_method_of_photos_learns_from_clips_and_its_graph_agrees(clips: Path, photo_run: Outcome) -> None:
+    part = open_part(clips, Source("pixels", folds="manifest"), LABELS, keep_fold=1)
+    _, method = open_run(photo_run.folder)
+    graph = graph_logits(photo_run.model / "encoder.onnx", part, 32)
+    assert graph == pytest.approx(answer(method, part.rows).logits, abs=0.02)  # stored as fp16
+    first = part.rows.faces[part.rows.starts[part.rows.index[3]]]
+    assert graph[3] == pytest.approx(load_folder(photo_run.model).logits(first[None])[0], abs=1e-5)
+
+
+def test_a_model_is_judged_on_clips_by_the_mean_over_their_frames(clips: Path, model: Model) -> None:
+    bench = open_bench(clips / "pixels", "pixels", model.labels)
+    found, answered = judge(model, bench)
+    assert found.rows == 24 and bench.starts is not None
+    for row in (0, 11):
+        frames = np.asarray(bench.faces[bench.starts[row] : bench.starts[row + 1]])
+        assert answered.probability[row] == pytest.approx(model.predict(frames).mean(0), abs=1e-5)
+    middle = np.asarray(bench.faces[(bench.starts[5] + bench.starts[6]) // 2])
+    assert np.array_equal(bench.crops(5, 6, 32, "aligned")[0], middle)
+    with pytest.raises(SourceError, match="holds clips of points, and a model reads faces"):
+        evaluate(model, clips / "points")
+
+
+def test_cached_features_are_what_the_model_answers(clips: Path, model: Model, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    made = features(clips / "pixels", model.folder, tmp_path / "out", progress=lambda *d: told.append(d))
+    opened, source = open_prepared(tmp_path / "out"), open_prepared(clips / "pixels")
+    expected = model.answer(np.asarray(source.faces)).feature
+    assert expected is not None and opened.faces.dtype == np.float16
+    assert opened.faces == pytest.approx(expected, rel=2e-3, abs=2e-3)
+    assert opened.kind == "features" and np.array_equal(opened.starts, source.starts)
+    assert (made.clips, made.frames, made.width) == (24, len(expected), expected.shape[1]) and told[-1] == (24, 24)
+    assert opened.manifest.id.tolist() == source.manifest.id.tolist()
+    assert opened.manifest.fold.tolist() == source.manifest.fold.tolist()
+    assert json.loads((tmp_path / "out" / "prepared.json").read_text())["model"] == model.hash
+
+
+def test_features_are_made_of_clips_of_pixels_only(clips: Path, model: Model, tmp_path: Path,
+                                                   data: Path) -> None:  # fmt: skip
+    with pytest.raises(SourceError, match="holds points: features are made of clips of pixels"):
+        features(clips / "points", model, tmp_path / "out")
+    with pytest.raises(SourceError, match="holds photos"):
+        features(data / "drawn", model, tmp_path / "out")
+    with pytest.raises(SettingError, match="another folder"):
+        features(clips / "pixels", model, clips / "pixels")
+    with pytest.raises(SourceError, match="No prepared data"):
+        features(tmp_path / "nothing", model, tmp_path / "out")
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on(clips: Path, tmp_path: Path) -> None:
+    plan = recipe("points", 1)
+    execute(plan, clips, tmp_path / "run")
+    path = tmp_path / "run" / "recipe.toml"
+    older = "".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("window = "))
+    assert older != path.read_text()
+    path.write_text(older)
+    execute(plan, clips, tmp_path / "run")
+    with pytest.raises(SettingError, match="another recipe"):
+        execute(replace(plan, balance=0.9), clips, tmp_path / "run")
+
+
+def test_random_looks_at_a_clip_vary_in_time_alone(clips: Path) -> None:
+    from tronie.lab.loop import Look
+
+    method = make_method(recipe("points")).eval()
+    assert isinstance(method, TinyClip)
+    rows = open_part(clips, Source("points"), LABELS).rows
+    looks = [answer(method, rows, look=Look(k, 7, 2)) for k in (0, 0, 1)]
+    assert np.array_equal(looks[0].logits, looks[1].logits) and not np.array_equal(looks[0].logits, looks[2].logits)
+    assert rows.starts is not None
+    short = np.diff(rows.starts) == 6  # as many frames as are looked at: there is one way to see them
+    same = (looks[0].logits == looks[2].logits).all(1)
+    assert short.any() and same[short].all() and not same[np.diff(rows.starts) > 6].all()
