@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from tronie.core.errors import ModelError  # noqa: E402
 from tronie.core.labels import LabelSet  # noqa: E402
-from tronie.methods.baseline import Baseline, BaselineConfig  # noqa: E402
+from tronie.methods.baseline import Baseline, BaselineConfig, blend  # noqa: E402
 from tronie.methods.method import Batch, Method, Progress, as_images, load_state  # noqa: E402
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
@@ -79,3 +79,41 @@ def test_a_checkpoint_brings_its_memory_of_any_size(baseline: Baseline) -> None:
     assert torch.equal(empty.memory, full.memory)
     with pytest.raises(ModelError, match="not those of this Remembering"):
         load_state(empty, baseline.state_dict())
+
+
+def test_a_blend_teaches_what_its_two_rows_teach(baseline: Baseline) -> None:
+    """Cross-entropy is linear in the target: the blended loss is the weighted sum of both rows' own."""
+    rows, share, partner = batch(), 0.7, torch.tensor([2, 0, 3, 1])
+    clip, target, weight = blend(rows.clips[0], rows.target, rows.weight, partner, share)
+    logits = torch.randn(4, 3, dtype=torch.float64)
+    log = torch.log_softmax(logits, 1)
+    by_hand = 0.0
+    for i in range(4):
+        j = int(partner[i])
+        assert torch.allclose(clip[i], 0.7 * rows.clips[0][i].float() + 0.3 * rows.clips[0][j].float(), atol=1e-3)
+        by_hand -= float(rows.weight[i]) * 0.7 * float((rows.target[i] * log[i]).sum())
+        by_hand -= float(rows.weight[j]) * 0.3 * float((rows.target[j] * log[i]).sum())
+    blended = -float((weight * (target * log).sum(1)).sum())
+    assert blended == pytest.approx(by_hand, rel=1e-5)
+    assert float(weight.sum()) == pytest.approx(float(rows.weight.sum()))
+
+
+def test_mixup_is_drawn_for_its_share_of_batches_and_from_the_seed() -> None:
+    torch.manual_seed(0)
+    method = Baseline(LABELS, BaselineConfig("resnet18-half", size=32, dropout=0.0, mixup=0.5)).eval()
+    rows, losses = batch(), []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        losses.append(method.loss(rows, Progress(0, 1))["ce"].item())
+        torch.manual_seed(seed)
+        assert method.loss(rows, Progress(0, 1))["ce"].item() == losses[-1]
+    method.config = BaselineConfig("resnet18-half", size=32, dropout=0.0)
+    plain = method.loss(rows, Progress(0, 1))["ce"].item()
+    untouched = sum(loss == pytest.approx(plain, rel=1e-6) for loss in losses)
+    assert 10 <= untouched <= 30
+
+
+@pytest.mark.parametrize("wrong", [{"mixup": 1.5}, {"alpha": 0.0}])
+def test_impossible_blends_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="mixup"):
+        BaselineConfig(**wrong)

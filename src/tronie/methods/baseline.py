@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from tronie.core.labels import LabelSet
@@ -17,13 +18,20 @@ from tronie.nn.losses import smooth, soft_cross_entropy
 class BaselineConfig:
     """``encoder`` is a name of the encoders' table, ``size`` the side of its crops in pixels.
 
-    ``smoothing`` and ``dropout`` are shares in [0, 1).
+    ``smoothing`` and ``dropout`` are shares in [0, 1). ``mixup``: the share of batches whose faces are blended with
+    one another, and their targets with them (Zhang et al., ICLR 2018), by a Beta(``alpha``, ``alpha``) draw.
     """
 
     encoder: str = "dlib-resnet29"
     size: int = 112
     smoothing: float = 0.1
     dropout: float = 0.2
+    mixup: float = 0.0
+    alpha: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mixup <= 1 or not self.alpha > 0:
+            raise ValueError("mixup is a share in 0..1, alpha is above 0")
 
 
 class Baseline(Method):
@@ -48,4 +56,20 @@ class Baseline(Method):
 
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
         target = smooth(batch.target, self.config.smoothing)
-        return {"ce": soft_cross_entropy(self(batch.clips[0]).logits, target, batch.weight)}
+        clip, weight = batch.clips[0], batch.weight
+        if self.config.mixup and float(torch.rand(())) < self.config.mixup:
+            drawn = float(torch.distributions.Beta(self.config.alpha, self.config.alpha).sample())
+            clip, target, weight = blend(clip, target, weight, torch.randperm(len(target)), max(drawn, 1 - drawn))
+        return {"ce": soft_cross_entropy(self(clip).logits, target, weight)}
+
+
+def blend(clip: Tensor, target: Tensor, weight: Tensor, partner: Tensor,
+          share: float) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Mixup: ``share`` of each row and the rest of its ``partner`` ``(b,)``, in pixels, targets and weights alike.
+
+    A row's target counts as much as its weight says, so what two rows teach together is what each teaches alone.
+    """
+    mixed = weight * share + weight[partner] * (1 - share)
+    part = (weight * share / mixed.clamp_min(1e-12))[:, None]
+    pixels = clip.float() * share + clip[partner].float() * (1 - share)
+    return pixels, target * part + target[partner] * (1 - part), mixed
