@@ -1,13 +1,15 @@
 """Are a film's segments right, and as sure as they say? On acted talking clips, with the person always held out.
 
     python benchmarks/accuracy/segments.py acted_clips_train.npz [--films FOLDER] [--fades FILM…] [--model NAME]
-                                           [--cache FOLDER] [--write MODEL_FOLDER]
+                                           [--readers MODEL=ACTOR,ACTOR…] [--cache FOLDER] [--write MODEL_FOLDER]
 
 Prints Markdown: the calibration of segments before and after, what is left out at 95 % accuracy, "uncertain" as a
 decision, false expressions per minute of neutral speech, and segment scores against a frame-wise reading and its
 one-second majority. ``--write`` fits the calibration on all actors and puts it, with the held-out figures, into a model
-folder's ``model.json``. Whatever is chosen or fitted for an actor is so without that actor. Intervals are 95 %
-bootstraps over actors; eight actors are few, and the intervals of so few tend to be too narrow.
+folder's ``model.json``. Whatever is chosen or fitted for an actor is so without that actor. A model that has learnt
+from some of the actors cannot read these: ``--readers`` names models of the same recipe and, for each, the actors it
+has never seen; actors that none is named for are left out. Intervals are 95 % bootstraps over actors; so few actors
+tend to give too narrow ones.
 
 A segment counts as right where its label is what the clip was acted as. That is strict: an actor who begins a happy
 clip with a neutral face is read rightly and counted wrong. How often "neutral" is right depends on how much neutral
@@ -39,7 +41,7 @@ from tronie.measure.intervals import Interval, bootstrap
 from tronie.measure.scores import coverage_at
 from tronie.pipeline.settings import Settings
 from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import SegmentFit, load_folder, write_info
+from tronie.zoo.folder import Model, SegmentFit, load_folder, write_info
 
 BINS = 8  # a few hundred segments: about 25 in each
 TARGETS = (0.05, 0.1, 0.2, 0.3)
@@ -197,6 +199,7 @@ def main() -> None:
     parser.add_argument("--films", type=Path, help="folder of films named actor-sentence-code, at their full rate")
     parser.add_argument("--fades", type=Path, nargs="*", default=[], help="films that fade a neutral face to a smile")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--readers", nargs="*", default=[], help="MODEL=ACTOR,ACTOR…: read these actors by this model")
     parser.add_argument("--cache", type=Path, help="folder in which found and aligned faces are kept")
     parser.add_argument("--write", type=Path, help="model folder that gets the calibration")
     given = parser.parse_args()
@@ -206,18 +209,35 @@ def main() -> None:
     made = f"Made by `benchmarks/accuracy/segments.py` with graph {model.info.graph_sha256[:12]} of {model.name}."
     print(made, "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf*, *nan*: no threshold "
           "reaches the stated rate.")  # fmt: skip
-    sets = {"16 frames a clip, 8 actors": packed(given.pack, detector, model, settings.usable, given.cache)}
+    readers: list[tuple[Model, set[int] | None]] = [reader(text) for text in given.readers] or [(model, None)]
+    if given.readers:
+        print("\nRead by:", *(f"graph {m.info.graph_sha256[:12]} (actors {who})" for m, who in readers))
+    clips = of_readers(readers, lambda m: packed(given.pack, detector, m, settings.usable, given.cache))
+    sets = {f"16 frames a clip, {len({clip.actor for clip in clips})} actors": clips}
     if given.films:
-        sets["every frame, actors 1 and 2"] = filmed(given.films, detector, model, settings.usable, given.cache)
+        films = of_readers(readers, lambda m: filmed(given.films, detector, m, settings.usable, given.cache))
+        sets[f"every frame, actors {sorted({clip.actor for clip in films})}"] = films
     fit = report(sets, model.labels, settings)
     if given.fades:
         print("\n## Fades between two photos: neutral, smile, neutral; true changes where the film is half-way\n")
-        films = [film for path in given.fades for film in fades(path, detector, model, settings)]
-        pairs = [(film.truth, film.clip) for film in films]
+        shown = [film for path in given.fades for film in fades(path, detector, readers[0][0], settings)]
+        pairs = [(film.truth, film.clip) for film in shown]
         print("\n".join(_segment_rows(pairs, np.arange(len(pairs)), model.labels, settings)))
     if given.write:
         write_info(given.write, replace(model.info, segments=fit))
         print(f"\nWritten to {given.write / 'model.json'}: a = {fit.a:.4f}, b = {fit.b:.4f}, offsets {fit.offsets}.")
+
+
+def reader(text: str) -> tuple[Model, set[int] | None]:
+    """``MODEL=1,2``: the model folder and the actors it reads."""
+    folder, _, actors = text.rpartition("=")
+    return load_folder(Path(folder)), {int(actor) for actor in actors.split(",")}
+
+
+def of_readers(readers: Sequence[tuple[Model, set[int] | None]],
+               read_all: Callable[[Model], list[Clip]]) -> list[Clip]:  # fmt: skip
+    """Every clip as the model reads it that is named for its actor (None: for all)."""
+    return [clip for model, actors in readers for clip in read_all(model) if actors is None or clip.actor in actors]
 
 
 def report(sets: dict[str, list[Clip]], labels: LabelSet, settings: Settings) -> SegmentFit:
