@@ -9,4 +9,7 @@ METHODS: dict[str, str] = {
     "elr": "tronie.methods.elr:ELR",
     "gce": "tronie.methods.gce:GCE",
     "coteaching": "tronie.methods.coteaching:Coteaching",
+    "rdfer": "tronie.methods.rdfer:RDFER",
+    "sequence": "tronie.methods.sequence:Sequence",
+    "ke2nt": "tronie.methods.ke2nt:KE2NT",
 }

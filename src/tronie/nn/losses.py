@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+_TINY = 1e-6  # shorter vectors count as shorter still, so that gradients stay finite
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -26,3 +29,62 @@ def weighted_mean(rows: Tensor, weight: Tensor | None) -> Tensor:
 def smooth(target: Tensor, amount: float) -> Tensor:
     """Label smoothing: move ``amount`` of each row's mass to the uniform distribution (Szegedy et al., CVPR 2016)."""
     return target * (1 - amount) + amount / target.shape[1]
+
+
+def cosines(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine of the angle between each of ``(n, d)`` and each of ``(m, d)``: ``(n, m)`` float32; 0 where one is 0.
+
+    Never in bf16: a scale of 100 would magnify what it rounds.
+    """
+    a, b = (functional.normalize(x.float(), dim=1, eps=_TINY) for x in (a, b))
+    if not torch.is_autocast_enabled(a.device.type):  # asked first, as an exported graph should not hold the switch
+        return functional.linear(a, b)
+    with torch.autocast(a.device.type, enabled=False):
+        return functional.linear(a, b)
+
+
+def expressive(target: Tensor, weight: Tensor, neutral: int) -> Tensor:
+    """Weighted target mass of every label but ``neutral``: ``(n, classes)`` and ``(n,)`` in, ``(n, classes)`` out."""
+    mass = target * weight[:, None]
+    return torch.cat([mass[:, :neutral], torch.zeros_like(mass[:, :1]), mass[:, neutral + 1 :]], 1)
+
+
+def transformation(face: Tensor, calm: Tensor, text: Tensor, neutral: int, mass: Tensor) -> Tensor:
+    """Mean of ``1 - cos(face_i - calm_i, text_c - text_neutral)`` over rows and labels by their ``mass``; in [0, 2].
+
+    KE2NT (arXiv 2409.08598): ``face`` and ``calm`` ``(n, d)`` are features of faces and of the neutral faces imagined
+    for them, ``text`` ``(classes, d)``, none normalised; ``mass`` ``(n, classes)`` is :func:`expressive`. 0 where no
+    row is expressive.
+    """
+    gap = 1 - cosines(face.float() - calm.float(), text - text[neutral])
+    return weighted_mean(gap.flatten(), mass.flatten())
+
+
+def self_contrast(face: Tensor, calm: Tensor, text: Tensor, mass: Tensor, *, all_pairs: bool = False) -> Tensor:
+    """Mean of ``cos(text_c, calm_j) - cos(text_c, face_j) + 2`` over rows and labels by their ``mass``; in [0, 4].
+
+    KE2NT's self-contrast; arguments as in :func:`transformation`. Each face meets the texts of its own target, or, with
+    ``all_pairs`` as in the release, those of all expressive rows. 0 where no row is expressive.
+    """
+    gap = cosines(calm, text) - cosines(face, text) + 2
+    if all_pairs:
+        mass = mass.sum(1, keepdim=True) * mass.sum(0, keepdim=True)
+    return weighted_mean(gap.flatten(), mass.flatten())
+
+
+def step_cross_entropy_rows(steps: Tensor, target: Tensor, *, faithful: bool = False) -> Tensor:
+    """Cross-entropy of every step ``(n, m, classes)`` with its clip's target ``(n, classes)``, averaged: ``(n,)``.
+
+    ``faithful``: as in RDFER's release, of probabilities taken for logits, and divided by the number of steps again.
+    """
+    count = steps.shape[1]
+    logits = steps.softmax(2) if faithful else steps
+    rows = cross_entropy_rows(logits.flatten(0, 1), target.repeat_interleave(count, 0))
+    mean: Tensor = rows.unflatten(0, (-1, count)).mean(1)
+    return mean / count if faithful else mean
+
+
+def symmetric_kl_rows(one: Tensor, other: Tensor) -> Tensor:
+    """Mean of both KL divergences between two answers in logits ``(n, classes)``: ``(n,)`` float32, in nats."""
+    p, q = one.float().log_softmax(1), other.float().log_softmax(1)
+    return ((p.exp() - q.exp()) * (p - q)).sum(1) / 2
