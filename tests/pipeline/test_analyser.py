@@ -55,6 +55,34 @@ def test_pushed_frames_give_the_film_s_own_table(planted) -> None:
     assert timeline.probabilities == pytest.approx(whole.probabilities, abs=0.02)
 
 
+def test_pushed_frames_are_measured_against_the_person_as_the_film_s_are(planted) -> None:
+    film, at = planted.two_people("n" * 40 + "s" * 40, "." * 10 + "h" * 50), np.arange(80) / 25
+    person = Settings(baseline="person", calm=0.5)
+    _, timeline = pushed(planted, film, at, settings=person)
+    arrays = np.stack([planted.paint(faces, i) for i, faces in enumerate(film)])
+    whole = analyser(planted, film, settings=person).analyse(arrays, times=at)
+    assert timeline.probabilities == pytest.approx(whole.probabilities, abs=0.02)
+    plain = analyser(planted, film).analyse(arrays, times=at)
+    assert np.abs(plain.probabilities - whole.probabilities).max() > 0.05
+
+
+def test_photos_are_read_as_they_are_and_say_so(planted) -> None:
+    picture = planted.paint(planted.two_people("h")[0], 0)
+    plain = analyser(planted, planted.two_people("h")).analyse(picture)
+    person = analyser(planted, planted.two_people("h"), settings=Settings(baseline="person")).analyse(picture)
+    assert np.array_equal(plain.probabilities, person.probabilities)
+    assert plain.warnings == ()
+    (warning,) = person.warnings
+    assert "Photos are read as they are" in warning
+
+
+def test_a_model_that_was_not_measured_is_refused_before_the_work(planted) -> None:
+    model = planted.Model()
+    model.neutral = None
+    with pytest.raises(SettingError, match="'planted' does not say how it reads neutral faces"):
+        Analyser(model, detector=planted.Detector([]), settings=Settings(baseline="person"))
+
+
 def test_finish_begins_a_new_stream(planted) -> None:
     film = planted.two_people("n" * 10)
     warm = analyser(planted, film)

@@ -74,14 +74,18 @@ def test_an_empty_film_is_an_empty_timeline(planted) -> None:
     assert chain.looked.frames == 0
 
 
+@pytest.mark.parametrize("baseline", ["model", "person"])
 @pytest.mark.parametrize("cells", [1, 3, 6, 7])
-def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells) -> None:
+def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells, baseline) -> None:
     film = planted.two_people("n" * 70 + "." * 8 + "h" * 65 + "s" * 60, "." * 20 + "h" * 90 + "." * 30 + "n" * 60)
     rng = np.random.default_rng(3)
     at = np.cumsum(rng.choice([0.02, 1 / 30, 0.05], len(film)))  # a variable frame rate
-    whole, first_chain, _, _ = run(planted, film, at)
+    settings = Settings(baseline=baseline, calm=0.5)
+    whole, first_chain, _, _ = run(planted, film, at, settings)
+    # A film that is measured against its people is another one: what is taken up must be their rest, too.
+    assert (whole.probabilities == run(planted, film, at)[0].probabilities).all() == (baseline == "model")
 
-    chain = Chain(planted.Model(), planted.Detector(film), Settings(), "film")
+    chain = Chain(planted.Model(), planted.Detector(film), settings, "film")
     parts = []
     for part in chain.run(planted.Film(film, at)):
         parts.append(part)
@@ -89,7 +93,7 @@ def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cell
             break
     text = json.dumps(chain.state())
 
-    later = Chain(planted.Model(), planted.Detector(film), Settings(), "film")
+    later = Chain(planted.Model(), planted.Detector(film), settings, "film")
     later.restore(json.loads(text))
     parts += later.run(planted.Film(film, at))
     again = Timeline.concat(parts)
@@ -132,6 +136,13 @@ def test_segments_are_calibrated_where_the_settings_are_those_of_the_fit(planted
     assert provenance(model, Settings()).segments == SegmentCalibration(0.8, -0.2)
     assert provenance(model, Settings(fps=5.0, batch=8)).segments == SegmentCalibration(0.8, -0.2)
     assert provenance(model, Settings(switch=3.0)).segments is None
+    assert provenance(model, Settings(own=0.5)).segments == SegmentCalibration(0.8, -0.2)  # of no effect here
+    assert provenance(model, Settings(baseline="person")).segments is None
+    person = Settings(baseline="person", own=0.5)
+    model.segments = SegmentFit(0.8, -0.2, "planted films", settings=person.segmenting())
+    assert provenance(model, person).segments == SegmentCalibration(0.8, -0.2)
+    assert provenance(model, Settings(baseline="person")).segments is None
+    assert provenance(model, Settings()).segments is None
     assert provenance(planted.Model(), Settings()).segments is None
 
 

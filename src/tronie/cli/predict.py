@@ -6,25 +6,29 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from tronie.cli.archive import Sharing, into_folder
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
-from tronie.core.errors import SourceError
+from tronie.core.atomic import ensure_writable
+from tronie.core.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
     from tronie.pipeline.analyser import Analyser
     from tronie.verbs.results import Results
 
-DEFAULT = Reading()
+DEFAULT, ALONE = Reading(), Sharing()
 
 
 def predict(
     *sources: str,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     reading: Reading = DEFAULT,
+    sharing: Sharing = ALONE,
+    baseline: Literal["model", "person"] = "model",
     json: bool = False,
     quiet: Quiet = False,
 ) -> int:
@@ -35,7 +39,10 @@ def predict(
     sources
         Pictures, films, folders, or patterns such as 'photos/*.jpg'.
     out
-        Where to write: a table (.csv, .json, .parquet), or a folder for a table per film and one of all segments.
+        Where to write: a table (.csv, .json, .parquet), or a folder for a table per film, one of all photos, one of all
+        segments, and a ledger (jobs.jsonl).
+    baseline
+        What faces in films are measured against: what is neutral for all people (model) or for this one (person).
     json
         Print one JSON document instead of a table.
     quiet
@@ -45,12 +52,20 @@ def predict(
     from tronie.core.timeline_io import write_json
     from tronie.pipeline.analyser import Analyser
     from tronie.pipeline.settings import Settings
-    from tronie.verbs.results import Results
+    from tronie.verbs.results import Results, is_folder
 
-    results = Results(out) if out is not None else None
+    folder = out if out is not None and is_folder(out) else None
+    if folder is None and sharing != ALONE:
+        raise SettingError("--jobs, --engine and --no-resume are for a folder of results: give one with --out FOLDER.")
+    results = Results(out) if out is not None and folder is None else None
     printer = Printer(json=json, quiet=quiet)
     with interruptible() as stopped:
-        analyser = Analyser(reading.model, settings=Settings(detector=reading.detector, fps=reading.fps))
+        if folder is not None:
+            ensure_writable(folder / "jobs.jsonl")
+        settings = Settings(detector=reading.detector, fps=reading.fps, provider=reading.provider, baseline=baseline)
+        analyser = Analyser(reading.model, settings=settings)
+        if folder is not None:
+            return into_folder(sources, folder, analyser, sharing, reading.model, stopped, json=json, quiet=quiet)
         written = _work(sources, analyser, results, printer, stopped)
     if json:
         write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
@@ -90,6 +105,7 @@ class Printer:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self.kept: list[Timeline] = []  # for the JSON document, or the pictures
         self.failed = 0
+        self._said: set[str] = set()
         self._json, self.quiet = json, quiet
 
     def add(self, name: str, timeline: Timeline) -> None:
@@ -97,7 +113,9 @@ class Printer:
         from tronie.show.text import film_text
 
         for warning in timeline.warnings:
-            say(f"Warning: {warning}")
+            if warning not in self._said:  # photos all get the same
+                say(f"Warning: {warning}")
+        self._said.update(timeline.warnings)
         self.failed += not timeline.looked
         if self._json or (timeline.looked and timeline.looked[0].kind == "image"):
             self.kept.append(timeline)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError, SourceError, TronieError
 from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
-from tronie.core.registry import resolve
 from tronie.core.timeline import Looked, Provenance, Timeline
-from tronie.faces.detect import DETECTORS, Detector
+from tronie.faces.detect import Detector, make_detector
 from tronie.media.image import read_image
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.live import Reading
+from tronie.pipeline.person import expected_of
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
@@ -46,6 +46,9 @@ class Progress:
 
 Report = Callable[[Progress], None]
 
+PHOTO = "Photos are read as they are: a person's own neutral is learnt from a film of them (baseline 'person')."
+"""What a photo's timeline warns of where films are measured against the person."""
+
 
 class Analyser:
     """Reads expressions with one model and one detector. Silent: prints nothing, writes nothing.
@@ -62,9 +65,12 @@ class Analyser:
             self.settings = replace(self.settings, detector=detector)
         elif detector is not None:
             self.settings = replace(self.settings, detector=type(detector).__name__)
-        self.model: Model = load_model(model) if isinstance(model, (str, Path)) else model
+        loaded = load_model(model, provider=self.settings.provider) if isinstance(model, (str, Path)) else model
+        self.model: Model = loaded
+        if self.settings.baseline == "person":
+            expected_of(loaded)  # a model that lacks it is better refused before the work
         chosen = detector if detector is not None and not isinstance(detector, str) else None
-        self.detector: Detector = chosen or resolve(DETECTORS, self.settings.detector, "detector")()
+        self.detector: Detector = chosen or make_detector(self.settings.detector, self.settings.provider)
         self._stream: Stream | None = None
 
     @property
@@ -128,7 +134,8 @@ class Analyser:
         reader, smoother = Reader(self.model, self.settings, mirrored=True), Smoother(self.settings)
         smoother.add(reader.take(frame, faces) + reader.flush())
         timeline = to_timeline(smoother.settle(np.inf), name, self.labels, self.provenance)
-        return replace(timeline, looked=(Looked(name, "image", 1, 0.0, 0.0, () if faces else ((0.0, 0.0),)),))
+        looked = Looked(name, "image", 1, 0.0, 0.0, () if faces else ((0.0, 0.0),))
+        return replace(timeline, looked=(looked,), warnings=() if self.settings.baseline == "model" else (PHOTO,))
 
     def _film(self, frames: Iterable[Frame], name: str, length: float | None, report: Report | None,
               stop: Callable[[], bool] | None) -> Timeline:  # fmt: skip

@@ -1,8 +1,9 @@
 """The practitioner's chain: frames in, rows out, one grid cell of film at a time.
 
-decode -> find (detect, track) -> read (align, judge, model) -> smooth -> rows. Each stage is a generator over the one
-before it, so a film of any length needs the memory of a few cells. Behind every cell the whole chain can be laid down
-as plain values and taken up again; the rows are then those of the uninterrupted run, to the last bit.
+decode -> find (detect, track) -> read (align, judge, model) -> measure (against the person, if asked to) -> smooth ->
+rows. Each stage is a generator over the one before it, so a film of any length needs the memory of a few cells. Behind
+every cell the whole chain can be laid down as plain values and taken up again; the rows are then those of the
+uninterrupted run, to the last bit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector
 from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
+from tronie.pipeline.person import Persons
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
@@ -54,7 +56,7 @@ class Chain:
         self._model, self._settings, self._source = model, settings, source
         self._provenance = provenance(model, settings)
         self._finder = Finder(detector, settings)
-        self._reader = Reader(model, settings)
+        self._reader, self._persons = Reader(model, settings), Persons(model, settings)
         self._smoother = Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._position: dict[str, Any] | None = None  # where the film goes on behind the last closed cell
@@ -74,7 +76,7 @@ class Chain:
         failure: TronieError | None = None
         try:
             for looks, clock in self._read(self._find(self._decode(frames, stop))):
-                self._smoother.add(looks)
+                self._smoother.add(self._persons.measure(looks))
                 yield self._rows(clock)
         except TronieError as error:
             failure = error
@@ -91,8 +93,8 @@ class Chain:
         """Plain values (JSON) from which :meth:`restore` goes on. Take them between two timelines of :meth:`run`."""
         return {
             "model": self._model.hash, "settings": self._settings.hash, "version": __version__,
-            "position": self._position, "finder": self._finder.state(), "smoother": self._smoother.state(),
-            "watched": self._watched.state(),
+            "position": self._position, "finder": self._finder.state(), "persons": self._persons.state(),
+            "smoother": self._smoother.state(), "watched": self._watched.state(),
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -103,6 +105,7 @@ class Chain:
                 raise SettingError(f"The saved state was made with {name} {state[name]}, not {value}: start again.")
         self._position = state["position"]
         self._finder.restore(state["finder"])
+        self._persons.restore(state["persons"])
         self._smoother.restore(state["smoother"])
         self._watched.restore(state["watched"])
 

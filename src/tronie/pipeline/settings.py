@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tronie.core import config
 from tronie.core.errors import SettingError
 from tronie.core.segment import JOIN_GAP
 
 _SEGMENTING = ("usable", "kernel", "gap", "lag", "certain", "rate", "look", "switch", "speech", "least")
+_PERSON = ("own", "calm")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Settings:
 
     detector: str = "retinaface"
     """Name in ``tronie.faces.detect.DETECTORS``; "whole" for pictures that are cropped faces."""
+    provider: str = "cpu"
+    """What the graphs run on: a name in ``tronie.runtime.providers``. Another one may change an answer's last bits."""
     fps: float | None = None
     """Frames looked at per second of film; None looks at every frame."""
     cell: float = 1.0
@@ -52,6 +55,15 @@ class Settings:
     """What surprise must lead by in a film, in nats per look: a talking mouth opens as a surprised one does. Chosen on
     acted speech together with ``switch``, as the fewest false expressions at a loss of at most 0.02 of mean recall
     (benchmarks/accuracy/segments.py, which also leaves each actor out in turn)."""
+    baseline: Literal["model", "person"] = "model"
+    """What a film's faces are measured against: all people's neutral, which the model has learnt, or the person's own
+    (:mod:`tronie.pipeline.person`). The person's own names more acted clips rightly, but no more expressions are seen
+    in the segments (benchmarks/accuracy/person.md); photos are read as they are."""
+    own: float = 1.0
+    """How far a person's own neutral counts with ``baseline`` "person": 0 not at all, 1 in full."""
+    calm: float = 5.0
+    """Seconds of clearly neutral film after which it counts by half. With 1 s fewer acted expressions are seen, and a
+    person who only smiles is soon read as neutral; with 10 s half of what can be gained is lost."""
     least: float = 0.3
     """Least duration of a label between two changes, and of a sight of a face that is given one."""
 
@@ -66,6 +78,10 @@ class Settings:
             raise SettingError(f"fps is {self.fps}: give a number of frames per second above 0, or leave it out.")
         if self.batch < 1 or self.switch < 0 or self.least < 0 or self.speech < 0:
             raise SettingError("Settings 'batch' must be at least 1, 'switch', 'speech' and 'least' at least 0.")
+        if self.baseline not in ("model", "person"):
+            raise SettingError(f"baseline is '{self.baseline}': it must be 'model' or 'person'.")
+        if not 0 <= self.own <= 1 or not self.calm > 0:
+            raise SettingError("Setting 'own' must lie between 0 and 1, 'calm' must be more than 0.")
         if self.lag < max(self.kernel, self.least):
             raise SettingError(f"Setting 'lag' is {self.lag}: it must be at least 'kernel' and 'least'.")
 
@@ -75,7 +91,8 @@ class Settings:
 
     def segmenting(self) -> dict[str, float]:
         """The settings that shape segments and their confidence: a calibration of segments holds for these."""
-        return {name: float(getattr(self, name)) for name in _SEGMENTING}
+        names = (*_SEGMENTING, *(_PERSON if self.baseline == "person" else ()))
+        return {name: float(getattr(self, name)) for name in names}
 
     @property
     def hash(self) -> str:

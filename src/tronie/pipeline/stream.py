@@ -15,6 +15,7 @@ from tronie.pipeline.chain import provenance
 from tronie.pipeline.find import Finder
 from tronie.pipeline.live import Live, Reading
 from tronie.pipeline.looks import Look
+from tronie.pipeline.person import Persons
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
@@ -30,6 +31,7 @@ class Stream:
         self._model, self._settings, self._source = model, settings, source
         self._provenance = provenance(model, settings)
         self._finder, self._reader = Finder(detector, settings), Reader(model, settings)
+        self._persons = Persons(model, settings)
         self._live, self._smoother = Live(model.labels, settings), Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._frames = 0
@@ -49,7 +51,7 @@ class Stream:
         self._release(time)
         frame = Frame(image, time, self._frames)
         faces = self._finder.step(frame)
-        looks = self._reader.take(frame, faces) + self._reader.flush()
+        looks = self._persons.measure(self._reader.take(frame, faces) + self._reader.flush())
         self._frames += 1
         self._held = (time, looks)
         return self._live.answer(looks, time)

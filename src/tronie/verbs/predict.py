@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,16 @@ One = str | os.PathLike[str] | bytes | Pixels
 def predict(sources: One | Iterable[One], *, model: str | Path | Model = "default",
             detector: str | Detector | None = None, fps: float | None = None,
             times: Sequence[float] | NDArray[np.float64] | None = None, settings: Settings | None = None,
+            provider: str | None = None, baseline: Literal["model", "person"] | None = None,
             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
     """Read the expressions shown in one or many pictures and films.
 
     ``sources`` is one source or several (see :data:`One`). ``model`` is a name, a model folder or a loaded model;
     ``detector`` a name ("retinaface"; "whole" for cropped faces) or an object. ``fps`` thins a film to so many frames
-    per second, and is the rate of a film given as an array without ``times`` (T,) in seconds. ``report`` hears of
-    progress; ``stop`` is asked between frames: when it says true, what is done comes back with a warning.
+    per second, and is the rate of a film given as an array without ``times`` (T,) in seconds. ``provider`` says what
+    the graphs run on ("cpu", "cuda", "openvino", "coreml"). ``baseline`` "person" measures every face of a film against
+    the person's own neutral, see :mod:`tronie.pipeline.person`. ``report`` hears of progress; ``stop`` is asked between
+    frames: when it says true, what is done comes back with a warning.
 
     Returns one :class:`Timeline` with a row per face and time; ``.segments()`` tells who shows what from when to when.
     A single source that cannot be read raises SourceError; among several it becomes a warning of the timeline, unless
@@ -42,15 +46,17 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     if not single and not isinstance(sources, Iterable):
         raise SourceError(f"{sources!r} is no source: give a path, a picture's bytes, an array, or a list of them.")
     given: list[One] = [sources] if single else list(sources)  # type: ignore[list-item,arg-type]  # just told apart
-    analyser = Analyser(model, detector=detector, settings=with_fps(settings, fps))
+    analyser = Analyser(model, detector=detector, settings=settings_with(settings, fps, provider, baseline))
     parts = [part for _, part in predict_each(given, analyser, times=times, report=report, stop=stop)]
     return Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
 
 
-def with_fps(settings: Settings | None, fps: float | None) -> Settings:
-    """The settings with another ``fps``; None leaves it."""
+def settings_with(settings: Settings | None, fps: float | None, provider: str | None = None,
+                  baseline: Literal["model", "person"] | None = None) -> Settings:  # fmt: skip
+    """The settings with another ``fps``, ``provider`` and ``baseline``; None leaves what there is."""
     settings = settings or Settings()
-    return settings if fps is None else replace(settings, fps=fps)
+    return replace(settings, fps=settings.fps if fps is None else fps, provider=provider or settings.provider,
+                   baseline=baseline or settings.baseline)  # fmt: skip
 
 
 def predict_each(given: Sequence[One], analyser: Analyser, *,

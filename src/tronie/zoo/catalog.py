@@ -19,12 +19,15 @@ def shipped() -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _cached(folder: Path, stamp: float, threads: int) -> Model:
-    return load_folder(folder, threads)
+def _cached(folder: Path, stamp: float, threads: int, provider: str) -> Model:
+    return load_folder(folder, threads, provider)
 
 
-def load_model(name: str | Path | Model = DEFAULT, threads: int = 1) -> Model:
-    """A model by shipped name, by the path of its folder, or as it is. Raises ModelError that names the nearest one."""
+def load_model(name: str | Path | Model = DEFAULT, threads: int = 1, provider: str = "cpu") -> Model:
+    """A model by shipped name, by the path of its folder, or as it is (``threads`` and ``provider`` say nothing then).
+
+    Raises ModelError that names the nearest one, SettingError for a provider that cannot be had.
+    """
     if isinstance(name, Model):
         return name
     folder = SHIPPED / str(name) if str(name) in shipped() else Path(name)
@@ -34,4 +37,4 @@ def load_model(name: str | Path | Model = DEFAULT, threads: int = 1) -> Model:
         known = ", ".join(shipped()) or "(none shipped)"
         raise ModelError(f"There is no model '{name}': give one of {known} or a model folder.{hint}")
     path = folder / "model.json"
-    return _cached(folder.resolve(), path.stat().st_mtime if path.is_file() else 0.0, threads)
+    return _cached(folder.resolve(), path.stat().st_mtime if path.is_file() else 0.0, threads, provider)

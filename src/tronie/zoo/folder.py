@@ -57,12 +57,24 @@ class SegmentFit:
 
 
 @dataclass(frozen=True)
+class NeutralFit:
+    """How the model reads neutral faces, on average over people: see :mod:`tronie.pipeline.person`.
+
+    ``expected`` holds mean log-probabilities, their own mean taken out, in nats by label, ``fitted_on`` says on what.
+    """
+
+    expected: dict[str, float]
+    fitted_on: str
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The contents of ``model.json``.
 
     ``temperature`` divides the logits before the softmax; ``calibrated`` says on what it was fitted, or "" if it was
     not. ``seen`` lists the labelled data the weights have learnt from. ``scores`` maps a name to (value, low, high).
     ``segments`` is how sure a film's segments are, None where that was not measured: they are then uncalibrated.
+    ``neutral`` is how neutral faces are read, None where that was not measured.
     """
 
     name: str
@@ -78,6 +90,7 @@ class ModelInfo:
     scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     made_by: str = ""
     segments: SegmentFit | None = None
+    neutral: NeutralFit | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -86,6 +99,23 @@ class ModelInfo:
             raise ValueError("a model needs two labels or more, and size, frames and temperature above 0")
         if self.segments is not None and (unknown := [n for n in self.segments.offsets if n not in self.labels]):
             raise ValueError(f"its segment calibration speaks of '{unknown[0]}', which is none of its labels")
+        if self.neutral is not None and set(self.neutral.expected) != set(self.labels):
+            raise ValueError("what it says of neutral faces has other labels than the model")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of ``n`` faces, float32: raw logits ``(n, classes)``, feature ``(n, d)``, None if it has none.
+
+    ``neutral`` ``(n, d)``: the feature of the neutral face that a model imagines behind each (KE2NT); None for others.
+    A person's own neutral is the mean of their faces' ``neutral``, or of the features where they look most neutral.
+    Measured against a reference ``r`` ``(d,)``, a face shows the change ``feature - r``, which is to be compared by
+    cosine with ``words - words[neutral]`` (:attr:`Model.words`).
+    """
+
+    logits: NDArray[np.float32]
+    feature: NDArray[np.float32] | None = None
+    neutral: NDArray[np.float32] | None = None
 
 
 class Model:
@@ -105,15 +135,41 @@ class Model:
         """How sure a film's segments are, where that was measured."""
         return self.info.segments
 
+    @property
+    def neutral(self) -> NeutralFit | None:
+        """How it reads neutral faces, where that was measured."""
+        return self.info.neutral
+
+    @property
+    def words(self) -> NDArray[np.float32] | None:
+        """Vectors ``(classes, d)`` that the model matches features with by cosine; None for one that does not."""
+        if "words" not in self._session.outputs:
+            return None
+        return self._session.run(faces=np.zeros((1, self.size, self.size, 3), np.uint8))["words"]
+
+    def answer(self, crops: NDArray[np.uint8]) -> Answer:
+        """All that the model says of aligned faces ``(n, size, size, 3)`` uint8 RGB. Raises SettingError for others."""
+        self._check(crops)
+        # No face at all is asked as one, so that widths are known and the rest is the same.
+        starts = range(0, max(len(crops), 1), BATCH)
+        asked = crops if len(crops) else np.zeros((1, self.size, self.size, 3), np.uint8)
+        parts = [self._session.run(faces=asked[i : i + BATCH]) for i in starts]
+
+        def joined(name: str) -> NDArray[np.float32] | None:
+            return np.concatenate([p[name] for p in parts])[: len(crops)] if name in parts[0] else None
+
+        logits = joined("logits")
+        assert logits is not None  # load_folder looked
+        return Answer(logits, joined("feature"), joined("neutral"))
+
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
+        return self.answer(crops).logits
+
+    def _check(self, crops: NDArray[np.uint8]) -> None:
         if crops.ndim != 4 or crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
             wanted = f"(n, {self.size}, {self.size}, 3)"
             raise SettingError(f"Model '{self.name}' takes uint8 faces {wanted}, not {crops.dtype} {crops.shape}.")
-        if not len(crops):
-            return np.zeros((0, len(self.labels)), np.float32)
-        parts = [self._session.run(faces=crops[i : i + BATCH])["logits"] for i in range(0, len(crops), BATCH)]
-        return np.concatenate(parts)
 
     def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
@@ -135,8 +191,11 @@ def both_ways(predict: Predict, crops: NDArray[np.uint8]) -> NDArray[np.float64]
     return np.asarray(mean / mean.sum(1, keepdims=True))
 
 
-def load_folder(folder: Path, threads: int = 1) -> Model:
-    """Open a model folder. Raises ModelError (missing, damaged, tampered with, made for a newer Tronie)."""
+def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
+    """Open a model folder to run on ``provider`` (``tronie.runtime.providers``).
+
+    Raises ModelError (missing, damaged, tampered with, made for a newer Tronie), SettingError for the provider.
+    """
     path = folder / "model.json"
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
@@ -144,7 +203,7 @@ def load_folder(folder: Path, threads: int = 1) -> Model:
     info = _info(path, text)
     if info.graph != Path(info.graph).name or info.graph in ("", "..") or "\\" in info.graph:
         raise ModelError(f"{path} names a graph outside its folder ({info.graph}): do not trust this model.")
-    session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads)
+    session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads, provider=provider)
     if "faces" not in session.inputs or "logits" not in session.outputs:
         raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export it again.")
     sides, classes = session.inputs["faces"][1:3], session.outputs["logits"][-1]
