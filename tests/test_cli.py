@@ -30,8 +30,8 @@ PICTURES = {1000: [(20, 30, "h")], 1001: [(20, 30, "s"), (150, 30, "n")], 1002: 
 def detector(monkeypatch):
     """The planted detector and model in the place of the real ones."""
     found = planted.Detector({**dict(enumerate(FILM)), **PICTURES})
-    monkeypatch.setattr("tronie.pipeline.analyser.load_model", lambda name: planted.Model())
-    monkeypatch.setattr("tronie.pipeline.analyser.resolve", lambda table, name, kind: lambda: found)
+    monkeypatch.setattr("tronie.pipeline.analyser.load_model", lambda name, provider="cpu": planted.Model())
+    monkeypatch.setattr("tronie.pipeline.analyser.make_detector", lambda name, provider: found)
     return found
 
 
@@ -74,8 +74,8 @@ def test_out_writes_a_table_and_says_where(place, capsys) -> None:
 def test_out_folder_gets_a_table_per_film(place, capsys) -> None:
     assert cli.main(["predict", ".", "--out", "results", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
-    assert sorted(p.name for p in Path("results").iterdir()) == [
-        "film.csv", "film.meta.json", "photos.csv", "photos.meta.json", "segments.csv"
+    assert sorted(p.name for p in Path("results").iterdir() if p.name != ".tronie") == [
+        "film.csv", "film.meta.json", "jobs.jsonl", "photos.csv", "photos.meta.json", "segments.csv"
     ]  # fmt: skip
     assert len(list(csv.DictReader(Path("results/segments.csv").read_text().splitlines()))) == 5
 
@@ -89,7 +89,7 @@ def test_json_is_one_document(place, capsys) -> None:
 
 def test_a_film_without_faces_says_so(place, monkeypatch, capsys) -> None:
     detector = planted.Detector({i: [] for i in range(90)})
-    monkeypatch.setattr("tronie.pipeline.analyser.resolve", lambda table, name, kind: lambda: detector)
+    monkeypatch.setattr("tronie.pipeline.analyser.make_detector", lambda name, provider: detector)
     assert cli.main(["predict", "film.mkv"]) == 0
     assert capsys.readouterr().out.strip() == "film.mkv: no face found (0:00.00-0:03.00, 90 frames looked at)"
 

@@ -51,8 +51,11 @@ planted = module(ROOT / "tests" / "planted.py")
 @pytest.fixture
 def tronie(monkeypatch, capsys, tmp_path):
     """The command, run in an empty folder with a planted model; gives exit code, output and lines of errors."""
-    monkeypatch.setattr("tronie.pipeline.analyser.load_model",
-                        lambda name: planted.Model() if name == "default" else load_model(name))  # fmt: skip
+
+    def loaded(name: str, **how: object) -> object:
+        return planted.Model() if name == "default" else load_model(name, **how)
+
+    monkeypatch.setattr("tronie.pipeline.analyser.load_model", loaded)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, list[str]]:

@@ -15,7 +15,7 @@ import tronie
 from tronie.core.errors import ModelError, SettingError, SourceError
 from tronie.core.timeline import Timeline
 from tronie.verbs.predict import predict
-from tronie.verbs.results import Results
+from tronie.verbs.results import Results, is_folder
 
 FILM = "n" * 45 + "h" * 45
 PEOPLE = [[(20, 30, "h")], [(20, 30, "s"), (150, 30, "n")], []]
@@ -48,6 +48,19 @@ def test_fps_thins_a_film(place) -> None:
     assert len(timeline) == 30
     assert np.diff(timeline["time"]) == pytest.approx(0.1, abs=2e-3)
     assert timeline.provenance.settings["fps"] == 10
+
+
+def test_a_film_is_measured_against_the_person_where_that_is_asked_for(place) -> None:
+    folder, how = place
+    plain = predict(folder / "film.mkv", **how)
+    person = predict(folder / "film.mkv", baseline="person", **how)
+    assert person.provenance.settings["baseline"] == "person"
+    assert person.provenance.settings_hash != plain.provenance.settings_hash
+    assert not np.array_equal(person.probabilities, plain.probabilities)
+    both = predict([folder / "p0.png", folder / "p1.png"], baseline="person", **how)
+    assert len(both.warnings) == 1  # not one per photo
+    with pytest.raises(SettingError, match="'model' or 'person'"):
+        predict(folder / "film.mkv", baseline="mother", **how)
 
 
 def test_a_folder_gives_one_timeline(place) -> None:
@@ -132,22 +145,6 @@ def test_reports_say_which_source_of_how_many(place) -> None:
     assert film[-1].done == pytest.approx(film[-1].length, abs=0.05)
 
 
-def test_results_in_a_folder(place) -> None:
-    folder, how = place
-    results = Results(folder / "out")
-    for source in ("film.mkv", "p0.png", "p1.png"):
-        results.add(predict(folder / source, **how))
-    results.add(predict(folder / "film.mkv", **how))
-    names = [path.name for path in results.close()]
-    assert names == [
-        "film.csv", "film.meta.json", "film_2.csv", "film_2.meta.json", "photos.csv", "photos.meta.json", "segments.csv"
-    ]  # fmt: skip
-    assert len(Timeline.load(folder / "out" / "photos.csv")) == 3
-    lines = (folder / "out" / "segments.csv").read_text().splitlines()
-    assert lines[0] == "source,track,start,end,label,confidence,usable,rows"
-    assert len(lines) == 1 + 2 + 3 + 2
-
-
 def test_results_in_one_table(place) -> None:
     folder, how = place
     results = Results(folder / "all.json")
@@ -157,7 +154,9 @@ def test_results_in_one_table(place) -> None:
     assert len(Timeline.load(folder / "all.json")) == 92
     assert len(json.loads((folder / "all.json").read_text())["segments"]) == 4
     with pytest.raises(SettingError, match="Tables end in"):
-        Results(folder / "all.xlsx")
+        is_folder(folder / "all.xlsx")
+    (folder / "v1.2").mkdir()
+    assert [is_folder(folder / name) for name in ("all.csv", "all", "v1.2")] == [False, True, True]
 
 
 def test_the_package_opens_in_milliseconds_and_names_its_things() -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -19,6 +20,7 @@ from tronie.core.timeline import AFTER, PROBABILITY, SCHEMA, TEXT, WHOLE, Column
 
 _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5}
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
+_CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, csv.Error)
 
@@ -63,7 +65,7 @@ def save_segments(found: Sequence[Segment], path: Path) -> Path:
 
 def document(timeline: Timeline) -> dict[str, Any]:
     """Everything but the rows, as JSON holds it: schema, labels, provenance, what was looked at, warnings, segments."""
-    return {**_about(timeline), "segments": as_rows(timeline.segments()), "columns": list(timeline.columns)}
+    return {**about_of(timeline), "segments": as_rows(timeline.segments()), "columns": list(timeline.columns)}
 
 
 def write_json(timeline: Timeline, file: TextIO) -> None:
@@ -86,7 +88,8 @@ def _text(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="")
 
 
-def _about(timeline: Timeline) -> dict[str, Any]:
+def about_of(timeline: Timeline) -> dict[str, Any]:
+    """What rows cannot say, as JSON holds it: schema, labels, provenance, what was looked at, warnings."""
     return {
         "schema": SCHEMA,
         "labels": list(timeline.labels.names),
@@ -117,41 +120,63 @@ def _cell(value: Any, digits: int | None) -> str:
     return str(value) if digits is None else f"{value:.{digits}f}"
 
 
+def write_rows(timeline: Timeline, file: TextIO, *, heading: bool) -> None:
+    """Rows as the lines of a CSV, after a line of names where ``heading``; part after part they are the whole table."""
+    writer = csv.writer(file, lineterminator="\n")
+    if heading:
+        writer.writerow(timeline.columns)
+    for start in range(0, len(timeline), _CHUNK):  # as text, rows take ten times their memory
+        part = {name: column[start : start + _CHUNK].tolist() for name, column in timeline.columns.items()}
+        cells = [[_cell(value, decimals(name)) for value in column] for name, column in part.items()]
+        writer.writerows(zip(*cells, strict=True))
+
+
+def write_about(about: dict[str, Any], path: Path) -> Path:
+    """The sidecar of the CSV at ``path``, from what :func:`about_of` gives."""
+    with replacing(sidecar(path)) as temporary, _text(temporary) as file:
+        file.write(json.dumps(about, ensure_ascii=False, indent=1) + "\n")
+    return sidecar(path)
+
+
 def _save_csv(timeline: Timeline, path: Path) -> list[Path]:
-    beside = sidecar(path)
-    cells = [[_cell(value, decimals(name)) for value in column.tolist()] for name, column in timeline.columns.items()]
-    with replacing(path) as table, replacing(beside) as meta:
+    with replacing(path) as table:
         with _text(table) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(timeline.columns)
-            writer.writerows(zip(*cells, strict=True))
-        with _text(meta) as file:
-            file.write(json.dumps(_about(timeline), ensure_ascii=False, indent=1) + "\n")
-    return [path, beside]
+            write_rows(timeline, file, heading=True)
+        return [path, write_about(about_of(timeline), path)]
 
 
 def _load_csv(path: Path) -> Timeline:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
-        names = next(lines, [])
-        rows = list(lines)
-    if any(len(row) != len(names) for row in rows):
-        raise ValueError(f"line {next(i for i, row in enumerate(rows, 2) if len(row) != len(names))} is cut short")
-    cells = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    columns = {name: _parsed(name, column) for name, column in zip(names, cells, strict=True)}
+    columns = read_columns(path)
+    names = list(columns)
     if sidecar(path).is_file():
         return _from_about(json.loads(sidecar(path).read_text(encoding="utf-8")), columns)
     labels = LabelSet(tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY)))
     timeline = Timeline(columns, labels)
-    if not rows:
+    if not len(timeline):
         return timeline
     model, settings, version = (str(timeline[name][0]) for name in AFTER)
     return replace(timeline, provenance=Provenance(model_hash=model, settings_hash=settings, version=version))
 
 
+def read_columns(path: Path) -> dict[str, Column]:
+    """The columns of a CSV of rows, by name, piece by piece. Raises ValueError for what is no such table."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file)
+        names = next(lines, [])
+        pieces: list[list[Column]] = []
+        for rows in chain([list(islice(lines, _CHUNK))], iter(lambda: list(islice(lines, _CHUNK)), [])):
+            for number, row in enumerate(rows, len(pieces) * _CHUNK + 2):
+                if len(row) != len(names):
+                    raise ValueError(f"line {number} is cut short")
+            cells = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+            pieces.append([_parsed(name, column) for name, column in zip(names, cells, strict=True)])
+    return {name: np.concatenate(column) for name, column in zip(names, zip(*pieces, strict=True), strict=True)}
+
+
 def _parsed(name: str, cells: Iterable[str]) -> Column:
     if name in TEXT:
-        return np.array(list(cells), object)
+        same: dict[str, str] = {}
+        return np.array([same.setdefault(cell, cell) for cell in cells], object)  # each word is kept once
     if name in WHOLE:
         return np.array([int(cell) for cell in cells], np.int64)
     if name == "usable":
@@ -195,7 +220,7 @@ def _save_parquet(timeline: Timeline, path: Path) -> list[Path]:
         import pyarrow.parquet as parquet
     except ImportError:
         raise MissingExtraError("Writing Parquet", "table") from None
-    about = json.dumps(_about(timeline), ensure_ascii=False).encode()
+    about = json.dumps(about_of(timeline), ensure_ascii=False).encode()
     table = timeline.to_arrow().replace_schema_metadata({_KEY: about})
     with replacing(path) as temporary:
         parquet.write_table(table, temporary)

@@ -222,8 +222,10 @@ def choose(container: InputContainer, name: str) -> Opened:
     if not films:
         container.close()
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
-    stream = max(films, key=lambda s: s.width * s.height)
-    if stream.codec_context is None or not stream.time_base:
+    # A stream in an unknown code has no context, and then no size to be asked for.
+    known = [s for s in films if s.codec_context is not None and s.time_base]
+    stream = max(known, key=lambda s: s.width * s.height, default=None)
+    if stream is None:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")
     return container, stream

@@ -48,6 +48,7 @@ def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
     The order is the user's; inside a folder or pattern it is by path, numbers in names by value. A file named twice
     comes once, hidden files are left out of folders, and files there that are neither picture nor film are passed over.
+    One that cannot be opened is no error there: it is told by its ending, and fails alone when it is read.
     Whether a file is whole is found when it is read. Raises SourceError where something named does not exist, holds
     nothing to look at, or is neither picture nor film.
     """
@@ -65,7 +66,7 @@ def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 def _expand_one(given: str) -> list[Source]:
     path = Path(given)
     if path.is_dir():
-        inside = [Source(p, kind, p.as_posix()) for p in _walk(path) if (kind := kind_of(p)) is not None]
+        inside = [Source(p, kind, p.as_posix()) for p in _walk(path) if (kind := _kind_among(p)) is not None]
         if not inside:
             raise SourceError(f"Folder {given} holds no picture and no film: name another folder or a file.")
         return inside
@@ -78,7 +79,8 @@ def _expand_one(given: str) -> list[Source]:
         raise SourceError(f"{given} is an address on a network: download it and name the file.")
     if any(mark in given for mark in "*?["):
         matches = sorted((Path(p) for p in glob.glob(given, recursive=True)), key=_natural)
-        inside = [Source(p, kind, p.as_posix()) for p in matches if p.is_file() and (kind := kind_of(p)) is not None]
+        files = [p for p in matches if p.is_file()]
+        inside = [Source(p, kind, p.as_posix()) for p in files if (kind := _kind_among(p)) is not None]
         if not inside:
             raise SourceError(f"No picture and no film matches {given}: check the pattern and its folder.")
         return inside
@@ -96,8 +98,18 @@ def kind_of(path: Path) -> Kind | None:
     except OSError as error:
         raise SourceError(f"{path} cannot be opened ({error.strerror}): check its permissions.") from None
     by_content = _kind_by_content(head)
-    if by_content is not None:
-        return by_content
+    return by_content if by_content is not None else _kind_by_ending(path)
+
+
+def _kind_among(path: Path) -> Kind | None:
+    """:func:`kind_of` a file among many: one that cannot be opened is known by its ending, and said when it is read."""
+    try:
+        return kind_of(path)
+    except SourceError:
+        return _kind_by_ending(path)
+
+
+def _kind_by_ending(path: Path) -> Kind | None:
     ending = path.suffix.lower()
     return "image" if ending in IMAGE_ENDINGS else "video" if ending in VIDEO_ENDINGS else None
 

@@ -73,6 +73,7 @@ class VideoReader:
         self.path = path
         self.fps = fps
         self._decoder = Decoder(path, threads=threads)
+        self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
         self._next: _Shot
@@ -132,7 +133,7 @@ class VideoReader:
         """Where the reader stands, as JSON-able values: after the last frame delivered."""
         return {
             "fps": self.fps,
-            "bytes": self.path.stat().st_size,
+            "bytes": self._bytes,
             "origin": self._origin,
             "delivered": None if self._delivered is None else list(self._delivered),
             "replay": self._decoder.irregular,
@@ -147,7 +148,7 @@ class VideoReader:
             raise SettingError(
                 f"The saved state of {self.path} was taken with fps={state['fps']}, not {self.fps}: give the same."
             )
-        if state["bytes"] != self.path.stat().st_size:
+        if state["bytes"] != self._bytes:
             raise SourceError(f"Film {self.path} has changed since its state was saved: start from the beginning.")
         self._origin = state["origin"]
         if state["delivered"] is None:
@@ -190,6 +191,13 @@ def _thinned(
 def _slot(time: float, fps: float | None) -> int:
     # A hair is added so that frames at multiples of 1 / fps do not fall into the slot before by rounding.
     return 0 if fps is None else math.floor(time * fps + 1e-6)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise SourceError(f"Film {path} cannot be opened ({error.strerror}): check the path.") from None
 
 
 def _undecodable(path: Path) -> SourceError:

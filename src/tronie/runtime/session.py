@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import ModelError
+from tronie.runtime.providers import chain, check_started
+
+_ELSEWHERE = re.compile(rb"\x6a.{1,2}\x0a\x08location\x12", re.DOTALL)
+"""``external_data`` of a tensor in the bytes of a graph (TensorProto, field 13): weights that lie in another file."""
 
 
 def sha256(path: Path) -> str:
@@ -24,19 +29,24 @@ class Session:
     """An ONNX graph ready to run. Safe to share between threads; holds no state between calls.
 
     ``threads`` is the number of ONNX Runtime threads (1 by default: one process per core scales better than
-    spinning threads). Raises ModelError if the file is missing, its hash differs from ``expect``, or it is no graph.
+    spinning threads); ``provider`` a name in ``tronie.runtime.providers``. Raises ModelError if the file is missing,
+    its hash differs from ``expect``, or it is no graph; SettingError if the provider is not installed or cannot start.
     """
 
     def __init__(self, path: Path, *, expect: str | None = None, threads: int = 1,
-                 providers: tuple[str, ...] = ("CPUExecutionProvider",)) -> None:  # fmt: skip
+                 provider: str = "cpu") -> None:  # fmt: skip
         import onnxruntime as ort  # 0.2 s: paid on first use, not at `import tronie`
 
         if not path.is_file():
             raise ModelError(f"Model file {path} is missing: reinstall Tronie or give another model folder.")
         data = path.read_bytes()
+        self._path = path
         self.hash = hashlib.sha256(data).hexdigest()
         if expect is not None and self.hash != expect:
             raise ModelError(f"Model file {path} does not match its recorded hash: fetch or export the model again.")
+        if _ELSEWHERE.search(data):
+            raise ModelError(f"Model file {path} keeps weights in another file: export it again, whole in one.")
+        providers = chain(provider)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -44,11 +54,20 @@ class Session:
         try:
             self._session = ort.InferenceSession(data, options, providers=list(providers))
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
-            raise ModelError(f"Model file {path} is not a graph that ONNX Runtime can run: {error}") from error
+            raise ModelError(f"Model file {path} is not a graph that ONNX Runtime can run: {_said(error)}") from error
+        check_started(provider, self._session.get_providers())
         self.inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
         self.outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
 
     def run(self, **arrays: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
-        """Run the graph once; returns its outputs by name."""
-        answers = self._session.run(None, arrays)
+        """Run the graph once; returns its outputs by name. Raises ModelError where it fails on these arrays."""
+        try:
+            answers = self._session.run(None, arrays)
+        except Exception as error:  # as above: a graph may be sound by itself and fail on what it is given
+            raise ModelError(f"Model file {self._path} fails on what it is given: {_said(error)}") from error
         return dict(zip(self.outputs, answers, strict=True))
+
+
+def _said(error: Exception) -> str:
+    """The library's own words, on one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,399 @@
+"""Damaged and hostile files by the thousand: pictures, films, model folders, tables, settings.
+
+    python benchmarks/robustness/hostile.py [--pictures 10000 --films 1000 --models 1000 --tables 1000 --settings 1000]
+
+Each file is read as the package reads it, in a process of its own kind that is watched from outside: one that dies is a
+*crash*, one that takes more than ``--limit`` CPU-seconds over a file a *hang*, an exception that is no TronieError a
+*traceback*. The files hold no face, so any row that says an expression is a *false answer*. What gives an answer that
+was not heard before is kept and damaged further (guided by answers, where coverage would cost too much). Everything is
+seeded; what went wrong is kept beside the table with its bytes. Writes hostile.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mutate import mutated
+
+from tronie.core.errors import ModelError, SettingError, SourceError, TronieError
+
+KINDS = ("pictures", "films", "models", "tables", "settings")
+MEMORY = 6 << 30
+"""Address space of a worker in bytes: a file that claims terabytes must be refused, not obeyed."""
+SILENT = 600.0
+"""Seconds after which a worker that uses no CPU time counts as hanging too; long, because a machine may be busy."""
+
+
+def pictures() -> list[bytes]:
+    """One small picture in every format and mode that is read, without a face."""
+    import io
+
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    plain = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made = [("JPEG", plain, {"exif": exif}), ("JPEG", plain.convert("L"), {"progressive": True}),
+            ("JPEG", plain.convert("CMYK"), {}), ("PNG", plain, {}), ("PNG", plain.convert("P"), {}),
+            ("PNG", plain.convert("RGBA"), {}), ("PNG", plain.convert("L").convert("I"), {}),
+            ("GIF", plain, {"save_all": True, "append_images": [plain, plain]}), ("BMP", plain, {}),
+            ("TIFF", plain, {"compression": "tiff_lzw"}), ("TIFF", plain.convert("F"), {}), ("WEBP", plain, {}),
+            ("PPM", plain, {}), ("ICO", plain, {}), ("AVIF", plain, {}), ("JPEG2000", plain, {})]  # fmt: skip
+    seeds = []
+    for name, picture, options in made:
+        out = io.BytesIO()
+        try:
+            picture.save(out, name, **options)
+        except (OSError, KeyError, ValueError):  # a Pillow without that format
+            continue
+        seeds.append(out.getvalue())
+    return seeds
+
+
+def films(folder: Path) -> list[bytes]:
+    """A third of a second of noise in the containers that people have."""
+    import av
+
+    seeds = []
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(8)]
+    for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"),
+                        ("a.mov", "mjpeg"), ("a.ts", "mpeg2video"), ("a.mpg", "mpeg1video"), ("a.flv", "flv"),
+                        ("a.gif", "gif"), ("a.nut", "ffv1"), ("a.y4m", "wrapped_avframe")):  # fmt: skip
+        try:
+            with av.open(str(folder / name), "w") as container:
+                stream = container.add_stream(codec, rate=25)
+                stream.width, stream.height = 64, 48
+                stream.pix_fmt = {"mjpeg": "yuvj420p", "gif": "rgb8"}.get(codec, "yuv420p")
+                for frame in frames:
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+                container.mux(stream.encode())
+            seeds.append((folder / name).read_bytes())
+        except (av.error.FFmpegError, OSError, ValueError):  # a library without that codec
+            continue
+    return seeds
+
+
+def graph() -> bytes:
+    """A tiny network that has the inputs and outputs of a model, as ONNX."""
+    import onnx
+    from onnx import TensorProto as T
+    from onnx import helper as h
+
+    rng = np.random.default_rng(0)
+    weights = h.make_tensor("w", T.FLOAT, [12, 3], rng.normal(size=36).astype(np.float32).tolist())
+    shape = h.make_tensor("shape", T.INT64, [2], [-1, 12])
+    nodes = [h.make_node("Cast", ["faces"], ["x"], to=T.FLOAT), h.make_node("Reshape", ["x", "shape"], ["flat"]),
+             h.make_node("MatMul", ["flat", "w"], ["logits"])]  # fmt: skip
+    whole = h.make_graph(nodes, "tiny", [h.make_tensor_value_info("faces", T.UINT8, ["n", 2, 2, 3])],
+                         [h.make_tensor_value_info("logits", T.FLOAT, ["n", 3])], [weights, shape])  # fmt: skip
+    model = h.make_model(whole, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+INFO = {"name": "tiny", "labels": ["anger", "happiness", "neutral"], "graph": "encoder.onnx", "graph_sha256": "",
+        "size": 2, "frames": 1, "temperature": 1.3, "calibrated": "nothing", "licence": "none", "seen": ["nothing"],
+        "scores": {"accuracy": [0.5, 0.4, 0.6]}, "made_by": "hand", "format": 1,
+        "segments": {"a": 1.0, "b": 0.1, "fitted_on": "x", "offsets": {"anger": 0.1}, "settings": {}}}  # fmt: skip
+
+
+class Reader:
+    """Reads the damaged files of one kind; ``read`` returns a word for what became of a file."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind, self.folder = kind, folder
+        self.text = kind in ("tables", "settings")
+        self.seeds: list[bytes] = []
+        self.read: Callable[[bytes, int], str] = getattr(self, f"_{kind}")
+        getattr(self, f"_begin_{kind}")()
+
+    def _begin_pictures(self) -> None:
+        from tronie.pipeline.analyser import Analyser
+
+        self.seeds, self.analyser = pictures(), Analyser()
+
+    def _pictures(self, data: bytes, number: int) -> str:
+        from tronie.media.image import read_image
+
+        image = read_image(data)
+        assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+        if number % 10 or image.size > 3_000_000:  # the whole chain on a tenth of them, and on nothing large
+            return "read"
+        return _said(self.analyser.analyse(image))
+
+    def _begin_films(self) -> None:
+        from tronie.pipeline.analyser import Analyser
+
+        self.seeds, self.analyser = films(self.folder), Analyser()
+
+    def _films(self, data: bytes, number: int) -> str:
+        path = self.folder / "film.bin"
+        path.write_bytes(data)
+        # A film that claims to last for years is no hang: thousands of frames of it are proof enough.
+        asked = iter(range(10**9))
+        return _said(self.analyser.analyse(path_as_film(path), stop=lambda: next(asked) >= 2000))
+
+    def _begin_models(self) -> None:
+        self._graph = graph()
+        self.seeds = [self._graph, json.dumps(INFO, indent=1).encode()]
+
+    def _models(self, data: bytes, number: int) -> str:
+        import hashlib
+
+        from tronie.zoo.folder import load_folder
+
+        # Whoever means harm writes the right hash: the graph itself is what must be survived.
+        given = data if data[:1] != b"{" and data.lstrip()[:1] != b"{" else None
+        encoder = self._graph if given is None else given
+        (self.folder / "encoder.onnx").write_bytes(encoder)
+        info = json.dumps(INFO).encode() if given is not None else data
+        digest = hashlib.sha256(encoder).hexdigest().encode()
+        info = re.sub(rb'"graph_sha256": "[^"]*"', b'"graph_sha256": "' + digest + b'"', info, count=1)
+        (self.folder / "model.json").write_bytes(info)
+        model = load_folder(self.folder)
+        answers = model.predict(np.full((2, model.size, model.size, 3), 100, np.uint8))
+        return "read" if np.isfinite(answers).all() else "read, not finite"
+
+    def _begin_tables(self) -> None:
+        from tronie.core.labels import LabelSet
+        from tronie.core.manifest import Manifest
+        from tronie.core.timeline import Provenance, Timeline
+
+        labels = LabelSet(("anger", "happiness", "neutral"))
+        empty = Timeline.empty(labels, Provenance("m", "0" * 12, {"fps": None}, "1" * 12, "0.1.0"))
+        columns: dict[str, Any] = {name: np.arange(4) / 8 for name in empty.columns}
+        for name in ("source", "label", "model", "settings", "version"):
+            columns[name] = np.array(["neutral"] * 4, object)
+        columns |= {"frame": np.arange(4), "track": np.zeros(4, int), "usable": np.ones(4, bool)}
+        timeline = Timeline(columns, labels, empty.provenance)
+        timeline.save(self.folder / "t.csv")
+        timeline.save(self.folder / "t.json")
+        Manifest(np.array(["a", "b"]), np.array(["a.png", "b.npz::3"]), np.array([0, 1]), labels,
+                 votes=np.ones((2, 3)), root=self.folder).save(self.folder / "m.csv")  # fmt: skip
+        (self.folder / "own.csv").write_text("path,label,split,fold,valence\na.png,anger,train,0,0.5\nb.png,joy,,,\n")
+        (self.folder / "names.csv").write_text("track,name\n0,Anna\n1,Ben\n")
+        self._sidecar = (self.folder / "t.meta.json").read_bytes()
+        for name in ("a.png", "b.png"):
+            (self.folder / name).touch()
+        self._names = ("t.csv", "t.json", "m.csv", "own.csv", "names.csv", "t.meta.json")
+        self.seeds = [bytes([i]) + (self.folder / name).read_bytes() for i, name in enumerate(self._names)]
+
+    def _tables(self, data: bytes, number: int) -> str:
+        from tronie.core.manifest import Manifest
+        from tronie.core.people import read_names
+        from tronie.core.timeline import Timeline
+        from tronie.data.datasets import csvfile
+        from tronie.show.coder import read_spans
+
+        which, data = (self._names[data[0] % len(self._names)], data[1:]) if data else ("t.csv", b"")
+        path = self.folder / ("t.csv" if which == "t.meta.json" else which)
+        (self.folder / which).write_bytes(data)
+        (self.folder / "t.meta.json").write_bytes(data if which == "t.meta.json" else self._sidecar)
+        readers: list[Callable[[Path], Any]] = {
+            "m.csv": [Manifest.load, csvfile.read], "own.csv": [csvfile.read], "names.csv": [read_names]
+        }.get(which, [lambda p: Timeline.load(p).segments(), read_spans])  # fmt: skip
+        answers = []
+        for read in readers:
+            try:
+                read(path)
+                answers.append("read")
+            except (SourceError, SettingError) as error:
+                answers.append(shape(error))
+        return " / ".join(answers)
+
+    def _begin_settings(self) -> None:
+        from tronie.lab.recipe import recipes
+
+        root = Path(__file__).parents[2] / "src" / "tronie" / "recipes"
+        self.seeds = [(root / f"{name}.toml").read_bytes() for name in recipes()]
+
+    def _settings(self, data: bytes, number: int) -> str:
+        from tronie.lab.recipe import read_recipe
+
+        path = self.folder / "recipe.toml"
+        path.write_bytes(data)
+        read_recipe(path)
+        return "read"
+
+
+def path_as_film(path: Path) -> Any:
+    """A source that is a film whatever its bytes look like."""
+    from tronie.media.source import Source
+
+    return Source(path, "video", "film.bin")
+
+
+def _said(timeline: Any) -> str:
+    false = [name for name, usable in zip(timeline["label"], timeline["usable"], strict=True) if usable]
+    if any(name != "uncertain" for name in false):
+        return "FALSE ANSWER"
+    return "read" if not timeline.warnings else f"read, warned: {shape(timeline.warnings[0])}"
+
+
+def shape(error: object) -> str:
+    """A sentence without what changes from file to file."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|/\S+|\d+(\.\d+)?", "#", str(error))[:120]
+
+
+def worker(kind: str, seed: int, start: int, count: int, limit: float) -> None:
+    """Read files ``start`` to ``count``, each for at most ``limit`` CPU-seconds, and print JSON lines about them."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    warnings.simplefilter("ignore")
+    out = os.fdopen(os.dup(1), "w")
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)  # what the libraries say of damage is no concern of ours
+    with tempfile.TemporaryDirectory() as name:
+        reader = Reader(kind, Path(name))
+        print(json.dumps({"ready": len(reader.seeds)}), file=out, flush=True)
+        corpus, heard = list(reader.seeds), set[str]()
+        for number in range(start, count):
+            rng = np.random.default_rng([seed, KINDS.index(kind), number])
+            data = mutated(corpus if rng.random() < 0.3 else reader.seeds, rng, text=reader.text)
+            print(json.dumps({"begin": number}), file=out, flush=True)
+            began = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, limit)  # ends the process when the file has cost so much
+            word, known = attempt(reader, data, number)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            if known not in heard and len(corpus) < 500 and len(data) < 50_000:
+                heard.add(known)
+                corpus.append(data)
+            bad = data.hex() if word in ("traceback", "false answer") else ""
+            print(json.dumps({"end": number, "word": word, "said": known, "seconds": time.process_time() - began,
+                              "bytes": bad[:20_000]}), file=out, flush=True)  # fmt: skip
+
+
+def attempt(reader: Reader, data: bytes, number: int) -> tuple[str, str]:
+    """Read one file: the verdict, and what was said."""
+    try:
+        said = reader.read(data, number)
+    except (SourceError, ModelError, SettingError) as error:
+        text = str(error)
+        if "\n" in text:
+            return "traceback", f"more than one line: {text[:300]}"
+        return "refused", shape(error)
+    except TronieError as error:
+        return "traceback", f"{type(error).__name__}: {error}"
+    except Exception as error:
+        import traceback
+
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return "traceback", f"{type(error).__name__}: {shape(error)} at {Path(place.filename).name}:{place.lineno}"
+    return ("false answer" if "FALSE ANSWER" in said else "read" if said.startswith("read") else "refused"), said
+
+
+def lines(process: subprocess.Popen[bytes], patience: float) -> Iterator[dict[str, Any] | None]:
+    """What a worker prints, line by line; None where it is silent for so many seconds."""
+    assert process.stdout is not None
+    rest = b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], patience)
+        if not ready:
+            yield None
+            return
+        piece = os.read(process.stdout.fileno(), 1 << 16)
+        if not piece:
+            return
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield json.loads(line)
+
+
+def campaign(kind: str, seed: int, count: int, limit: float) -> dict[str, Any]:
+    """Read ``count`` files; a worker that dies or hangs is noted and another one goes on behind that file."""
+    words, said = Counter[str](), Counter[str]()
+    bad: list[dict[str, Any]] = []
+    at, slowest = 0, 0.0
+    while at < count:
+        arguments = [sys.executable, __file__, "--worker", kind, str(seed), str(at), str(count), str(limit)]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+        begun: int | None = None
+        hung = False
+        for line in lines(process, SILENT):
+            if line is None:
+                hung = True
+                break
+            if "begin" in line:
+                begun = int(line["begin"])
+            if "end" in line:
+                begun, at = None, int(line["end"]) + 1
+                words[line["word"]] += 1
+                said[line["said"]] += 1
+                slowest = max(slowest, float(line["seconds"]))
+                if line["word"] in ("traceback", "false answer"):
+                    bad.append({"kind": kind, **line})
+        process.kill()
+        code = process.wait()
+        if at < count:
+            if begun is None:
+                raise SystemExit(f"The worker for {kind} does not start (exit code {code}).")
+            hung = hung or code == -signal.SIGPROF
+            words["hang" if hung else "crash"] += 1
+            bad.append({"kind": kind, "end": begun, "word": "hang" if hung else f"crash ({code})"})
+            at = begun + 1
+    return {"kind": kind, "count": count, "words": words, "answers": len(said), "slowest": slowest, "bad": bad}
+
+
+def report(done: list[dict[str, Any]], command: str, seed: int, limit: float) -> str:
+    """The table."""
+    verdicts = ("crash", "hang", "traceback", "false answer")
+    text = ["# Hostile input", "", f"`{command}`", "",
+            f"Seed {seed}; at most {limit:g} CPU-s and {MEMORY >> 30} GiB of address space for a file.", "",
+            "| files | damaged | refused in one sentence | read all the same | different answers | slowest, CPU-s | "
+            + " | ".join(verdicts) + " |", "|" + " --- |" * (6 + len(verdicts))]  # fmt: skip
+    for one in done:
+        words = one["words"]
+        cells = [one["kind"], *(f"{n:,}" for n in (one["count"], words["refused"], words["read"], one["answers"])),
+                 f"{one['slowest']:.1f}", *(str(words[v]) for v in verdicts)]  # fmt: skip
+        text.append(f"| {' | '.join(cells)} |")
+    for bad in [b for one in done for b in one["bad"]][:40]:
+        text += ["", f"- {bad['kind']} {bad['end']}: {bad['word']} {bad.get('said', '')}"]
+    return "\n".join(text) + "\n"
+
+
+def main() -> None:
+    """Run the campaign, or one worker of it."""
+    if sys.argv[1:2] == ["--worker"]:
+        worker(sys.argv[2], *map(int, sys.argv[3:6]), float(sys.argv[6]))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for kind in KINDS:
+        parser.add_argument(f"--{kind}", type=int, default=10_000 if kind == "pictures" else 1_000)
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--limit", type=float, default=20.0, help="CPU-seconds for one file")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    given = parser.parse_args()
+    done = []
+    for kind in KINDS:
+        if count := getattr(given, kind):
+            done.append(campaign(kind, given.seed, count, given.limit))
+            words = dict(done[-1]["words"])
+            print(kind, words, [(b["end"], b["word"], b.get("said", "")) for b in done[-1]["bad"]][:8], flush=True)
+            (given.out.with_suffix(".bad.json")).write_text(json.dumps([b for one in done for b in one["bad"]]))
+    if not any(one["bad"] for one in done):
+        given.out.with_suffix(".bad.json").unlink(missing_ok=True)
+    command = "python benchmarks/robustness/hostile.py " + " ".join(sys.argv[1:])
+    given.out.write_text(report(done, command.strip(), given.seed, given.limit), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

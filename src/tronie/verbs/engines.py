@@ -1,0 +1,297 @@
+"""Who does the tasks of an archive: this process, some processes beside it, or a Ray cluster.
+
+None of them plans anything: tasks are handed out in their order to whoever is free. What makes a task safe to hand out
+again (marks, locks, results that are replaced whole) is its own, see ``pipeline.tasks``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from tronie.core.errors import MissingExtraError, OutputError, SourceError
+from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.resumable import reached
+from tronie.pipeline.settings import Settings
+from tronie.pipeline.tasks import ATTEMPTS, Outcome, Place, Task, absolute, key_of, perform
+from tronie.verbs.ledger import Ledger
+
+Stop = Callable[[], bool]
+Answer = tuple[Task, list[Outcome] | None]
+"""A task with what became of its sources; None where the work was stopped before its end."""
+
+Once = Callable[[Task], list[Outcome] | None]
+
+
+@dataclass(frozen=True)
+class How:
+    """What another process needs to read as this one does."""
+
+    model: str
+    settings: Settings
+
+
+class Died(SourceError):
+    """The process that read a task ended without a word."""
+
+
+def insist(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
+    """Try a task until it is done, at most ``ATTEMPTS`` times; the ledger hears of every try.
+
+    Tries of earlier runs that ended with their process, at the place where the film stands now, count: a film that
+    kills whoever reads it is passed over in the end. A block of pictures that does so is taken apart.
+    """
+    at = reached(Place(out, task.key).mark)
+    before = ledger.tries(task, at)
+    error = f"{task.name}: {before} times a process ended without a word while it read this, at {at:g} s."
+    for attempt in range(before + 1, ATTEMPTS + 1):
+        if before and len(task.sources) > 1:
+            return _apart(task, once, out, ledger)
+        try:
+            ledger.started(task, attempt, at)
+            outcomes = once(task)
+        except SourceError as failure:
+            error = str(failure)
+            if isinstance(failure, Died) and len(task.sources) > 1:
+                return _apart(task, once, out, ledger)
+            if attempt < ATTEMPTS:
+                ledger.again(task, attempt, error)
+            at = reached(Place(out, task.key).mark)
+        except BaseException:
+            with suppress(OutputError):  # it may be the very disk that is full
+                ledger.stopped(task)
+            raise
+        else:
+            if outcomes is None:
+                ledger.stopped(task)
+            return [(task, outcomes and [replace(one, attempts=max(one.attempts, attempt)) for one in outcomes])]
+    return [(task, failed(task, error, ATTEMPTS))]
+
+
+def _apart(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
+    return [answer for one in singly(task) for answer in insist(one, once, out, ledger)]
+
+
+def singly(task: Task) -> list[Task]:
+    """A block of pictures as tasks of one picture each."""
+    return [Task(key_of([absolute(one)]), task.kind, (one,)) for one in task.sources]
+
+
+def failed(task: Task, error: str, attempts: int) -> list[Outcome]:
+    """The outcome of a task that came to nothing."""
+    return [Outcome(one.name, absolute(one), one.kind, attempts=attempts, error=error) for one in task.sources]
+
+
+def here(tasks: Sequence[Task], once: Once, out: Path, ledger: Ledger, stop: Stop) -> Iterator[Answer]:
+    """One after the other, in this process."""
+    for task in tasks:
+        if stop():
+            return
+        yield from insist(task, once, out, ledger)
+
+
+def beside(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, jobs: int) -> Iterator[Answer]:
+    """In ``jobs`` processes of one thread each; answers as they come.
+
+    Each is a pool of its own, so that one that dies takes nobody with it: its task is tried again in a fresh one. All
+    end when this process does, whatever ends it.
+    """
+    context = get_context("spawn")
+    leave, gone = context.Event(), context.Event()
+    slots: list[_Slot] = []
+    mine = threading.local()
+
+    def once(task: Task) -> list[Outcome] | None:
+        if not hasattr(mine, "slot"):
+            mine.slot = _Slot(partial(ProcessPoolExecutor, 1, context, _begin, (leave, gone)))
+            slots.append(mine.slot)
+        slot: _Slot = mine.slot
+        return None if leave.is_set() or stop() else slot(task, how, out, gone)
+
+    def work(task: Task) -> list[Answer]:
+        return [] if leave.is_set() or stop() else insist(task, once, out, ledger)
+
+    with ThreadPoolExecutor(jobs) as threads:
+        waiting = [threads.submit(work, task) for task in tasks]
+        try:
+            for future in _completed(waiting, stop, leave):
+                yield from future.result()
+        except BaseException:
+            leave.set()
+            gone.set()
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            leave.set()
+            for slot in slots:
+                slot.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _completed(waiting: list[Future[list[Answer]]], stop: Stop, leave: Any) -> Iterator[Future[list[Answer]]]:
+    """Futures as they end; hands a stop on to the workers meanwhile."""
+    watching = threading.Event()
+
+    def watch() -> None:
+        while not watching.wait(0.2):
+            if stop():
+                leave.set()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield from as_completed(waiting)
+    finally:
+        watching.set()
+
+
+class _Slot:
+    """A pool of one process, made anew whenever it breaks."""
+
+    def __init__(self, make: Callable[[], ProcessPoolExecutor]) -> None:
+        self._make = make
+        self.pool = make()
+
+    def __call__(self, task: Task, how: How, out: Path, gone: Any) -> list[Outcome] | None:
+        try:
+            return self.pool.submit(_work, task, how, out).result()
+        except BrokenProcessPool:
+            self.pool.shutdown(wait=False)
+            if gone.is_set():
+                return None
+            self.pool = self._make()
+            raise Died(f"The process that read {task.name} ended without a word: it was killed, ran out of memory, or "
+                       "crashed.") from None  # fmt: skip
+
+
+_leave: Any = None  # in a worker: set when it is to end its task early
+
+
+def _begin(leave: Any, gone: Any) -> None:
+    """Set a worker up: ctrl-C is its parent's, and when that has gone it goes too."""
+    import signal
+
+    import cv2
+
+    global _leave
+    _leave = leave
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_watch, args=(gone,), daemon=True).start()
+
+
+def _watch(gone: Any) -> None:
+    parent = parent_process()
+    while not gone.wait(0.5) and parent is not None and parent.is_alive():
+        pass
+    os._exit(1)
+
+
+def _work(task: Task, how: How, out: Path) -> list[Outcome] | None:
+    return perform(task, _analyser(how), out, stop=_leave.is_set)
+
+
+@lru_cache(maxsize=1)
+def _analyser(how: How) -> Analyser:
+    return Analyser(how.model, settings=how.settings)
+
+
+# Ray
+
+_CUTS = 8  # shards per processor: enough that none waits long for the last one, few enough that starting them is cheap
+
+
+def ray(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, jobs: int) -> Iterator[Answer]:
+    """On a Ray cluster: the one that runs, else one of ``jobs`` processors on this machine.
+
+    A shard of the tasks in, its outcomes out; ``out`` lies where all of them can write. A shard whose worker dies is
+    begun again by Ray: what is finished of it is answered from its marks. One that dies again and again is taken apart,
+    and each of its tasks tried alone.
+    """
+    try:
+        cluster: Any = importlib.import_module("ray")  # only partly typed, and not installed everywhere
+    except ImportError:
+        raise MissingExtraError("Reading on a Ray cluster", "cluster") from None
+    ours = _connect(cluster, jobs)
+    try:
+        run = cluster.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(_shard)
+        alone = cluster.remote(num_cpus=1, max_retries=0)(_shard)
+        processors = max(int(cluster.cluster_resources().get("CPU", 1)), 1)
+        size = -(-len(tasks) // (processors * _CUTS)) or 1
+        shards = [tasks[i : i + size] for i in range(0, len(tasks), size)]
+        waiting = {run.remote(shard, how, out): shard for shard in shards}
+        while waiting and not stop():
+            for reference in cluster.wait(list(waiting), timeout=0.5)[0]:
+                shard = waiting.pop(reference)
+                try:
+                    answers = cluster.get(reference)
+                except cluster.exceptions.RayError:
+                    once = partial(_alone, cluster, alone, how, out)
+                    answers = [answer for task in shard for answer in insist(task, once, out, ledger)]
+                yield from _checked(answers)
+        for reference in waiting:
+            cluster.cancel(reference)
+    finally:
+        if ours:
+            cluster.shutdown()
+
+
+def _connect(cluster: Any, jobs: int) -> bool:
+    """Join the cluster; True if it was begun for this work and ends with it."""
+    if cluster.is_initialized():
+        return False
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    if os.environ.get("RAY_ADDRESS"):
+        cluster.init(**quiet)
+        return True
+    try:
+        cluster.init(address="auto", **quiet)
+    except ConnectionError:
+        cluster.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
+    return True
+
+
+def _alone(cluster: Any, alone: Any, how: How, out: Path, task: Task) -> list[Outcome] | None:
+    try:
+        (answer,) = _checked(cluster.get(alone.remote([task], how, out)))
+    except cluster.exceptions.RayError as error:
+        raise Died(f"The worker that read {task.name} ended without a word ({type(error).__name__}).") from None
+    return answer[1]
+
+
+def _checked(answers: list[Answer] | str) -> list[Answer]:
+    if isinstance(answers, str):
+        raise OutputError(answers)
+    return answers
+
+
+def _shard(tasks: Sequence[Task], how: How, out: Path) -> list[Answer] | str:
+    """A worker's part: the outcomes of its tasks, or the sentence that says why nothing more can be written."""
+    analyser, answers = _analyser(how), list[Answer]()
+    for task in tasks:
+        outcomes, error = None, ""
+        for _ in range(ATTEMPTS):
+            try:
+                outcomes = perform(task, analyser, out)
+                break
+            except SourceError as failure:
+                error = str(failure)
+                time.sleep(0.1)
+            except OutputError as failure:
+                return str(failure)
+        answers.append((task, outcomes if outcomes is not None else failed(task, error, ATTEMPTS)))
+    return answers
+
+
+ENGINES: dict[str, str] = {"local": "tronie.verbs.engines:beside", "ray": "tronie.verbs.engines:ray"}
+"""Name -> who does the tasks where it is not this process alone; called as :func:`beside` is."""

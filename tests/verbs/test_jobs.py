@@ -1,0 +1,217 @@
+"""An archive into a folder: every source once, nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tronie.core.errors import OutputError, SettingError, SourceError
+from tronie.core.lock import locked
+from tronie.core.timeline import Timeline
+from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.settings import Settings
+from tronie.pipeline.tasks import HIDDEN, Outcome, perform
+from tronie.verbs import jobs
+from tronie.verbs.engines import Died, here, insist
+from tronie.verbs.jobs import plan, predict_to
+from tronie.verbs.ledger import NAME, Ledger, append
+
+FILM = "n" * 15 + "h" * 15
+PEOPLE = [[(20, 30, "h")], [(20, 30, "s"), (150, 30, "n")], []]
+
+
+@pytest.fixture
+def archive(planted, tmp_path):
+    """A folder with two films of one name, three pictures and a damaged film; and an analyser for them."""
+    root = tmp_path / "archive"
+    film = planted.two_people(FILM)
+    for name in ("a", "b"):
+        (root / name).mkdir(parents=True)
+        planted.write_film(root / name / "film.mkv", film)
+    for i, faces in enumerate(PEOPLE):
+        planted.write_picture(root / f"p{i}.png", faces, 1000 + i)
+    (root / "bad.mkv").write_bytes(b"\x1aE\xdf\xa3 not a film")
+    detector = planted.Detector({**dict(enumerate(film)), **{1000 + i: faces for i, faces in enumerate(PEOPLE)}})
+    return root, Analyser(planted.Model(), detector=detector)
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.is_file() and path.name != NAME}
+
+
+def ledger(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / NAME).read_text().splitlines()]
+
+
+def test_a_folder_becomes_a_folder(archive, tmp_path) -> None:
+    root, analyser = archive
+    out, heard = tmp_path / "out", []
+    job = predict_to([root], out, analyser, heard=lambda outcome, table: heard.append((outcome.source, table)))
+    assert list(files(out)) == [
+        "film.csv", "film.meta.json", "film_2.csv", "film_2.meta.json", "photos.csv", "photos.meta.json", "segments.csv"
+    ]  # fmt: skip
+    assert (job.total, job.before, job.done, len(job.failed), job.stopped) == (6, 0, 5, 1, False)
+    assert len(heard) == 6
+    whole = Timeline.concat([analyser.analyse(root / f"p{i}.png") for i in range(3)])
+    assert Timeline.load(out / "photos.csv") == whole
+    segments = (out / "segments.csv").read_text().splitlines()
+    assert segments[0] == "source,track,start,end,label,confidence,usable,rows"
+    assert len(segments) == 1 + 2 + 2 + 3
+    lines = ledger(out)
+    assert lines[0]["tronie_jobs"] == 1 and lines[0]["settings"] == analyser.settings.hash
+    ended = {Path(line["source"]).name: line for line in lines if line.get("state") in ("done", "failed")}
+    assert ended["bad.mkv"]["attempts"] == 3 and "cannot be read as a film" in ended["bad.mkv"]["error"]
+    assert [line["state"] for line in lines[1:] if "bad.mkv" in line["source"]] == [
+        "started", "again", "started", "again", "started", "failed"
+    ]  # fmt: skip
+    assert (ended["p1.png"]["rows"], ended["film.mkv"]["rows"], ended["film.mkv"]["seconds"]) == (2, 30, 1.0)
+
+
+def test_the_second_run_does_what_is_new_and_tries_again_what_failed(archive, planted, tmp_path) -> None:
+    root, analyser = archive
+    out = tmp_path / "out"
+    predict_to([root], out, analyser)
+    first = files(out)
+    scans = len(analyser.detector.scans)
+    job = predict_to([root], out, analyser)
+    assert (job.before, job.done, len(job.failed)) == (5, 0, 1)
+    assert len(analyser.detector.scans) == scans
+    assert files(out) == first
+    shutil.copy(root / "a" / "film.mkv", root / "bad.mkv")  # mended
+    planted.write_picture(root / "p1.png", [(20, 30, "h")], 1000)  # changed
+    job = predict_to([root], out, analyser)
+    assert (job.before, job.done, job.failed) == (4, 2, ())
+    assert len(Timeline.load(out / "bad.csv")) == 30
+    photos = Timeline.load(out / "photos.csv")
+    assert [Path(name).name for name in photos["source"]] == ["p0.png", "p1.png"]  # one result of each, the new one
+    assert photos["label"].tolist() == ["happiness", "happiness"]
+    assert sorted(Path(one.source).name for one in photos.looked) == ["p0.png", "p1.png", "p2.png"]
+    (out / "film.csv").unlink()
+    assert predict_to([root], out, analyser).done == 1
+    assert files(out)["film.csv"] == first["film.csv"]
+
+
+@pytest.mark.parametrize("asked", [0, 3, 20, 45, 63, 64])
+def test_stopped_and_gone_on_is_the_same_folder(archive, tmp_path, monkeypatch, asked) -> None:
+    root, analyser = archive
+    monkeypatch.setattr(jobs, "BLOCK", 2)
+    predict_to([root], tmp_path / "whole", analyser)
+    times = iter(range(10**6))
+    job = predict_to([root], tmp_path / "out", analyser, stop=lambda: next(times) >= asked)
+    assert job.stopped and job.done < 5
+    assert predict_to([root], tmp_path / "out", analyser).before == job.done
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_a_ledger_cut_in_its_last_line_and_a_folder_made_otherwise(archive, tmp_path) -> None:
+    root, analyser = archive
+    out = tmp_path / "out"
+    predict_to([root], out, analyser)
+    whole = files(out)
+    text = (out / NAME).read_bytes()
+    (out / NAME).write_bytes(text[:-40])
+    job = predict_to([root], out, analyser)
+    assert job.done == 1 and files(out) == whole
+    thin = Analyser(analyser.model, detector=analyser.detector, settings=Settings(fps=5))
+    with pytest.raises(SettingError, match=r"were made with settings .* give another folder, or --no-resume"):
+        predict_to([root], out, thin)
+    assert predict_to([root], out, thin, resume=False).done == 5
+    assert len(Timeline.load(out / "film.csv")) == 5
+    (out / NAME).write_text('{"something": "else"}\n')
+    with pytest.raises(SettingError, match="not a ledger"):
+        predict_to([root], out, thin)
+
+
+def test_two_jobs_on_one_folder(archive, tmp_path) -> None:
+    root, analyser = archive
+    (tmp_path / "out" / HIDDEN).mkdir(parents=True)
+    with locked(tmp_path / "out" / HIDDEN / "lock"), pytest.raises(OutputError) as told:
+        predict_to([root], tmp_path / "out", analyser)
+    assert "is being written by another job" in str(told.value) and "\n" not in str(told.value)
+    assert predict_to([root], tmp_path / "out", analyser).done == 5
+
+
+def test_nothing_that_can_be_read_is_an_error(archive, tmp_path) -> None:
+    root, analyser = archive
+    out = tmp_path / "out"
+    with pytest.raises(SourceError, match="cannot be read as a film"):
+        predict_to([root / "bad.mkv"], out, analyser)
+    with pytest.raises(SourceError, match=r"None of the 2 sources could be read\. The last one:"):
+        predict_to([root / "bad.mkv", root / "nowhere.jpg"], out, analyser)
+    with pytest.raises(SourceError, match="No source was given"):
+        predict_to([], out, analyser)
+    assert predict_to([root / "p0.png", root / "nowhere.jpg"], out, analyser).done == 1
+    for wrong in ({"jobs": 0}, {"engine": "rya"}):
+        with pytest.raises(SettingError, match=r"--jobs is 0|ray"):
+            predict_to([root / "p0.png"], out, analyser, **wrong)
+
+
+def test_a_film_that_kills_who_reads_it_is_passed_over_in_the_end(archive, tmp_path) -> None:
+    root, _ = archive
+    out = tmp_path / "out"
+    (out / HIDDEN).mkdir(parents=True)
+    made = {"model": "m", "settings": "s", "version": "v"}
+    found, _ = jobs._sources([root / "a"])
+    for _ in range(3):
+        book = Ledger(out / NAME, made)
+        (task,), _ = plan(found, book, out)
+        book.started(task, 1, 0.0)  # and no word more
+    book = Ledger(out / NAME, made)
+    ((_, outcomes),) = insist(task, lambda task: pytest.fail("it was begun once more"), out, book)
+    assert "3 times a process ended without a word" in outcomes[0].error
+    book.ended(task, outcomes)
+    book = Ledger(out / NAME, made)  # a new run gives it a new chance
+    assert book.tries(task, 0.0) == 0
+
+
+def test_being_stopped_is_no_failure(archive, tmp_path) -> None:
+    root, _ = archive
+    out = tmp_path / "out"
+    (out / HIDDEN).mkdir(parents=True)
+    book = Ledger(out / NAME, {})
+    (task,), _ = plan(jobs._sources([root / "a"])[0], book, out)
+    for _ in range(5):
+        assert insist(task, lambda task: None, out, book) == [(task, None)]
+    with pytest.raises(OutputError):
+        insist(task, lambda task: (_ for _ in ()).throw(OutputError("full")), out, book)
+    assert Ledger(out / NAME, {}).tries(task, 0.0) == 0
+
+
+def test_a_block_with_a_picture_that_kills_is_taken_apart(archive, tmp_path) -> None:
+    root, analyser = archive
+    out = tmp_path / "out"
+    (out / HIDDEN).mkdir(parents=True)
+    book = Ledger(out / NAME, {})
+    tasks, _ = plan(jobs._sources([root / f"p{i}.png" for i in range(3)])[0], book, out)
+
+    def deadly(task):
+        if any(one.name.endswith("p1.png") for one in task.sources):
+            raise Died("The process ended without a word.")
+        return perform(task, analyser, out)
+
+    outcomes = [one for _, found in here(tasks, deadly, out, book, lambda: False) for one in found]
+    assert [bool(one.error) for one in outcomes] == [False, True, False]
+    assert outcomes[1].attempts == 3
+
+
+def test_names_stay_free_short_and_as_they_were(tmp_path, archive) -> None:
+    root, _ = archive
+    taken, numbers = {"photos", "segments"}, {}
+    names = [jobs._name(f"{'x' * 400}.mp4", taken, numbers), jobs._name("photos.mp4", taken, numbers)]
+    names += [jobs._name(name, taken, numbers) for name in ("a/Film.mp4", "b/film.mp4", "c/film.mp4", "film_2.mkv")]
+    assert [len(names[0]), *names[1:]] == [180, "photos_2", "Film", "film_2", "film_3", "film_2_2"]
+    book = Ledger(tmp_path / NAME, {})
+    tasks, _ = plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path)
+    outcome = Outcome("b", str((root / "b" / "film.mkv").resolve()), "video")
+    book.ended(replace(tasks[0], table="film_7"), [outcome])
+    assert plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path)[0][0].table == "film_7"
+
+
+def test_a_torn_line_is_ended_before_the_next(tmp_path) -> None:
+    (tmp_path / "log").write_bytes(b'{"a": 1}\n{"b"')
+    append(tmp_path / "log", b'{"c": 2}\n')
+    assert (tmp_path / "log").read_bytes() == b'{"a": 1}\n{"b"\n{"c": 2}\n'
