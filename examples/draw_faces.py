@@ -1,6 +1,7 @@
 """Draw twelve faces, four for each of three expressions, to train on where no pictures are at hand.
 
 python examples/draw_faces.py own          (writes own/grin/1.png … own/gasp/4.png)
+python examples/draw_faces.py own 20       (twenty for each)
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ def face(expression: str, seed: int) -> Image.Image:
     return turned.resize((120, 120), Image.Resampling.LANCZOS)
 
 
-def main(folder: Path) -> None:
-    """Write the twelve pictures, one folder an expression."""
+def main(folder: Path, each: int = 4) -> None:
+    """Write the pictures, one folder an expression."""
     for expression in EXPRESSIONS:
         (folder / expression).mkdir(parents=True, exist_ok=True)
-        for number in range(1, 5):
+        for number in range(1, each + 1):
             face(expression, number).save(folder / expression / f"{number}.png")
-    print(f"{4 * len(EXPRESSIONS)} pictures in {folder}: {', '.join(EXPRESSIONS)}")
+    print(f"{each * len(EXPRESSIONS)} pictures in {folder}: {', '.join(EXPRESSIONS)}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "own"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "own"), int(sys.argv[2]) if len(sys.argv) > 2 else 4)

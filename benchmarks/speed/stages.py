@@ -3,15 +3,14 @@
     python benchmarks/speed/stages.py FILM… [--minutes 10] [--photo PICTURE] [--crowd PICTURE]
 
 Every frame is answered. Each stage is measured as the difference between running the chain up to it and up to the one
-before, in process time of one thread, the median of three runs; a machine under load still shifts absolutes, so quote
-ratios. Prints a Markdown table.
+before, in process time of one thread, the least of several runs; a machine under load still shifts absolutes, so quote
+ratios. Prints a Markdown table. ``budgets.py`` beside this holds the same figures to their budgets.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,13 +24,13 @@ import cv2
 import numpy as np
 
 import tronie
-from tronie.core.face import Frame
+from tronie.core.face import Face, Frame, Pixels
 from tronie.media.image import read_image
 from tronie.media.video import VideoReader, probe
 from tronie.pipeline.find import Finder
 from tronie.pipeline.reading import Reader
 
-REPEATS = 3
+REPEATS = 5
 
 
 def decode(film: Path, analyser: tronie.Analyser) -> int:
@@ -61,15 +60,15 @@ def whole(film: Path, analyser: tronie.Analyser) -> int:
     return analyser.analyse(film).looked[0].frames
 
 
-def cpu_ms(stage: Callable[[Path, tronie.Analyser], int], film: Path, analyser: tronie.Analyser) -> float:
-    """CPU-ms per frame, median of several runs after one to warm up."""
+def timed(stage: Callable[[Path, tronie.Analyser], int], film: Path, analyser: tronie.Analyser) -> list[float]:
+    """CPU-ms per frame of several runs, after one to warm up."""
     stage(film, analyser)
     spent = []
     for _ in range(REPEATS):
         begin = time.process_time()
         frames = stage(film, analyser)
         spent.append((time.process_time() - begin) * 1e3 / frames)
-    return statistics.median(spent)
+    return spent
 
 
 def stages(films: list[Path]) -> None:
@@ -79,7 +78,7 @@ def stages(films: list[Path]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for film in films:
         info = probe(film)
-        upto = [cpu_ms(stage, film, analyser) for stage in (decode, find, read, whole)]
+        upto = [min(timed(stage, film, analyser)) for stage in (decode, find, read, whole)]
         own = [upto[0], *(b - a for a, b in pairwise(upto))]
         cells = " | ".join(f"{max(v, 0.0):.1f}" for v in own)
         print(f"| {film.name} | {info.width}x{info.height} | {cells} | {upto[-1]:.1f} |", flush=True)
@@ -107,8 +106,8 @@ def looped(film: Path, minutes: float, target: Path) -> None:
                 step = float(base * video.time_base)
 
 
-def memory(film: Path, minutes: float) -> None:
-    """Peak memory of the command on a short and a long version of the same film, and its growth per minute."""
+def memory(film: Path, minutes: float) -> tuple[float, float]:
+    """Peak memory in MB of the command on the film looped to a tenth of ``minutes``, and to all of them."""
     with tempfile.TemporaryDirectory() as folder:
         peaks = []
         for length in (minutes / 10, minutes):
@@ -120,24 +119,22 @@ def memory(film: Path, minutes: float) -> None:
             command = [sys.executable, "-c", program, "predict", str(path), "--out", str(out), "--quiet"]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             peaks.append(int(done.stderr.strip().splitlines()[-1]) / 1024)
-        grown = (peaks[1] - peaks[0]) / (minutes * 0.9)
-        print(f"memory, {film.name} looped: {peaks[0]:.0f} MB at {minutes / 10:g} min, {peaks[1]:.0f} MB at "
-              f"{minutes:g} min ({grown:+.1f} MB a minute)")  # fmt: skip
+    return peaks[0], peaks[1]
 
 
-def photo(picture: Path) -> None:
-    """CPU-seconds of a cold command on one photo."""
+def photo(picture: Path) -> list[float]:
+    """CPU-seconds of a cold command on one photo, several times; the first, which reads the disk, is left out."""
     spent = []
     for _ in range(REPEATS + 1):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "tronie", "predict", str(picture)], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    print(f"cold command, {picture.name}: {statistics.median(spent[1:]):.2f} CPU-s (first {spent[0]:.2f})")
+    return spent[1:]
 
 
-def face() -> None:
-    """CPU-ms of the model for one face, in batches of 32."""
+def face() -> list[float]:
+    """CPU-ms of the model for one face, in batches of 32, several times."""
     model = tronie.Analyser().model
     crops = np.random.default_rng(0).integers(0, 256, (32, model.size, model.size, 3), np.uint8)
     spent = []
@@ -145,23 +142,21 @@ def face() -> None:
         begin = time.process_time()
         model.predict(crops)
         spent.append((time.process_time() - begin) * 1e3 / len(crops))
-    print(f"one face through the model, batches of 32: {statistics.median(spent):.2f} CPU-ms")
+    return spent[1:]
 
 
-def crowd(picture: Path, frames: int = 50) -> None:
-    """CPU-ms a frame of a still film of one picture: its first frame, which is searched whole, and the average."""
-    analyser, image = tronie.Analyser(), read_image(picture)
-    for count in (1, 1, frames):  # the first is to warm up
-        film = (Frame(image, i / 25, i, 1 / 25) for i in range(count))
+def searched(image: Pixels) -> tuple[list[float], list[Face]]:
+    """CPU-ms of the chain on one picture of many people, searched whole, several times; and whom it finds."""
+    analyser, spent, faces = tronie.Analyser(), [], []
+    for _ in range(REPEATS + 1):  # the first is to warm up
         finder, reader = Finder(analyser.detector, analyser.settings), Reader(analyser.model, analyser.settings)
-        begin, found = time.process_time(), 0
-        for frame in film:
-            faces = finder.step(frame)
-            found += len(faces)
-            reader.take(frame, faces)
+        frame = Frame(image, 0.0, 0, 1 / 25)
+        begin = time.process_time()
+        faces = finder.step(frame)
+        reader.take(frame, faces)
         reader.flush()
-        spent = (time.process_time() - begin) * 1e3 / count
-        print(f"{picture.name}, {count} frame(s): {found / count:.1f} faces, {spent:.0f} CPU-ms a frame")
+        spent.append((time.process_time() - begin) * 1e3)
+    return spent[1:], faces
 
 
 if __name__ == "__main__":
@@ -173,10 +168,13 @@ if __name__ == "__main__":
     given = parser.parse_args()
     cv2.setNumThreads(1)
     stages(given.films)
-    face()
+    print(f"one face through the model, batches of 32: {min(face()):.2f} CPU-ms")
     if given.crowd:
-        crowd(given.crowd)
+        spent, faces = searched(read_image(given.crowd))
+        print(f"{given.crowd.name}: {len(faces)} faces, {min(spent):.0f} CPU-ms with a full search")
     if given.photo:
-        photo(given.photo)
+        print(f"cold command, {given.photo.name}: {min(photo(given.photo)):.2f} CPU-s")
     if given.minutes:
-        memory(given.films[0], given.minutes)
+        short, long = memory(given.films[0], given.minutes)
+        print(f"memory, {given.films[0].name} looped: {short:.0f} MB at {given.minutes / 10:g} min, {long:.0f} MB at "
+              f"{given.minutes:g} min")  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from tronie import __version__
-from tronie.cli import library, outputs, predict, research, watch
+from tronie.cli import audit, library, outputs, predict, research, selfcheck, watch
 from tronie.cli.common import STOPPED, say
 from tronie.core.errors import OutputError, TronieError
 
@@ -30,9 +30,10 @@ app = App(
 
 for command in (
     predict.predict, outputs.annotate, outputs.segments, outputs.plot, outputs.report, outputs.compare,
-    watch.watch,
+    watch.watch, selfcheck.selfcheck,
     library.models, library.datasets,
-    research.prepare, research.train, research.evaluate, research.compare_models, research.export,
+    research.prepare, research.features, research.train, research.evaluate, research.compare_models, research.export,
+    audit.audit,
 ):  # fmt: skip
     app.command(command)
 

@@ -33,6 +33,8 @@ class Reading:
     """"retinaface", or "whole" for pictures that are cropped faces."""
     fps: float | None = None
     """Look at so many frames per second of film (default: every frame)."""
+    provider: str = "cpu"
+    """What the graphs run on: cpu, cuda, openvino or coreml."""
 
 
 @Parameter(name="*")

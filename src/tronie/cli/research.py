@@ -5,11 +5,14 @@ from __future__ import annotations
 import json as json_
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from tronie.cli.common import Out, Quiet, say
+
+if TYPE_CHECKING:
+    from tronie.pipeline.crops import Prepared
 
 Changes = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
@@ -23,10 +26,13 @@ def prepare(
     folds: int = 0,
     seed: int = 0,
     detector: str = "retinaface",
+    frames: int = 0,
     set: Changes = None,
     quiet: Quiet = False,
 ) -> int:
     """Cut a data set's faces, so that models can learn from them and be judged on them.
+
+    Rows that are clips give a folder of clips; a job that was stopped goes on where it was.
 
     Parameters
     ----------
@@ -44,6 +50,8 @@ def prepare(
         Another seed, other folds.
     detector
         "retinaface", or "whole" for pictures that are cropped and aligned already.
+    frames
+        Keep at most so many frames of each clip, evenly spread (0: all).
     set
         An option of the data set's reader, such as rule=plurality (may be given several times).
     quiet
@@ -54,7 +62,7 @@ def prepare(
     from tronie.verbs.prepare import prepare as work
 
     with counting(hidden=quiet) as count:
-        made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector,
+        made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector, frames=frames,
                     options=override({}, set or ()),
                     progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
     for row, reason in made.prepared.unread[:5]:
@@ -62,10 +70,43 @@ def prepare(
     if len(made.prepared.unread) > 5:
         say(f"Left out {len(made.prepared.unread) - 5} more: see prepared.json.")
     if not quiet:
-        say(f"{made.prepared.rows:,} faces in {out}; {made.prepared.aligned:,} were found and aligned, the others are "
-            "whole pictures.")  # fmt: skip
+        say(_prepared(made.prepared))
         if made.folds:
             say(f"{made.folds} folds; {made.twins:,} rows have a near-duplicate and stay with it.")
+    return 0
+
+
+def _prepared(made: Prepared) -> str:
+    """One sentence about what was prepared."""
+    if made.frames:
+        found = f"; faces were found in {made.aligned:,} of them" if made.aligned < made.frames else ""
+        none = f" No face was found in {len(made.missed):,} clips: they are whole pictures." if made.missed else ""
+        return f"{made.rows:,} clips of {made.frames:,} frames in {made.folder}{found}.{none}"
+    return (f"{made.rows:,} faces in {made.folder}; {made.aligned:,} were found and aligned, the others are whole "
+            "pictures.")  # fmt: skip
+
+
+def features(prepared: Path, *, model: str = "default", out: Out, quiet: Quiet = False) -> int:
+    """Keep what a model sees in each frame of prepared clips, so that clip methods learn from it quickly.
+
+    Parameters
+    ----------
+    prepared
+        A folder of clips that `tronie prepare` made.
+    model
+        A model's name, its folder, or a run folder.
+    out
+        The folder to write.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.show.counting import counting
+    from tronie.verbs.features import features as work
+
+    with counting(hidden=quiet) as count:
+        made = work(prepared, model, out, progress=lambda done, total: count("reading clips", done, total))
+    if not quiet:
+        say(f"{made.clips:,} clips of {made.frames:,} frames in {made.folder}, {made.width} numbers a frame.")
     return 0
 
 
@@ -74,6 +115,7 @@ def train(
     *,
     data: Path = Path("prepared"),
     out: Out = Path("runs"),
+    folds: str | None = None,
     set: Changes = None,
     resume: Path | None = None,
     quiet: Quiet = False,
@@ -88,20 +130,33 @@ def train(
         The folder that holds prepared data sets.
     out
         Where run folders go.
+    folds
+        "all", or numbers such as 0,2: a run for each fold held out, and their mean with deviation and interval.
     set
         Override the recipe: --set loop.epochs=3 --set config.encoder=resnet18.
     resume
-        A run folder: go on after its last finished epoch.
+        A run folder (or one of runs over folds): go on after its last finished epoch.
     quiet
         Print nothing but errors.
     """
     from tronie.verbs.train import train as work
+    from tronie.verbs.train_folds import FILE, table, train_folds
 
     hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process speaks
-    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume,
-                   say=(lambda line: None) if hidden else lambda line: print(line, flush=True))  # fmt: skip
+
+    def tell(line: str) -> None:
+        if not hidden:
+            print(line, flush=True)
+
+    if folds is not None or (resume is not None and (resume / FILE).is_file()):
+        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=tell)
+        tell(f"{table(folded)}\nWritten: {folded.folder}")
+        return 0
+    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=tell)
     if not hidden:
-        print(f"Model: {outcome.model}\nReport: {outcome.folder / 'report.html'}")
+        if outcome.model.is_dir():  # a method of clips has none
+            print(f"Model: {outcome.model}")
+        print(f"Report: {outcome.folder / 'report.html'}")
     return 0
 
 

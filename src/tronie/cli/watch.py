@@ -37,6 +37,7 @@ def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o"
     with interruptible() as stopped:
         try:
             found = run(source, out, model=reading.model, detector=reading.detector, fps=reading.fps,
+                        provider=reading.provider,
                         realtime=realtime, show=screen.show if screen else None,
                         stop=lambda: stopped.is_set() or (screen is not None and screen.closed))  # fmt: skip
         finally:

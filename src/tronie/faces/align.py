@@ -48,12 +48,11 @@ def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int)
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
     back = np.linalg.inv(move[:, :2])
     needed = (corners - move[:, 2]) @ back.T
-    x0, y0 = np.maximum(np.floor(needed.min(0)).astype(int) - 2, 0)
-    x1, y1 = np.minimum(np.ceil(needed.max(0)).astype(int) + 2, (image.shape[1], image.shape[0]))
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        x0, y0, x1, y1 = 0, 0, image.shape[1], image.shape[0]
-    part = image[y0:y1, x0:x1]
     factor = int(1 / shrink)
+    (left, top), (right, bottom) = np.floor(needed.min(0)) - 2, np.ceil(needed.max(0)) + 2
+    x0, x1 = _multiple(int(left), int(right), image.shape[1], factor)
+    y0, y1 = _multiple(int(top), int(bottom), image.shape[0], factor)
+    part = image[y0:y1, x0:x1]
     w, h = max(part.shape[1] // factor, 1), max(part.shape[0] // factor, 1)
     small = cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA)
     sx, sy = part.shape[1] / w, part.shape[0] / h
@@ -66,3 +65,18 @@ def _reduced(image: Pixels, move: NDArray[np.float64], shrink: float, size: int)
 def _warp(image: Pixels, move: NDArray[np.float64], size: int) -> Pixels:
     warped = cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.uint8)
+
+
+def _multiple(low: int, high: int, side: int, factor: int) -> tuple[int, int]:
+    """The part of ``0 <= i < side`` that covers ``low <= i < high``, of a length that ``factor`` divides if it can.
+
+    Averaging by a whole factor is four times as fast as by one nearby. A part that would be empty is all of the side.
+    """
+    low, high = max(low, 0), min(high, side)
+    if high - low < 2:
+        low, high = 0, side
+    longer = -(-(high - low) // factor) * factor
+    if longer > side:
+        return low, high
+    low = min(low, side - longer)
+    return low, low + longer

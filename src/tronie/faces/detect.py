@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.face import Face, Floats, Pixels
+from tronie.core.registry import resolve
 from tronie.faces.boxes import distinct, overlap
 from tronie.faces.mosaic import Cell, cell_at, mosaic
 from tronie.faces.resize import halvings, resized
@@ -23,7 +25,7 @@ DETECTORS: dict[str, str] = {
     "retinaface": "tronie.faces.detect:RetinaFace",
     "whole": "tronie.faces.whole:WholePicture",
 }
-"""Name → where the detector is: called without arguments, it gives a :class:`Detector`."""
+"""Name → where the detector is: called without arguments, it gives a :class:`Detector`. See :func:`make_detector`."""
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
@@ -63,16 +65,27 @@ def anchors(height: int, width: int) -> Floats:
     return np.concatenate(rows).astype(np.float32)
 
 
+def make_detector(name: str, provider: str = "cpu") -> Detector:
+    """The detector of this name, to run on ``provider`` where it has an argument of that name.
+
+    Raises SettingError for an unknown name or a provider that cannot be had.
+    """
+    made = resolve(DETECTORS, name, "detector")
+    takes = provider != "cpu" and "provider" in inspect.signature(made).parameters
+    detector: Detector = made(provider=provider) if takes else made()
+    return detector
+
+
 class RetinaFace:
     """Face detector. Deterministic, without state after construction, safe to share between threads.
 
-    ``score`` is the least detection score in [0, 1] at which a face counts as found; ``threads`` is ONNX Runtime's.
-    Raises ModelError if its weights are missing or changed.
+    ``score`` is the least detection score in [0, 1] at which a face counts as found; ``threads`` and ``provider`` are
+    :class:`tronie.runtime.session.Session`'s. Raises ModelError if its weights are missing or changed, SettingError.
     """
 
-    def __init__(self, *, score: float = 0.6, threads: int = 1) -> None:
+    def __init__(self, *, score: float = 0.6, threads: int = 1, provider: str = "cpu") -> None:
         self.score = score
-        self._session = Session(WEIGHTS, expect=SHA256, threads=threads)
+        self._session = Session(WEIGHTS, expect=SHA256, threads=threads, provider=provider)
 
     def detect(self, image: Pixels) -> list[Face]:
         """All faces of one picture ``(H, W, 3)`` uint8 RGB, best first.

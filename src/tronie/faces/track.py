@@ -55,12 +55,11 @@ class Tracker:
         self._next = 0
         self._thumbnail: NDArray[np.uint8] | None = None
         self._usual = USUAL
+        self._last: tuple[Frame, NDArray[np.uint8], float] | None = None  # what `_seen` found in the frame it last saw
 
     def cuts(self, frame: Frame) -> bool:
         """Whether the camera cuts between the frame of the last :meth:`update` and this one. Changes nothing."""
-        if self._thumbnail is None:
-            return False
-        return is_cut(change(self._thumbnail, thumbnail(frame.image)), self._usual)
+        return self._thumbnail is not None and is_cut(self._seen(frame)[1], self._usual)
 
     def update(self, frame: Frame, faces: list[Face]) -> list[Face]:
         """The ``faces`` of one frame, in their order, with ``track`` set. Frames come with rising times.
@@ -86,13 +85,19 @@ class Tracker:
 
     def _look(self, frame: Frame) -> None:
         """Forget everybody if the camera cuts, and remember this picture."""
-        now = thumbnail(frame.image)
+        now, amount = self._seen(frame)
         if self._thumbnail is not None:
-            amount = change(self._thumbnail, now)
             if is_cut(amount, self._usual):
                 self._tracks = []
             self._usual = learn(amount, self._usual)
-        self._thumbnail = now
+        self._thumbnail, self._last = now, None
+
+    def _seen(self, frame: Frame) -> tuple[NDArray[np.uint8], float]:
+        """The thumbnail of ``frame`` and its change from the last one; asked twice a frame, looked at once."""
+        if self._last is None or self._last[0] is not frame:
+            now = thumbnail(frame.image)
+            self._last = frame, now, 0.0 if self._thumbnail is None else change(self._thumbnail, now)
+        return self._last[1], self._last[2]
 
     def _costs(self, time: float, found: list[Face]) -> NDArray[np.float64]:
         """Cost of each pair of track and face ``(n, m)``: distance in sizes, and change of size as a logarithm."""
@@ -135,6 +140,7 @@ class Tracker:
         self._next = state["next"]
         self._tracks = [_Track(*values) for values in state["tracks"]]
         self._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.uint8)
+        self._last = None
         self._usual = state["usual"]
 
 

@@ -32,8 +32,8 @@ class WholePicture:
     there are none, and the picture is read as it is. ``align=False`` never looks: for faces that are aligned already.
     """
 
-    def __init__(self, *, align: bool = True, threads: int = 1) -> None:
-        self._finder = RetinaFace(threads=threads) if align else None
+    def __init__(self, *, align: bool = True, threads: int = 1, provider: str = "cpu") -> None:
+        self._finder = RetinaFace(threads=threads, provider=provider) if align else None
 
     def detect(self, image: Pixels) -> list[Face]:
         """One face: the whole of ``image`` ``(H, W, 3)`` uint8 RGB."""

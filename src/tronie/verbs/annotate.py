@@ -35,6 +35,7 @@ QUALITY = 20
 
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
              model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
+             provider: str | None = None,
              names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
              report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
@@ -56,8 +57,8 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     if len(found) != 1:
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
-    read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, names=names,
-                 seats=seats, report=report, stop=stop)  # fmt: skip
+    read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, provider=provider,
+                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
     rows = about(read.timeline, found[0])
     write = _film if found[0].kind == "video" else _picture
     warnings = [*rows.warnings, *write(found[0], out, _Drawing(rows, read.names, anonymise), report, stop)]

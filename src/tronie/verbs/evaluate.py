@@ -62,7 +62,7 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 
     if (fold is None) == bool(folds):
         raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
-    loaded = load_model(_model_folder(model))
+    loaded = load_model(model_folder(model))
     evaluations, answered, hardships = {}, {}, {}
     warnings: dict[str, None] = {}
     for item in [data] if isinstance(data, (str, Path, Manifest)) else data:
@@ -123,7 +123,7 @@ def _written(result: Evaluated, model: Model, answered: Mapping[str, Answered], 
                      (out / _JSON, rows, write_page(out)))  # fmt: skip
 
 
-def _model_folder(model: str | Path | Model) -> str | Path | Model:
+def model_folder(model: str | Path | Model) -> str | Path | Model:
     """A run folder stands for the model in it."""
     if isinstance(model, (str, Path)) and (Path(model) / "model" / "model.json").is_file():
         return Path(model) / "model"

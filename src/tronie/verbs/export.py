@@ -43,11 +43,21 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
     out = Path(out)
     _check(out, precision, mirror, data, temperature)
     with needing("Exporting"):
-        from tronie.lab.deliver import describe_as_before, graph_logits, with_temperature, write_graph, write_model
+        from tronie.lab.deliver import (
+            describe_as_before,
+            graph_logits,
+            reads_faces,
+            with_temperature,
+            write_graph,
+            write_model,
+        )
         from tronie.lab.judge import judge_finally
         from tronie.lab.run import open_run
         from tronie.lab.sources import training_parts, validation_parts
     recipe, method = open_run(Path(run))
+    if not reads_faces(method):
+        raise ModelError(f"The method '{recipe.method}' of this run looks at clips, and a model folder answers one "
+                         "face at a time: it cannot be exported.")  # fmt: skip
     learn = training_parts(recipe, Path(data)) if data is not None else []
     judged = validation_parts(recipe, Path(data)) if data is not None else []
     size, report = method.views(False)[0].size, None

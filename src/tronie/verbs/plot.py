@@ -16,7 +16,8 @@ from tronie.verbs.tables import Given, Made, shown
 
 
 def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | Path | Model = "default",
-         detector: str | Detector | None = None, fps: float | None = None, names: str | Path | None = None,
+         detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
+         names: str | Path | None = None,
          seats: int | None = None, report: Report | None = None,
          stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw probabilities over time with the segments under them, or with ``summary`` one page of figures.
@@ -27,6 +28,7 @@ def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | P
     """
     needed()
     ensure_writable(checked(out))
-    read = shown(given, model=model, detector=detector, fps=fps, names=names, seats=seats, report=report, stop=stop)
+    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, names=names, seats=seats,
+                 report=report, stop=stop)  # fmt: skip
     path = (plot_summary if summary else plot_timeline)(read.timeline, out, names=read.names)
     return Made(path, read.timeline, read.timeline.warnings)

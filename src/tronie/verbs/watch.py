@@ -27,7 +27,7 @@ from tronie.pipeline.reading import Model
 from tronie.show.live import Seen
 from tronie.show.overlay import Mark
 from tronie.show.palette import looks
-from tronie.verbs.predict import with_fps
+from tronie.verbs.predict import settings_with
 from tronie.verbs.results import save
 
 Stop = Callable[[], bool]
@@ -35,7 +35,8 @@ _ASK = 0.2  # seconds: how long a stop may go unheard while nothing comes in
 
 
 def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path | Model = "default",
-          detector: str | Detector | None = None, fps: float | None = None, realtime: bool = False,
+          detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
+          realtime: bool = False,
           show: Callable[[Seen], None] | None = None, stop: Stop | None = None) -> Timeline:  # fmt: skip
     """Read expressions from a live source until it ends or ``stop`` says true.
 
@@ -48,7 +49,7 @@ def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path
     pictures looked at per second. Raises SourceError, SettingError, ModelError, OutputError.
     """
     target = _checked(out)
-    analyser = Analyser(model, detector=detector, settings=with_fps(None, fps))
+    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
     look = looks(analyser.labels.names)
     warnings: list[str] = []
     seen, begun = 0, time.monotonic()

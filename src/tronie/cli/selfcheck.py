@@ -1,0 +1,47 @@
+"""``tronie selfcheck`` at the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+
+DEFAULT = Reading()
+
+
+def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] = None, worst: int = 10,
+              reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+    """Show your pictures and films otherwise, and say what share of the labels stays.
+
+    Photos are moved, rescaled, mirrored and stored again; films are thinned to half their frame rate, begun later and
+    stored again. A label should not change by that; where it does, it was not to be relied on.
+
+    Parameters
+    ----------
+    sources
+        Pictures, films, folders, or patterns such as 'photos/*.jpg'.
+    out
+        Also write every share and every change: .json, or .csv for the shares.
+    worst
+        How many of the changes to print.
+    quiet
+        Print nothing but errors.
+    """
+    from tronie.show.progress import bar
+    from tronie.verbs.selfcheck import save_selfcheck, selfcheck_text
+    from tronie.verbs.selfcheck import selfcheck as run
+
+    with interruptible() as stopped, bar(hidden=quiet) as heard:
+        checked = run(sources, report=heard, stop=stopped.is_set, **vars(reading))
+    for warning in checked.warnings:
+        say(f"Warning: {warning}")
+    if not quiet:
+        print(selfcheck_text(checked, worst))
+    if out is not None:
+        written = save_selfcheck(checked, out)
+        if not quiet:
+            say(f"Written: {written}")
+    return STOPPED if stopped.is_set() else 0
