@@ -3,6 +3,7 @@
     python benchmarks/accuracy/noise.py PACK_OR_FOLDER                          everything, on the CPU: many hours
     python benchmarks/accuracy/noise.py PACK_OR_FOLDER --subset 128 --epochs 2 --seeds 0        a rehearsal
     python benchmarks/accuracy/noise.py PACK_OR_FOLDER --device cuda --shard 0/8   one of eight processes on a GPU
+    python benchmarks/accuracy/noise.py PREPARED/rafdb --cached CACHE   on features that cached.py kept: half an hour
     python benchmarks/accuracy/noise.py PACK_OR_FOLDER --table                     only print what is there
 
 Every finished run is a line of ``--out``; a run that is there already is skipped, so the command can be stopped and
@@ -14,6 +15,9 @@ report out-of-fold over the whole training part. With one seed and noise, all ro
 labels, the same batches and the same varied pictures. The default encoder is not pre-trained, and no average of
 weights is kept, so that "last epoch" means what it says. Co-teaching is told the true share of wrong labels, as its
 paper has it; the others are not. EAC compares maps of 2 × 2 places at 64 px (its paper: 7 × 7 at 224).
+
+With ``--cached`` every method trains the same small net on what a frozen encoder saw (see ``cached.py``), which must
+not have learnt from RAF-DB's labels. EAC is given the places it compares, the others their mean.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cached import Cache, described, fit, open_cache, predict
 from noise_table import Ints, digits, integers, score, tables
 from numpy.typing import NDArray
 
@@ -59,8 +64,13 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "coteaching": ("coteaching", {}),
     "scn": ("scn", {}),
     "eac": ("eac", {}),
+    "ke2nt": ("ke2nt", {}),
+    "ke2nt+agreement": ("ke2nt", {"looking": {"looks": 3, "noisy": "relabel", "every": 1}}),
 }
 """Rows of the table: method and what differs from its defaults."""
+
+PLACES = ("eac",)
+"""Rows that need maps of several places."""
 
 PLAIN = "plain"
 """The row that the others are compared with."""
@@ -81,9 +91,14 @@ class Trial:
         """Everything that the run depends on besides the faces; its hash is kept beside the result."""
         method, differing = ROWS[self.row]
         settings = {"encoder": args.encoder, "size": args.size} | differing
-        loop = Loop(epochs=args.epochs, seed=self.seed, judge_every=1)
-        return resolved(Recipe("noise", (Source("rafdb", folds="rafdb-train"),), fold=self.seed % FOLDS, method=method,
-                               config=settings, balance=0.0, loop=loop, optim=Optim(ema=0.0)))  # fmt: skip
+        if "looking" in settings:  # papers warm up for a fixed number of epochs; here a fifth of the run
+            settings["looking"] = settings["looking"] | {"warmup": max(args.epochs // 5, 1)}
+        name, loop = "noise", Loop(epochs=args.epochs, seed=self.seed, judge_every=1)
+        if args.cached:
+            name, loop = f"noise on {args.about['encoder']}", replace(loop, batch=256, half=False)
+        optim = Optim(ema=0.0, rate=args.rate)
+        return resolved(Recipe(name, (Source("rafdb", folds="rafdb-train"),), fold=self.seed % FOLDS, method=method,
+                               config=settings, balance=0.0, loop=loop, optim=optim))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +108,7 @@ class Faces:
     manifest: Manifest
     pixels: NDArray[np.uint8]
     fold: Ints
+    cache: Cache | None = None
 
     def rows(self, index: Ints, label: Ints) -> Rows:
         """The faces ``index`` with labels ``(n,)`` to learn from or to be compared with."""
@@ -106,6 +122,23 @@ def read_faces(root: Path) -> Faces:
     manifest = manifest.select(manifest.split == "train").relabel(BASIC7)
     pixels = np.stack([read_picture(manifest, row) for row in range(len(manifest))])[:, None]
     return Faces(manifest, pixels, read_folds("rafdb-train", manifest))
+
+
+def honest_cache(folder: Path, prepared: Path, side: int = 1) -> Cache:
+    """What a frozen encoder saw of RAF-DB. Raises SettingError for one that learnt from the labels under test."""
+    cache = open_cache(folder, prepared, side)
+    if "rafdb" in cache.about["seen"]:
+        raise SettingError(f"The encoder of {folder} has learnt from RAF-DB's labels: it proves nothing about others.")
+    return cache
+
+
+def read_cached(folder: Path, prepared: Path, side: int) -> Faces:
+    """RAF-DB's training part as a frozen encoder saw it."""
+    cache = honest_cache(folder, prepared, side)
+    manifest = cache.manifest.relabel(BASIC7)
+    if not (manifest.split == "train").all():
+        raise SettingError(f"{prepared} holds more than RAF-DB's training part: prepare that alone.")
+    return Faces(manifest, np.zeros((len(manifest), 1, 1, 1, 3), np.uint8), read_folds("rafdb-train", manifest), cache)
 
 
 def roles(faces: Faces, seed: int, subset: int) -> tuple[Ints, Ints, Ints]:
@@ -133,16 +166,23 @@ def run(trial: Trial, faces: Faces, args: argparse.Namespace) -> dict[str, Any]:
     watched: list[float] = []
     answers: list[Ints] = []
 
+    def answered(weights: Method, rows: Rows) -> Ints:
+        if faces.cache is not None:
+            return predict(weights, faces.cache, rows.index).logits.argmax(1)
+        return answer(weights, rows, half=recipe.loop.half).logits.argmax(1)
+
     def judge(weights: Method) -> dict[str, float]:
-        found = answer(weights, chooses, half=recipe.loop.half).logits.argmax(1)
-        watched.append(float(np.mean(found == noise.after[choose])))
-        answers.append(answer(weights, reports, half=recipe.loop.half).logits.argmax(1))
+        watched.append(float(np.mean(answered(weights, chooses) == noise.after[choose])))
+        answers.append(answered(weights, reports))
         return {"noisy_accuracy": watched[-1]}
 
-    loop = replace(recipe.loop, device=args.device, threads=args.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [faces.rows(learn, noise.after)]
-        train(method, rows, loop, recipe.optim, Augment(), Path(folder), Listeners(judge=judge))
+    rows = faces.rows(learn, noise.after)
+    if faces.cache is not None:
+        fit(method, faces.cache, rows, args.epochs, trial.seed, recipe.optim, recipe.loop.batch, judge)
+    else:
+        loop = replace(recipe.loop, device=args.device, threads=args.threads)
+        with tempfile.TemporaryDirectory() as folder:
+            train(method, [rows], loop, recipe.optim, Augment(), Path(folder), Listeners(judge=judge))
     chosen = int(np.argmax(watched))
     return key(trial, args) | {
         "wrong": round(float(np.mean(noise.flipped[learn])), 4),
@@ -190,12 +230,14 @@ def append(path: Path, line: dict[str, Any]) -> None:
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """The command line. Raises SettingError for a row, noise or shard that does not exist."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path, help="RAF-DB: the official folder, or the pack")
+    parser.add_argument("data", type=Path, help="RAF-DB: the official folder or the pack; with --cached: prepared")
     parser.add_argument("--out", type=Path, default=Path("out/noise/runs.jsonl"), help="where runs are kept")
     parser.add_argument("--rows", nargs="+", default=list(ROWS), help=f"of {', '.join(ROWS)}")
     parser.add_argument("--rates", nargs="+", default=list(NOISES), metavar="KIND:RATE", help="symmetric:… pair:…")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, help="default: 40, or 8 on cached features")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate")
+    parser.add_argument("--cached", type=Path, help="a folder that cached.py wrote")
     parser.add_argument("--subset", type=int, default=0, help="so many faces for each role (0: all), to rehearse")
     parser.add_argument("--encoder", default="resnet18-half")
     parser.add_argument("--size", type=int, default=64, help="side of the crops in pixels")
@@ -204,6 +246,10 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th run, from the I-th (of 0..N-1) on")
     parser.add_argument("--table", action="store_true", help="run nothing")
     args = parser.parse_args(given)
+    args.epochs = args.epochs or (8 if args.cached else 40)
+    if args.cached:
+        args.encoder, args.about = "cached:Tail", described(args.cached)
+        torch.set_num_threads(args.threads)
     unknown = [row for row in args.rows if row not in ROWS]
     if unknown:
         raise SettingError(f"There is no row '{unknown[0]}': use {', '.join(ROWS)}.")
@@ -226,10 +272,12 @@ def main(given: Sequence[str] | None = None) -> int:
         mine = [] if args.table else wanted[first::of]
         there = lines(args.out)
         todo = [t for t in mine if not any(key(t, args).items() <= line.items() for line in there)]
-        faces = read_faces(args.data) if todo else None
+        opened: dict[int, Faces] = {}
         for number, trial in enumerate(todo, 1):
-            assert faces is not None
-            line = run(trial, faces, args)
+            side = 2 if trial.row in PLACES or not args.cached else 1
+            if side not in opened:
+                opened[side] = read_cached(args.cached, args.data, side) if args.cached else read_faces(args.data)
+            line = run(trial, opened[side], args)
             append(args.out, line)
             accuracy = score(integers(line["truth"]), integers(line["last"]))[0]
             print(f"{number} of {len(todo)}: {trial.row}, {trial.noise}, seed {trial.seed}: "

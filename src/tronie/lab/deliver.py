@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie import __version__
-from tronie.clips.views import resize
+from tronie.clips.views import View
 from tronie.core import config
 from tronie.core.errors import ModelError
+from tronie.data.augment import Augment
+from tronie.data.loader import cut
 from tronie.lab.export import export_onnx, quantize_int8, store_half
 from tronie.lab.judge import Verdict
 from tronie.lab.recipe import Recipe
@@ -68,16 +70,27 @@ def write_graph(weights: Method, folder: Path, precision: Precision, *, mirror: 
 
 def faces_of(part: Part, size: int, most: int | None = None) -> NDArray[np.uint8]:
     """Faces ``(n, size, size, 3)`` as the serving aligner cuts them; at most ``most``, evenly spread over the rows."""
-    index = part.rows.index
-    if most is not None and len(index) > most:
-        index = index[np.linspace(0, len(index) - 1, most).round().astype(np.int64)]
-    return np.stack([resize(part.rows.faces[i, -1], size) for i in index])
+    rows = np.arange(len(part.rows))
+    if most is not None and len(rows) > most:
+        rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+    return np.stack([_face(part, int(row), size) for row in rows])
+
+
+def _face(part: Part, row: int, size: int) -> NDArray[np.uint8]:
+    """What a method that reads one face at a time is shown of a row, unvaried."""
+    return np.asarray(cut(part.rows, row, View(size), Augment(), (0,))[0], np.uint8)
+
+
+def reads_faces(method: Method) -> bool:
+    """Whether a method answers one face at a time, so that its graph serves photos and films frame by frame."""
+    view = method.views(False)[0]
+    return view.kind == "pixels" and view.frames == 1
 
 
 def graph_logits(graph: Path, part: Part, size: int) -> NDArray[np.float32]:
     """What an exported graph answers for a part: logits ``(n, classes)``."""
-    session, rows = Session(graph), part.rows.index
-    faces = (np.stack([resize(part.rows.faces[i, -1], size) for i in rows[at : at + _BATCH]])
+    session, rows = Session(graph), range(len(part.rows))
+    faces = (np.stack([_face(part, row, size) for row in rows[at : at + _BATCH]])
              for at in range(0, len(rows), _BATCH))  # fmt: skip
     return np.concatenate([session.run(faces=batch)["logits"] for batch in faces])
 

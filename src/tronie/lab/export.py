@@ -24,39 +24,54 @@ _LARGEST_HALF = float(np.finfo(np.float16).max)
 class _Serving(nn.Module):
     """``faces`` ``(n, s, s, 3)`` uint8 RGB → logits ``(n, classes)``, feature ``(n, d)``; what the graph computes.
 
-    ``mirror``: logits and feature are means over the face and its mirror image, which halves the noise of an
-    asymmetric crop at twice the cost.
+    A method that imagines neutral faces adds their features, neutral ``(n, d)``; one that has the vectors its features
+    are matched with by cosine as ``words`` adds them ``(classes, d)``, the same for all faces. ``mirror``: all but the
+    words are means over the face and its mirror image, which halves the noise of an asymmetric crop at twice the cost.
     """
 
     def __init__(self, method: Method, mirror: bool) -> None:
         super().__init__()
         self.method, self.mirror = method, mirror
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, faces: Tensor) -> tuple[Tensor, ...]:
         clip = faces.permute(0, 3, 1, 2)[:, None]
+        found = self._look(clip)
+        if self.mirror:
+            found = tuple((a + b) / 2 for a, b in zip(found, self._look(clip.flip(-1)), strict=True))
+        words = getattr(self.method, "words", None)
+        return found if words is None else (*found, words.clone())
+
+    def _look(self, clip: Tensor) -> tuple[Tensor, ...]:
         output = self.method(clip)
-        if not self.mirror:
-            return output.logits, output.feature
-        other = self.method(clip.flip(-1))
-        return (output.logits + other.logits) / 2, (output.feature + other.feature) / 2
+        found = (output.logits, output.feature)
+        return found if output.neutral is None else (*found, output.neutral)
+
+    def names(self, faces: Tensor) -> list[str]:
+        """What the graph's outputs are called."""
+        neutral = self.method(faces.permute(0, 3, 1, 2)[:, None]).neutral is not None
+        words = getattr(self.method, "words", None) is not None
+        return ["logits", "feature", *["neutral"] * neutral, *["words"] * words]
 
 
 def export_onnx(method: Method, path: Path, size: int, *, mirror: bool = False) -> Path:
     """Write the fp32 graph of ``method`` for single faces of ``size`` pixels (batch size free)."""
     contiguous = copy.deepcopy(method).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     serving = _Serving(contiguous, mirror).eval()
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with torch.no_grad():
+        outputs = serving.names(example)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every optional operator it skipped
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the exporter warns of its own workings
         torch.onnx.export(
             serving,
-            (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
+            (example,),
             str(path),
             dynamo=True,
             external_data=False,
             verbose=False,
             input_names=["faces"],
-            output_names=["logits", "feature"],
+            output_names=outputs,
             dynamic_shapes={"faces": {0: torch.export.Dim("n", min=1)}},
         )
     return clean(path)

@@ -1,0 +1,186 @@
+"""KE2NT: match faces with words, and turn every face into its neutral self as words turn from expression to neutral.
+
+Knowledge-Enhanced Facial Expression Recognition with Emotional-to-Neutral Transformation, IEEE TMM 2025 (arXiv
+2409.08598); what the abstract leaves open is read off the authors' release. With ``T`` the frozen vectors of the
+labels' texts, ``t_0`` that of neutral, ``y`` a face's label and ``I`` the faces that are not labelled neutral:
+
+    f_e = encoder(face)          f_n = M(f_e)                  the imagined neutral face; M: width - 128 - width
+    L_s = CE(s cos(f_e, T), y)                                 matching, over all faces, s = 100
+    L_t = mean_I 1 - cos(f_e - f_n, t_y - t_0)                 transformation, nothing normalised before
+    L_c = mean_I cos(t_y, f_n) - cos(t_y, f_e) + 2             self-contrast
+    L   = L_s + L_t + L_c
+
+The release averages L_c over all pairs of texts and faces of a batch, so that a face is pulled to the words of other
+faces too; "paired" is what the abstract describes and the default. ``faithful`` gives the release.
+Our choices: soft targets give expectations, so L_t and L_c count a face by its target mass outside neutral; clips are
+means over frames; where the encoder's feature and the texts differ in length, a linear layer ends the encoder. The
+released text encoder is CLIP ViT-B/16's; the one shipped here, MiniLM, has never seen a picture. Not in the paper:
+``looking``, RDFER's agreement over several views (arXiv 2502.16129) for wrong labels. Under ``torchrun`` L_t and L_c
+are means over each process's share of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tronie.core.errors import SettingError
+from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
+from tronie.measure.actions import Actions, Looking, changed, look
+from tronie.measure.agreement import VERDICTS
+from tronie.methods.method import Batch, Decisions, Method, Output, Predict, Progress, TrainingRows, as_images
+from tronie.nn.encoders.table import make_encoder
+from tronie.nn.heads import over_frames
+from tronie.nn.losses import cosines, expressive, self_contrast, smooth, soft_cross_entropy, transformation
+from tronie.nn.text import text_table
+
+SCALE = 100.0
+"""s of CLIP's released weights; a learned one starts from 1/0.07, as CLIP's did, and stays below this."""
+
+
+@dataclass(frozen=True)
+class KE2NTConfig:
+    """``transform`` and ``contrast`` are the weights of L_t and L_c (that of L_s is 1); ``hidden`` is M's width.
+
+    ``pairs`` says over what L_c is a mean. ``faithful``: the release, with all pairs and the leading label of soft
+    targets.
+
+    Our choices: ``encoder`` and ``size`` (side of the crops in pixels); ``prompts`` and ``text``, the prompt set and
+    text encoder of :func:`tronie.nn.text.text_table`; ``centre`` takes the mean text out of all texts; ``scale`` fixed
+    at 100 or learned from 1/0.07; ``residual``: f_n = f_e + M(f_e); ``smoothing`` of L_s's targets, ``dropout`` of the
+    encoder's feature; ``looking``, see :mod:`tronie.measure.actions`.
+    """
+
+    encoder: str = "resnet18"
+    size: int = 112
+    prompts: str = "paper"
+    text: str = "table"
+    transform: float = 1.0
+    contrast: float = 1.0
+    pairs: Literal["paired", "all-pairs"] = "paired"
+    hidden: int = 128
+    centre: bool = False
+    scale: Literal["fixed", "learned"] = "fixed"
+    residual: bool = False
+    smoothing: float = 0.0
+    dropout: float = 0.0
+    faithful: bool = False
+    looking: Looking = field(default_factory=Looking)
+
+    def __post_init__(self) -> None:
+        if min(self.transform, self.contrast) < 0 or self.hidden < 1:
+            raise SettingError("KE2NT needs transform and contrast >= 0 and hidden >= 1.")
+        ours = self.centre or self.residual or self.scale != "fixed" or self.smoothing or self.looking.looks
+        if self.faithful and ours:
+            raise SettingError("faithful is the release: leave centre, residual, scale, smoothing and looking alone.")
+
+
+class KE2NT(Method):
+    """``text`` ``(classes, d)`` is the frozen table; ``seen`` and ``verdict`` remember the looks at training rows."""
+
+    Config = KE2NTConfig
+    text: Tensor
+    seen: Tensor
+    verdict: Tensor
+
+    def __init__(self, labels: LabelSet, config: KE2NTConfig) -> None:
+        super().__init__(labels)
+        self.config, self.size = config, config.size
+        self.imagines = config.transform > 0 or config.contrast > 0
+        if self.imagines and labels.neutral is None:
+            raise SettingError("KE2NT turns faces into neutral ones and finds no label 'neutral' among "
+                               f"{', '.join(labels.names)}: call it so, or learn by matching alone "
+                               "(config.transform = 0, config.contrast = 0).")  # fmt: skip
+        table = text_table(labels, config.prompts, config.text)
+        self.register_buffer("text", table - table.mean(0) if config.centre else table)
+        self.encoder = make_encoder(config.encoder)
+        width, inside = table.shape[1], self.encoder.width
+        self.last = nn.Identity() if inside == width else nn.Linear(inside, width)
+        self.drop = nn.Dropout(config.dropout)
+        self.neutral = nn.Sequential(nn.Linear(width, config.hidden), nn.ReLU(), nn.Linear(config.hidden, width))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.scale == "learned" else None
+        self.register_buffer("seen", torch.zeros(0, 1 + len(labels)))
+        self.register_buffer("verdict", torch.zeros(0, dtype=torch.int64))
+        self._found: dict[str, float] = {}
+
+    def prepare(self, train: Manifest, faces: Tensor) -> None:
+        """Let the encoder start with statistics of the training faces; make room to remember looks at every row."""
+        self.encoder.start(faces)
+        if self.config.looking.looks:
+            self.seen = self.seen.new_full((len(train), 1 + len(self.labels)), -1.0)
+            self.verdict = self.verdict.new_full((len(train),), -1)
+
+    def forward(self, clip: Tensor) -> Output:
+        face = self.last(self.drop(over_frames(self.encoder(as_images(clip)), clip.shape[1])))
+        calm = self.imagine(face) if self.imagines else None
+        return Output(self.scale() * cosines(face, self.text), face, neutral=calm)
+
+    def imagine(self, face: Tensor) -> Tensor:
+        """f_n: features ``(b, d)`` of the neutral faces behind ``face`` ``(b, d)``."""
+        turned: Tensor = self.neutral(face)
+        return face + turned if self.config.residual else turned
+
+    @property
+    def words(self) -> Tensor | None:
+        """The texts' vectors ``(classes, d)`` that features are matched with; exported beside ``neutral``."""
+        return self.text if self.imagines else None
+
+    def scale(self) -> Tensor | float:
+        """s, what cosines are multiplied by."""
+        return SCALE if self.log_scale is None else self.log_scale.exp().clamp_max(SCALE)
+
+    def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
+        how, target = self.config, batch.target
+        if how.faithful:
+            target = torch.eye(len(self.labels), device=target.device)[target.argmax(1)]
+        output = self(batch.clips[0])
+        parts = {"match": soft_cross_entropy(output.logits, smooth(target, how.smoothing), batch.weight)}
+        if output.neutral is None or self.labels.neutral is None:
+            return parts
+        mass = expressive(target, batch.weight, self.labels.neutral)
+        seen = (output.feature, output.neutral, self.text)
+        if how.transform:
+            parts["transform"] = how.transform * transformation(*seen, self.labels.neutral, mass)
+        if how.contrast:
+            everyone = how.faithful or how.pairs == "all-pairs"
+            parts["contrast"] = how.contrast * self_contrast(*seen, mass, all_pairs=everyone)
+        return parts
+
+    @torch.no_grad()
+    def refresh(self, predict: Predict, rows: TrainingRows, at: Progress) -> Decisions | None:
+        """Look at every training row in several varied views; what they agree on decides what the row is worth."""
+        how = self.config.looking
+        self._found = {}
+        if not how.due(at.epoch):
+            return None
+        everyone, given = np.arange(len(rows)), rows.given.argmax(1)
+        logits = np.stack([predict(everyone, draw).logits for draw in range(how.looks)])
+        p = torch.softmax(torch.from_numpy(logits), 2).numpy()
+        memory = self.seen.cpu().numpy() if len(self.seen) == len(rows) else None
+        found = look(p, given, how, memory=memory, done=(at.epoch + 1) / at.epochs)
+        row = changed(found.verdict, self._verdicts(len(rows)))
+        self.seen = torch.from_numpy(found.memory).to(self.seen.device)
+        self.verdict = torch.from_numpy(found.verdict).to(self.seen.device)
+        self._found = shares(found, given, self.labels)
+        return Decisions(row, found.word[row], found.weight[row], found.label[row], found.reasons(row), at.epoch)
+
+    def _verdicts(self, rows: int) -> NDArray[np.int64]:
+        return self.verdict.cpu().numpy() if len(self.verdict) == rows else np.full(rows, -1, np.int64)
+
+    def epoch_end(self, at: Progress) -> dict[str, float]:
+        """Shares of the training rows by verdict, and of each label's rows those called noisy, after a look."""
+        return self._found
+
+
+def shares(found: Actions, given: NDArray[np.int64], labels: LabelSet) -> dict[str, float]:
+    """Share of all rows by verdict, and ``noisy <label>``: share of the label's rows that are called noisy."""
+    said = {word: float((found.word == word).mean()) for word in VERDICTS}
+    mine = {name: found.word[given == i] for i, name in enumerate(labels.names)}
+    return said | {f"noisy {name}": float((words == "noisy").mean()) for name, words in mine.items() if len(words)}
