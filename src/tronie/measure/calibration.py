@@ -87,20 +87,23 @@ def fit_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, 
     own = np.eye(labels)[label] if np.isfinite(ridge) else np.zeros((len(right), 0))
     x = np.hstack([logit(confidence)[:, None], np.ones((len(right), 1)), own])
     penalty = np.r_[0.0, 0.0, np.full(own.shape[1], ridge)]
-    theta = _logistic(x, target, penalty)
+    theta = logistic(x, target, penalty)
     if theta[0] < 0:
-        theta = np.r_[0.0, _logistic(x[:, 1:], target, penalty[1:])]
+        theta = np.r_[0.0, logistic(x[:, 1:], target, penalty[1:])]
     return Platt(float(theta[0]), float(theta[1]), theta[2:] if own.shape[1] else np.zeros(labels))
 
 
-def _logistic(x: Floats, target: Floats, penalty: Floats) -> Floats:
-    """Logistic regression with a quadratic penalty, by Newton's method with step halving."""
+def logistic(x: Floats, target: Floats, penalty: Floats, start: Floats | None = None) -> Floats:
+    """Weights of a logistic regression of ``target`` in [0, 1] on ``x`` ``(n, d)``, by Newton's method with halving.
+
+    ``penalty`` ``(d,)`` adds ``penalty * weights**2 / 2`` to the summed cross-entropy; ``start``: search from there.
+    """
 
     def cost(theta: Floats) -> float:
         z = x @ theta
         return float((np.logaddexp(0, z) - target * z).sum() + (penalty * theta**2).sum() / 2)
 
-    theta = np.zeros(x.shape[1])
+    theta = np.zeros(x.shape[1]) if start is None else start.copy()
     for _ in range(100):
         p = 1 / (1 + np.exp(-(x @ theta)))
         gradient = x.T @ (p - target) + penalty * theta

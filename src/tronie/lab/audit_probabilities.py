@@ -1,0 +1,85 @@
+"""Out-of-sample probabilities that somebody else made, joined to the rows by id. Works without PyTorch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tronie.core.errors import SourceError
+from tronie.core.labels import LabelSet
+from tronie.core.registry import nearest
+
+
+def read_probabilities(paths: Sequence[Path], ids: NDArray[np.str_], labels: LabelSet) -> NDArray[np.float64]:
+    """Looks ``(K, n, C)`` at the rows ``ids``, in their order, of files CSV or NPZ.
+
+    CSV: a column ``id`` and one ``p_<label>`` per label, as ``answers.csv`` of a run has them; several lines of an id
+    are several looks. NPZ: ``id`` ``(n,)``, ``probability`` ``(n, C)`` or ``(K, n, C)``, ``labels`` ``(C,)``. Files add
+    up: folds side by side, or more looks. K is the smallest number of looks that any row has. Rows are divided by their
+    sum. Raises SourceError for a row that has no look, a label without a column, or values that are no probabilities.
+    """
+    looks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ids.tolist()}
+    for path in paths:
+        found, table = _npz(path, labels) if path.suffix == ".npz" else _csv(path, labels)
+        if not np.isfinite(table).all() or (table < 0).any() or (table.sum(2) <= 0).any():
+            raise SourceError(f"{path} holds values that are no probabilities: they must be 0 or more, and their sum "
+                              "above 0.")  # fmt: skip
+        for k in range(len(table)):
+            for name, row in zip(found, table[k], strict=True):
+                if name in looks:
+                    looks[name].append(row / row.sum())
+    bare = [name for name, rows in looks.items() if not rows]
+    if bare:
+        raise SourceError(f"{len(bare):,} of {len(ids):,} rows have no probabilities (the first: '{bare[0]}'): every "
+                          "row needs some, from a model that has not learnt from it.")  # fmt: skip
+    fewest = min(len(rows) for rows in looks.values())
+    return np.stack([[looks[name][k] for name in ids.tolist()] for k in range(fewest)])
+
+
+def _csv(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = (line for line in file if not line.startswith("#"))
+            head, *rows = csv.reader(lines)
+    except OSError as error:
+        raise SourceError(f"The probabilities {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path} is no table of probabilities: {error}.") from error
+    known = [name.removeprefix("p_") for name in head if name.startswith("p_")]
+    if "id" not in head:
+        raise SourceError(f"{path} lacks the column id: its columns are {', '.join(head)}.")
+    at = [head.index(f"p_{known[k]}") for k in _columns(path, known, labels)]
+    try:
+        table = np.array([[float(row[c]) for c in at] for row in rows], np.float64).reshape(1, -1, len(at))
+        return [row[head.index("id")] for row in rows], table
+    except (ValueError, IndexError) as error:
+        raise SourceError(f"{path} holds a cell that is no number ({error}): write the file again.") from error
+
+
+def _npz(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            ids, table, known = kept["id"], np.asarray(kept["probability"], np.float64), kept["labels"].tolist()
+    except OSError as error:
+        raise SourceError(f"The probabilities {path} cannot be read: {error}.") from error
+    except (KeyError, ValueError) as error:
+        raise SourceError(f"{path} needs the arrays id, probability and labels ({error}).") from error
+    table = table[None] if table.ndim == 2 else table
+    if table.ndim != 3 or table.shape[1:] != (len(ids), len(known)):
+        raise SourceError(f"{path}: probabilities {table.shape} do not fit {len(ids)} ids and {len(known)} labels.")
+    return [str(i) for i in ids], table[:, :, _columns(path, [str(k) for k in known], labels)]
+
+
+def _columns(path: Path, known: list[str], labels: LabelSet) -> list[int]:
+    """Which of the ``known`` columns each label is, joined by name."""
+    if not known or len(set(known)) < len(known):
+        raise SourceError(f"{path} needs one column p_<label> per label, such as p_{labels.names[0]}.")
+    place = labels.translate(LabelSet(tuple(known)))
+    if (place < 0).any():
+        lost = labels.names[int(np.argmin(place))]
+        raise SourceError(f"{path} has no column for the label '{lost}'.{nearest(lost, known)}")
+    return [int(i) for i in place]

@@ -1,0 +1,176 @@
+"""The page of an audit: what was found, and galleries in which a person accepts or rejects it. One file, no network."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from tronie.show.charts import Series, chart
+
+Json = Mapping[str, Any]
+
+_TITLES = {"wrong": "Probably wrong", "doubtful": "Doubtful", "hard": "Hard, keep", "unusable": "Unusable",
+           "duplicate": "Duplicates", "leaked": "Leaked into another split"}  # fmt: skip
+_MEANING = (
+    ("wrong", "the label is more likely wrong than right"),
+    ("doubtful", "more likely right than wrong, but not sure enough for the list of hard ones"),
+    ("hard", "difficult to read, and the label is probably right: keep it, it is what a model has to learn"),
+    ("unusable", "nothing can be read: no face, blurred, dark, or the file is damaged"),
+    ("duplicate, leaked", "the same picture again; nearly the same picture in another split"),
+    ("clean", "looks agree with the label"),
+    ("expected errors", "sums of probabilities, fitted on wrong labels that were planted in this very data"),
+    ("a label", "names an expression shown, not a feeling felt"),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One row in a gallery; ``wrong`` is the probability that its label is; ``picture`` a JPEG, or nothing."""
+
+    id: str
+    verdict: str
+    given: str
+    suggested: str
+    wrong: float
+    reason: str
+    picture: bytes = b""
+
+
+def audit_page(content: Json, cards: Sequence[Card], title: str) -> str:
+    """The whole document. ``content`` is what ``audit.json`` holds."""
+    here = files("tronie.show")
+    parts = {
+        "title": escape(title), "css": _read(here, "evaluation.css") + _read(here, "audit.css"),
+        "js": _read(here, "audit.js"), "summary": _summary(content), "share": _share(content),
+        "table": _table(content), "proof": _proof(content["proofs"]), "galleries": _galleries(content, cards),
+        "facts": _list([(k, str(v)) for k, v in content["settings"].items() if v] + [("rows", content["hash"])]),
+        "meaning": _list(_MEANING), "data": _embedded(content, cards),
+    }  # fmt: skip
+    places = re.compile("{(" + "|".join(parts) + ")}")  # in one pass: words of the data are never taken for places
+    return places.sub(lambda place: parts[place[1]], _read(here, "audit.html"))
+
+
+def _read(folder: Any, name: str) -> str:
+    text: str = folder.joinpath(name).read_text(encoding="utf-8")
+    return text
+
+
+def _embedded(content: Json, cards: Sequence[Card]) -> str:
+    """What the script works from; no text of the data can end the element that holds it."""
+    rows = [{"id": c.id, "given": c.given, "suggested": c.suggested, "verdict": c.verdict} for c in cards]
+    text = json.dumps({"labels": content["labels"], "cards": rows, "hash": content["hash"]}, ensure_ascii=False)
+    return text.replace("<", "\\u003c")
+
+
+def _list(pairs: Sequence[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs) + "</dl>"
+
+
+def _summary(content: Json) -> str:
+    counts, rows = content["verdicts"], content["rows"]
+    cells = "".join(
+        f'<div class="sum {name}"><b>{count:,}</b><span>{escape(name)}</span><small>{_percent(count / max(rows, 1))}'
+        "</small></div>"
+        for name, count in counts.items()
+    )
+    share = content["share"]
+    return (f'<div class="sums">{cells}</div><p>An estimated <b>{_percent(share["value"])}</b> of {rows:,} labels are '
+            f"wrong (between {_percent(share['low'])} and {_percent(share['high'])}).</p>")  # fmt: skip
+
+
+def _share(content: Json) -> str:
+    curve = content["curve"]
+    line = Series("errors", [(r[0], r[1]) for r in curve], band=[(r[2], r[3]) for r in curve])
+    shown = chart([line], "rows looked at, the likeliest wrong first", "errors found, expected")
+    lines = "".join(
+        f"<tr><td>the first {n:,}</td><td>{value:,.0f}</td><td><small>{low:,.0f} to {high:,.0f}</small></td></tr>"
+        for n, value, low, high in curve
+    )
+    return (f'<div class="pair"><div>{shown}</div><table><thead><tr><th>look at</th><th>expect errors</th><th></th>'
+            f"</tr></thead><tbody>{lines}</tbody></table></div>")  # fmt: skip
+
+
+def _table(content: Json) -> str:
+    names, table = content["labels"], content["table"]
+    most = max((v for i, r in enumerate(table) for j, v in enumerate(r) if i != j), default=1) or 1
+    head = "".join(f"<th>{escape(n)}</th>" for n in names)
+    lines = []
+    for i, (name, row) in enumerate(zip(names, table, strict=True)):
+        count, wrong, _ = content["per_label"][i]
+        cells = "".join(
+            f"<td>{value:,.0f}</td>" if i == j else
+            f'<td style="background:rgba(213,94,0,{0.75 * value / most:.3f})">{value:,.0f}</td>'
+            for j, value in enumerate(row)
+        )  # fmt: skip
+        lines.append(f"<tr><td>{escape(name)}</td>{cells}<td>{_percent(wrong / max(count, 1))}</td></tr>")
+    return (f'<table class="heat"><thead><tr><th>labelled</th>{head}<th>wrong</th></tr></thead>'
+            f"<tbody>{''.join(lines)}</tbody></table>")  # fmt: skip
+
+
+def _proof(proofs: Sequence[Json]) -> str:
+    if not proofs:
+        return '<p class="soft">No noise was planted.</p>'
+    lines = "".join(
+        f"<tr><td>{escape(p['kind'])}</td><td>{p['planted']:,}</td><td>{_maybe(p['found'])}</td>"
+        f"<td>{_maybe(p['precision'])}</td><td>{_maybe(p['precision_90'])}</td><td>{_maybe(p['share'])}</td>"
+        f"<td>{_maybe(p['expected'])}</td></tr>"
+        for p in proofs
+    )
+    return (
+        "<table><thead><tr><th>planted</th><th>labels</th><th>called wrong</th><th>of the called, planted</th>"
+        "<th>the same where 90 % are found</th><th>estimated share wrong</th><th>it should be</th></tr></thead>"
+        f"<tbody>{lines}</tbody></table>"
+        '<p class="soft">Labels that were wrong before count against precision: it is a lower bound.</p>'
+    )
+
+
+def _maybe(share: float | None) -> str:
+    return "–" if share is None else _percent(share)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _galleries(content: Json, cards: Sequence[Card]) -> str:
+    found = []
+    for verdict, title in _TITLES.items():
+        mine = [(i, c) for i, c in enumerate(cards) if c.verdict == verdict]
+        total = content["verdicts"][verdict]
+        if not mine:
+            continue
+        part = f"; the first {len(mine):,} are shown, audit.csv has all" if len(mine) < total else ""
+        found.append(f'<section class="gallery" data-verdict="{verdict}"><h2>{title}</h2>'
+                     f'<p class="soft">{total:,} rows{part}.</p>{_pairs(mine)}</section>')  # fmt: skip
+    return "".join(found)
+
+
+def _pairs(cards: Sequence[tuple[int, Card]]) -> str:
+    """One gallery per pair given → suggested, the largest first; of hard and unusable rows one per label."""
+    groups: dict[tuple[str, str], list[tuple[int, Card]]] = {}
+    for i, card in cards:
+        groups.setdefault((card.given, card.suggested if card.verdict in ("wrong", "doubtful") else ""), []).append(
+            (i, card)
+        )
+    parts = []
+    for (given, suggested), mine in sorted(groups.items(), key=lambda g: -len(g[1])):
+        title = f"{escape(given)} → {escape(suggested)}" if suggested else escape(given)
+        shown = "".join(_card(i, card) for i, card in mine)
+        parts.append(f'<h3>{title} <small class="soft">{len(mine)}</small></h3><div class="cards">{shown}</div>')
+    return "".join(parts)
+
+
+def _card(index: int, card: Card) -> str:
+    picture = '<span class="blank"></span>'
+    if card.picture:
+        data = base64.b64encode(card.picture).decode("ascii")
+        picture = f'<img alt="" loading="lazy" src="data:image/jpeg;base64,{data}">'
+    words = escape(f"{card.id}: {card.reason}")
+    return (f'<button type="button" class="card" data-card="{index}" title="{words}">{picture}'
+            f"<span>{_percent(card.wrong)}</span></button>")  # fmt: skip

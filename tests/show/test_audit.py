@@ -1,0 +1,95 @@
+"""The page of an audit: nothing of the data can break it, and a person can decide by keyboard."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tronie.show.audit import Card, audit_page
+
+NASTY = '</script><b>"x", {data} {js}'
+FACE = cv2.imencode(".jpg", np.full((72, 72, 3), 128, np.uint8))[1].tobytes()
+CARDS = [
+    Card("one", "wrong", "anger", "neutral", 0.97, "4 of 4 looks say neutral.", FACE),
+    Card(NASTY, "wrong", "anger", "neutral", 0.9, "4 of 4 looks say neutral.", FACE),
+    Card("three", "wrong", "neutral", "anger", 0.8, "Because.", FACE),
+    Card("four", "hard", "anger", "neutral", 0.2, "Torn.", b""),
+]
+CONTENT: dict[str, Any] = {
+    "settings": {"data": NASTY, "folds": "5", "views": ""}, "rows": 40, "labels": ["anger", "neutral"], "looks": 4,
+    "hash": "abc", "verdicts": {"clean": 35, "hard": 1, "doubtful": 0, "wrong": 3, "unusable": 1, "duplicate": 0,
+                                "leaked": 0},
+    "share": {"value": 0.08, "low": 0.04, "high": 0.12}, "curve": [[10, 3.0, 1.5, 4.5], [40, 3.2, 1.6, 4.8]],
+    "table": [[18.0, 2.0], [1.0, 19.0]], "per_label": [[20, 2.0, 2], [20, 1.0, 1]],
+    "proofs": [{"kind": "even", "planted": 4, "found": 0.9, "precision": 0.8, "precision_90": 0.7, "average": 0.9,
+                "share": 0.17, "expected": 0.18},
+               {"kind": "confused", "planted": 4, "found": 0.8, "precision": None, "precision_90": None,
+                "average": None, "share": None, "expected": None}],
+}  # fmt: skip
+
+
+def test_the_page_says_what_was_found_and_escapes_the_data() -> None:
+    page = audit_page(CONTENT, CARDS, NASTY)
+    assert "8.0 %" in page and "the first 10" in page and "anger → neutral" in page
+    assert NASTY not in page and page.count("</script>") == 2
+    data = page.split('type="application/json">')[1].split("</script>")[0]
+    assert [card["id"] for card in json.loads(data)["cards"]] == ["one", NASTY, "three", "four"]
+    assert page.count("data:image/jpeg;base64,") == 3 and "http" not in page.replace("http-equiv", "")
+
+
+def test_without_cards_and_proof_there_is_still_a_page() -> None:
+    empty = CONTENT | {"proofs": [], "verdicts": dict.fromkeys(CONTENT["verdicts"], 0)}
+    page = audit_page(empty, [], "x")
+    assert "No noise was planted" in page and 'class="gallery"' not in page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here: Debian's package 'chromium' has it")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+    with driver.sync_playwright() as play:
+        window = play.chromium.launch(executable_path=chromium, args=flags)
+        yield window
+        window.close()
+
+
+def test_in_a_browser_decisions_are_made_by_keyboard_and_exported(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "audit.html"
+    path.write_text(audit_page(CONTENT, CARDS, "faces"), encoding="utf-8")
+    page, errors = browser.new_page(viewport={"width": 1200, "height": 900}), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: (errors.append("dialog"), dialog.dismiss()))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator(".card img").first.evaluate("i => i.naturalWidth") == 72
+    for key in ("ArrowRight", "a", "r", "1", "d"):  # each decision goes on to the next card
+        page.keyboard.press(key)
+    assert page.locator("#decided").inner_text() == "4"
+    page.locator(".card").nth(2).click()
+    assert "suggested anger" in page.locator("#chosen").inner_text()
+    page.keyboard.press("u")
+    assert page.locator("#decided").inner_text() == "3"
+    assert page.locator(".card").nth(0).get_attribute("data-decision") == "accept"
+    with page.expect_download() as waiting:
+        page.locator("#csv").click()
+    waiting.value.save_as(tmp_path / "decisions.csv")
+    with (tmp_path / "decisions.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["id"], row["decision"], row["label"]) for row in csv.DictReader(file)]
+    assert rows == [("one", "accept", "neutral"), (NASTY, "reject", "anger"), ("four", "drop", "")]
+    with page.expect_download() as waiting:
+        page.locator("#json").click()
+    waiting.value.save_as(tmp_path / "decisions.json")
+    assert [row["id"] for row in json.loads((tmp_path / "decisions.json").read_text("utf-8"))] == [r[0] for r in rows]
+    assert errors == []
