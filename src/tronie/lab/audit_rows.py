@@ -46,7 +46,7 @@ class Flaws:
     def told(self, row: int) -> str:
         """Why a row is unusable."""
         words = [("it is blurred", self.blurred), ("it is dark or flat", self.dark),
-                 ("no face was found, and no two looks say the same", self.faceless)]  # fmt: skip
+                 ("no face was found, and the looks do not agree or are unsure", self.faceless)]  # fmt: skip
         return f"Nothing can be read: {', '.join(text for text, column in words if column[row])}."
 
 

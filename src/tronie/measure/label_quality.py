@@ -25,6 +25,7 @@ _RIDGE = 10.0  # pulls weights towards 0 as strongly as ten rows would
 _TAIL = 0.15  # share of a class's rows, those that look most like it, which rows of other classes hardly ever reach
 _FEWEST = 10  # rows that such a tail holds at least
 _BINS = 200
+_SUREST = 0.99  # nobody is surer of a wrong label than this
 _MOST = 0.9  # largest share of wrong labels that is believed
 
 
@@ -219,11 +220,11 @@ def probability_wrong(given: Floats, planted: Floats, share: float) -> Floats:
     smooth = np.interp(given, (edges[1:] + edges[:-1]) / 2, portion)
     ratio = smooth / np.maximum(1 - smooth, 1e-3)
     low, high = 0.0, 1.0
-    for _ in range(50):  # capped at 1, so the factor that gives the wanted mean is a little above the share
+    for _ in range(50):  # capped, so the factor that gives the wanted mean is a little above the share
         factor = (low + high) / 2
-        mean = float(np.minimum(factor * ratio, 1).mean())
+        mean = float(np.minimum(factor * ratio, _SUREST).mean())
         low, high = (factor, high) if mean < share else (low, factor)
-    return np.asarray(np.minimum(factor * ratio, 1))
+    return np.asarray(np.minimum(factor * ratio, _SUREST))
 
 
 def isotonic(value: Floats, weight: Floats) -> Floats:
