@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -184,16 +183,11 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, env=HERE)
 
 
-def test_help_is_quick_and_says_what_there_is() -> None:
-    spent = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        answer = run("--help")
-        spent.append(time.perf_counter() - begun)
+def test_help_imports_nothing_heavy_and_says_what_there_is() -> None:
+    answer = run("--help")
     assert answer.returncode == 0
     assert "predict" in answer.stdout
     assert "models" in answer.stdout
-    assert min(spent) < 1.0  # 0.3 s on a quiet machine; the imports below are the real guard
     code = "import sys, tronie.cli; print([m for m in ('numpy', 'cv2', 'onnxruntime', 'torch') if m in sys.modules])"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=HERE)
     assert seen.stdout.strip() == "[]"

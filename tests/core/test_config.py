@@ -143,3 +143,13 @@ def test_the_hash_reads_types_not_spelling() -> None:
     assert settings_hash(View(112)) == hashlib.sha256(b'{"size":112}').hexdigest()[:12]
     assert settings_hash(Optim(rate=1)) == settings_hash(Optim(rate=1.0))
     assert settings_hash(Optim(rate=1)) != settings_hash(Optim(rate=2))
+
+
+def test_an_entry_of_a_list_of_tables_is_named_by_its_number() -> None:
+    data = {"train": [{"data": "a"}, {"data": "b"}], "rates": [1, 2]}
+    changed = override(data, ["train.1.share=0.5", "train.0.noise=symmetric:0.3"])
+    assert changed["train"] == [{"data": "a", "noise": "symmetric:0.3"}, {"data": "b", "share": 0.5}]
+    assert data["train"] == [{"data": "a"}, {"data": "b"}], "what was given stays"
+    for wrong in ("train.2.share=1", "train.x.share=1", "train.0=1", "rates.0.x=1"):
+        with pytest.raises(SettingError, match="reaches into"):
+            override(data, [wrong])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from tronie import __version__
-from tronie.cli import audit, library, outputs, predict, research, selfcheck, watch
+from tronie.cli import audit, corrupt, library, outputs, predict, research, selfcheck, watch
 from tronie.cli.common import STOPPED, say
 from tronie.core.errors import OutputError, TronieError
 
@@ -33,7 +33,7 @@ for command in (
     watch.watch, selfcheck.selfcheck,
     library.models, library.datasets,
     research.prepare, research.features, research.train, research.evaluate, research.compare_models, research.export,
-    audit.audit,
+    audit.audit, corrupt.corrupt,
 ):  # fmt: skip
     app.command(command)
 

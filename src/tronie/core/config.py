@@ -70,6 +70,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def override(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """A copy of ``data`` with ``assignments`` (``"a.b=value"``, the later ones winning) put into it.
 
+    An entry of a list of tables is named by its number: ``train.0.share=0.5``.
     A value is read as TOML (``3``, ``1e-3``, ``true``, ``[1, 2]``, ``"text"``); what is no TOML is taken as text, so
     that ``encoder=resnet18`` needs no quotes. Raises SettingError for an assignment without a key or an ``=``.
     """
@@ -79,13 +80,20 @@ def override(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, A
         parts = [part.strip() for part in key.split(".")]
         if not equals or not all(parts):
             raise SettingError(f"'{assignment}' sets nothing: write it as name=value or part.name=value.")
-        table = result
+        table: Any = result
         for depth, part in enumerate(parts[:-1], 1):
-            table = table.setdefault(part, {})
-            if not isinstance(table, dict):
-                raise SettingError(f"'{assignment}' reaches into '{'.'.join(parts[:depth])}', which is a single value.")
+            table = table.setdefault(part, {}) if isinstance(table, dict) else table[int(part)]
+            listed = isinstance(table, list) and depth < len(parts) - 1  # an entry is changed within, not replaced
+            if not (isinstance(table, dict) or (listed and _places(table, parts[depth]))):
+                what = f"a list of {len(table)}: count from 0" if isinstance(table, list) else "a single value"
+                raise SettingError(f"'{assignment}' reaches into '{'.'.join(parts[:depth])}', which is {what}.")
         table[parts[-1]] = _value(text.strip())
     return result
+
+
+def _places(entries: list[Any], part: str) -> bool:
+    """Whether ``part`` counts to one of ``entries``."""
+    return part.isdecimal() and int(part) < len(entries)
 
 
 def as_dict(settings: DataclassInstance) -> dict[str, Any]:
@@ -228,7 +236,12 @@ def _plain(value: Any) -> Any:
 
 
 def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in data.items()}
+    def deep(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return _copy(value)
+        return [deep(entry) for entry in value] if isinstance(value, list) else value
+
+    return {key: deep(value) for key, value in data.items()}
 
 
 def _value(text: str) -> Any:

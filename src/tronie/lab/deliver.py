@@ -139,7 +139,9 @@ def describe_as_before(source: Path, folder: Path, temperature: float | None) ->
 def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part]) -> None:
     """A short ``card.md``; a person adds what only a person knows."""
     lines = [f"# {recipe.name}", "", "A label names an expression shown, not a feeling felt.", "", "Learnt from:"]
-    lines += [f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()})" for p in learn]
+    for p in learn:
+        wrong = f"; {p.planted.corruption.kind} noise was planted among its labels" if p.planted else ""
+        lines.append(f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()}){wrong}")
     lines += ["", "Its terms of use follow from those of this data.", ""]
     lines += [f"Calibrated on {verdict.calibrated}." if verdict.calibrated else "Not calibrated.", ""]
     for source, e in verdict.evaluations.items():

@@ -26,7 +26,9 @@ class Source:
     ``split`` keeps the owners' split ("": all rows). ``share`` of the rows is drawn each epoch. ``soft``: votes are
     the targets, and rows count where at least ``least_votes`` votes are for the recipe's labels and one of these
     leads. ``folds`` says how the rows are cut: rows of the recipe's ``fold`` are then held out for validation. It names
-    a file in ``recipes/folds`` or is the path of one, or "manifest" for the prepared manifest's own column.
+    a file in ``recipes/folds`` or is the path of one, or "manifest" for the prepared manifest's own column. ``noise``
+    plants wrong labels among the rows that are learnt from (:mod:`tronie.data.corrupt.named`: "symmetric:0.3", a file),
+    drawn by ``noise_seed``; rows that the run is judged on keep theirs.
     """
 
     data: str
@@ -35,10 +37,14 @@ class Source:
     soft: bool = False
     least_votes: float = 5
     folds: str = ""
+    noise: str = ""
+    noise_seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise ValueError("share lies in 0..1, 0 excluded")
+        if self.noise and self.soft:
+            raise ValueError("votes tell the right labels: noise needs soft = false")
 
 
 @dataclass(frozen=True)

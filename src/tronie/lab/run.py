@@ -1,6 +1,7 @@
 """The run folder: what went in, what happened, what came out; and the walk from a recipe to a model folder.
 
-``recipe.toml environment.json log.jsonl samples.csv evaluation.json answers.csv model/ last.pt``
+``recipe.toml environment.json log.jsonl samples.csv evaluation.json answers.csv model/ last.pt``; where wrong labels
+were planted also ``noise-<source>.csv noise.json``
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
-from tronie.lab import checkpoint
+from tronie.lab import checkpoint, planted
 from tronie.lab.deliver import reads_faces, write_graph, write_model
 from tronie.lab.evaluate import Evaluation
 from tronie.lab.judge import judge_finally, scorer, write_verdict
@@ -83,6 +84,7 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     manifest, rows = training_manifest(learn, LabelSet(recipe.labels)), balanced(learn, recipe.balance)
     if team.leads:
         begin(recipe, folder)
+        planted.keep(folder, learn)
         for part in learn:
             say(f"learns from {part.name}: {len(part.rows)} faces, {part.rows.share:.0%} of them each epoch")
     method.prepare(manifest, _sample(method, rows, recipe.loop.seed))
@@ -97,6 +99,8 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     if team.leads:
         verdict = judge_finally(lambda part: answer(weights, part.rows).logits, judged, recipe.labels)
         write_verdict(folder, verdict)
+        if told := planted.told_apart(folder, folder / checkpoint.SAMPLES, learn):
+            say(str(told))
         if reads_faces(weights):
             write_graph(weights, folder / "model", "half")
             write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)

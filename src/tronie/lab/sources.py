@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
+from tronie.data.corrupt.named import Planted, named
 from tronie.data.loader import Rows
 from tronie.lab.prepared import open_prepared, read_folds, votes_among
 from tronie.lab.recipe import Recipe, Source
@@ -20,23 +21,32 @@ from tronie.lab.recipe import Recipe, Source
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows of one source with what is needed to judge them: ``truth`` ``(m,)`` is the label, or the leading vote."""
+    """Rows of one source with what is needed to judge them: ``truth`` ``(m,)`` is the label, or the leading vote.
+
+    ``planted``: wrong labels that were put in on purpose, of all the source's rows; None for none.
+    """
 
     name: str
     manifest: Manifest
     rows: Rows
     truth: NDArray[np.int64]
+    planted: Planted | None = None
 
 
 def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | None = None,
-              drop_fold: int | None = None) -> Part:  # fmt: skip
+              drop_fold: int | None = None, noisy: bool = False) -> Part:  # fmt: skip
     """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``.
 
-    Raises SourceError where nothing is prepared or no row fits, SettingError for folds that are not there.
+    ``noisy``: with the wrong labels that the source plants. Raises SourceError where nothing is prepared or no row
+    fits, SettingError for folds or noise that are not there.
     """
     folder = root / source.data
     opened = open_prepared(folder)
-    manifest = opened.manifest
+    manifest, planted = opened.manifest, None
+    if noisy and source.noise:
+        ours = _among(manifest, labels)  # so that flips go to labels of the recipe
+        planted = named(ours, source.noise, source.noise_seed)
+        manifest = planted.apply(ours)
     target, truth = targets(manifest, labels, source)
     keep = truth >= 0
     if source.split:
@@ -53,7 +63,7 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
     rows = Rows(opened.faces, index, target[index], np.ones(len(index), np.float32), source.share, opened.starts,
                 opened.kind, opened.mirror)  # fmt: skip
     parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
-    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index])
+    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index], planted)
 
 
 def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -72,6 +82,13 @@ def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArr
     return target, truth
 
 
+def _among(manifest: Manifest, labels: LabelSet) -> Manifest:
+    """The same rows with ``labels`` as vocabulary; rows of other labels have none."""
+    label = np.append(manifest.labels.translate(labels), -1)[manifest.label]
+    votes = None if manifest.votes is None else votes_among(manifest, labels)
+    return replace(manifest, label=label, labels=labels, votes=votes)
+
+
 def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
     """The parts' rows with class weights proportional to (count in the first part)^-power, mean 1 over that part.
 
@@ -88,7 +105,7 @@ def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
 def training_parts(recipe: Recipe, root: Path) -> list[Part]:
     """What the run learns from: every training source without the held-out fold."""
     labels = LabelSet(recipe.labels)
-    return [open_part(root, s, labels, drop_fold=recipe.fold) for s in recipe.train]
+    return [open_part(root, s, labels, drop_fold=recipe.fold, noisy=True) for s in recipe.train]
 
 
 def training_manifest(parts: Sequence[Part], labels: LabelSet) -> Manifest:
