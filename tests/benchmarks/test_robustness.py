@@ -44,6 +44,12 @@ def hostile(tmp_path_factory):
         os.environ["PYTHONPATH"] = before
 
 
+@pytest.fixture(scope="module")
+def files():
+    """What the campaign damages and reads."""
+    return script("hostile_files")
+
+
 @pytest.mark.parametrize(("kind", "count", "needs"), [
     ("pictures", 300, "PIL"), ("films", 40, "av"), ("models", 80, "onnx"), ("tables", 150, "numpy"),
     ("settings", 60, "torch"),
@@ -56,9 +62,9 @@ def test_damaged_files_end_in_a_sentence(hostile, kind, count, needs) -> None:
     assert done["words"]["refused"] > count / 10 and done["answers"] > 5
 
 
-def test_the_campaign_notices_what_it_is_for(hostile, tmp_path) -> None:
+def test_the_campaign_notices_what_it_is_for(hostile, files, tmp_path) -> None:
     """A reader that dies, hangs, raises or answers falsely is counted as such."""
-    reader = hostile.Reader("tables", tmp_path)
+    reader = files.Reader("tables", tmp_path)
     for answer, verdict in ((ZeroDivisionError("x"), "traceback"), (ModelError("a\nb"), "traceback"),
                             (ModelError("It is damaged."), "refused"), ("read", "read"),
                             ("FALSE ANSWER", "false answer")):  # fmt: skip
@@ -90,9 +96,9 @@ def test_the_same_seed_gives_the_same_damage(hostile) -> None:
 
 
 @pytest.fixture
-def folder(hostile, tmp_path) -> Path:
+def folder(files, tmp_path) -> Path:
     pytest.importorskip("onnx", reason="the extra 'train' is not installed")
-    return written(tmp_path / "model", hostile.graph(), hostile.INFO)
+    return written(tmp_path / "model", files.graph(), files.INFO)
 
 
 def written(folder: Path, graph: bytes, info: dict) -> Path:
@@ -157,9 +163,9 @@ def test_a_graph_outside_the_folder_is_not_opened(folder, graph) -> None:
 
 
 @pytest.mark.parametrize("place", ["../secret.bin", "secret.bin", "/etc/hostname"])
-def test_weights_outside_the_graph_are_not_opened(hostile, tmp_path, place) -> None:
+def test_weights_outside_the_graph_are_not_opened(files, tmp_path, place) -> None:
     onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
-    model = onnx.load_from_string(hostile.graph())
+    model = onnx.load_from_string(files.graph())
     weights = model.graph.initializer[0]
     (tmp_path / "secret.bin").write_bytes(bytes(4 * 36))
     weights.ClearField("float_data")
@@ -167,16 +173,16 @@ def test_weights_outside_the_graph_are_not_opened(hostile, tmp_path, place) -> N
     for key, value in (("location", place), ("offset", "0"), ("length", "144")):
         entry = weights.external_data.add()
         entry.key, entry.value = key, value
-    folder = written(tmp_path / "model", model.SerializeToString(), hostile.INFO)
+    folder = written(tmp_path / "model", model.SerializeToString(), files.INFO)
     shutil.copy(tmp_path / "secret.bin", folder / "secret.bin")
     with pytest.raises(ModelError, match="keeps weights in another file"):
         load_folder(folder)
 
 
-def test_an_operator_that_is_not_built_in_is_refused(hostile, tmp_path) -> None:
+def test_an_operator_that_is_not_built_in_is_refused(files, tmp_path) -> None:
     onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
-    model = onnx.load_from_string(hostile.graph())
+    model = onnx.load_from_string(files.graph())
     model.graph.node[0].domain = "evil.custom"
-    folder = written(tmp_path / "model", model.SerializeToString(), hostile.INFO)
+    folder = written(tmp_path / "model", model.SerializeToString(), files.INFO)
     with pytest.raises(ModelError, match="not a graph that ONNX Runtime can run"):
         load_folder(folder)
