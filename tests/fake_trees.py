@@ -199,8 +199,6 @@ def ckplus_tree(root: Path, sequences: Sequence[tuple] = SEQUENCES) -> None:
         where, stem = f"{subject}/{sequence}", f"{subject}_{sequence}_"
         for frame in range(1, number + 1):
             draw(root / f"cohn-kanade-images/{where}/{stem}{frame:08d}.png", seed + frame, 49, 64)
-            points = "\n".join(f"   {3.5 * i:.7e}   {frame:.7e}" for i in range(68))
-            write(root / f"Landmarks/{where}/{stem}{frame:08d}_landmarks.txt", points + "\n")
         write(root / f"cohn-kanade-images/{where}/.DS_Store", "")
         (root / f"Emotion/{where}").mkdir(parents=True)
         if code is not None:
@@ -272,6 +270,7 @@ def _five_folds(number: int, write_list: Callable[[str, int, list[int]], None]) 
 
 def dfew_lists(root: Path, names: str = "set_{1}.csv", first: int = 1) -> Rows:
     """Fourteen clips in five folds; ``first`` is the code of happiness."""
+
     def write_list(part: str, fold: int, clips: list[int]) -> None:
         rows = "".join(f"{n:05d},{(n - 1) % 7 + first}\n" for n in clips)
         folder = root / f"EmoLabel_DataSplit/{part}(single-labeled)"

@@ -108,3 +108,9 @@ def test_every_peer_has_an_environment_and_a_script(compare: ModuleType) -> None
         assert not one.peer or one.peer in compare.PEERS
         script = next(part for part in one.command if "run_" in part)
         assert Path(script).is_file() and {"{job}", "{out}"} <= set(one.command)
+
+
+def test_the_share_of_varying_faces_is_of_the_whole_step() -> None:
+    pytest.importorskip("torch")
+    line = load(FOLDER / "training.py").table([("small", 112, 0.1, 0.5, 1.5)]).splitlines()[-1]
+    assert line == "| small | 112 | 0.10 | 0.50 | 1.5 | 20.0% |"

@@ -64,9 +64,9 @@ def test_a_table_is_made_once_and_printed_again(
     monkeypatch.setattr(sys, "argv", given)
     scripts["rdfer_tracks"].main()
     first, lines = capsys.readouterr(), out.read_text().splitlines()
-    assert len(lines) == 4 and "4 of 4" in first.err
+    assert len(lines) == 8 and first.err.count("4 of 4") == 2  # relative to the person, and as they are
     rows = [line for line in first.out.splitlines() if line.startswith("| mean") or line.startswith("| RDFER")]
-    assert len(rows) == 2 and rows[0].count("|") == 7
+    assert len(rows) == 4 and rows[0].count("|") == 7
     scripts["rdfer_tracks"].main()
     again = capsys.readouterr()
     assert out.read_text().splitlines() == lines and again.out == first.out and again.err == ""
@@ -103,6 +103,47 @@ def test_seeds_learn_from_other_actors_than_they_report_on(scripts: dict[str, Mo
         assert not set(actor[learn]) & set(actor[report]) and len(learn) + len(report) == 160
         seen += report.tolist()
     assert sorted(seen) == list(range(160))
+
+
+def test_relative_to_the_person_all_actors_have_one_face(scripts: dict[str, ModuleType], pack: Path) -> None:
+    own, same = (scripts["tracks"].read_tracks(pack, person=person) for person in (False, True))
+    actor = own.manifest.group[np.repeat(np.arange(160), own.length())]
+
+    def apart(points: NDArray[np.float32]) -> float:
+        return float(np.std([points[actor == a].mean(0) for a in np.unique(actor)], 0).mean())
+
+    assert apart(same.points) < 0.5 * apart(own.points)
+
+
+def test_the_margin_is_compared_with_losses_run_by_run(scripts: dict[str, ModuleType], pack: Path) -> None:
+    made, noise = scripts["tracks"], scripts["rdfer_noise"]
+    tracks, rng, runs, gaps = made.read_tracks(pack), np.random.default_rng(0), [], []
+    for seed in range(2):
+        count = len(made.roles(tracks, seed)[0])
+        wrong = rng.random(count) < 0.3
+        margins, losses = rng.normal(2 * wrong, 1), rng.normal(wrong, 1)
+        gaps.append(by_pairs(margins, wrong) - by_pairs(losses, wrong))
+        runs.append({"seed": seed, "margins": margins.tolist(), "losses": losses.tolist(),
+                     "flipped": np.flatnonzero(wrong).tolist()})  # fmt: skip
+    said = noise.better(tracks, runs, "margins", "losses")
+    assert float(said.split()[0]) == pytest.approx(np.mean(gaps), abs=6e-4)
+    assert noise.better(tracks, [dict(runs[0], flipped=[])], "margins", "losses") == "–"
+
+
+def test_what_noise_costs_by_hand(scripts: dict[str, ModuleType], pack: Path) -> None:
+    made, noise = scripts["tracks"], scripts["rdfer_noise"]
+    tracks = made.read_tracks(pack)
+    report = made.roles(tracks, 0)[1]
+    label = tracks.manifest.label[report]
+
+    def after(mistakes: int) -> object:
+        said = label.copy()
+        said[:mistakes] = (said[:mistakes] + 1) % 8
+        return made.answered(tracks, [{"seed": 0, "answered": made.digits(said)}])
+
+    one = 100 / len(report)  # a mistake costs as much in every class: all have as many clips
+    said = noise.halved(tracks, {"plain": after(2), "RDFER": after(2)}, {"plain": after(10), "RDFER": after(5)})
+    assert said.startswith(f"lost plain {8 * one:.1f}, RDFER {3 * one:.1f}; RDFER beyond half of plain: {-one:.1f} [")
 
 
 def test_scores_by_hand(scripts: dict[str, ModuleType], pack: Path) -> None:

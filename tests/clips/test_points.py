@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tronie.clips.points import IBUG68_MIRROR, normalised
-from tronie.core.errors import SourceError
+from tronie.clips.points import IBUG68_MIRROR, normalised, person_shapes, refaced, smoothed
+from tronie.core.errors import SettingError, SourceError
 
 
 def track(seed: int, frames: int = 5) -> np.ndarray:
@@ -69,3 +69,66 @@ def test_place_and_scale_do_not_matter_and_movement_does(seed: int, scale: float
 def test_no_face_is_said_in_a_sentence(points: np.ndarray, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence):
         normalised(points)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 5, 9])
+def test_smoothing_is_a_mean_over_neighbours(frames: int) -> None:
+    points, half = track(3, 6).astype(np.float32), frames // 2
+    found = smoothed(points, frames)
+    assert found.shape == points.shape and found.dtype == np.float32
+    for t in range(6):
+        near = [points[min(max(t + d, 0), 5)] for d in range(-half, half + 1)]
+        assert found[t] == pytest.approx(np.mean(near, 0), rel=1e-4)
+
+
+@pytest.mark.parametrize("frames", [0, -1, 4])
+def test_smoothing_wants_an_odd_number(frames: int) -> None:
+    with pytest.raises(SettingError, match="odd number"):
+        smoothed(track(0).astype(np.float32), frames)
+
+
+def people(seed: int, number: int = 3, clips: int = 4) -> tuple[list[np.ndarray], list[str], np.ndarray]:
+    """Clips whose faces are a common one, plus the person's difference, plus a movement; and the movements."""
+    rng = np.random.default_rng(seed)
+    common, own = rng.normal(0, 1, (68, 2)), rng.normal(0, 0.1, (number, 68, 2))
+    moves = rng.normal(0, 0.02, (number, clips, 6, 68, 2))
+    moves -= moves.mean((1, 2), keepdims=True)
+    tracks = [(common + own[p] + moves[p, c]).astype(np.float32) for p in range(number) for c in range(clips)]
+    return tracks, [f"{p}" for p in range(number) for _ in range(clips)], moves.reshape(-1, 6, 68, 2)
+
+
+def turned(track: np.ndarray, angle: float, scale: float, place: tuple[float, float]) -> np.ndarray:
+    c, s = np.cos(angle) * scale, np.sin(angle) * scale
+    return (track @ np.array([[c, s], [-s, c]]) + place).astype(np.float32)
+
+
+def test_everyone_gets_the_same_face_and_keeps_the_movement() -> None:
+    tracks, who, moves = people(0)
+    reference, own = person_shapes(tracks, who)
+    assert np.abs(reference.mean(0)).max() < 1e-5 and np.hypot(*reference.T).mean() == pytest.approx(1, abs=1e-5)
+    assert sorted(own) == ["0", "1", "2"]
+    before = np.stack([np.mean([t.mean(0) for t, w in zip(tracks, who, strict=True) if w == p], 0) for p in own])
+    made = [refaced(t, own[w], reference) for t, w in zip(tracks, who, strict=True)]
+    after = np.stack([np.mean([t.mean(0) for t, w in zip(made, who, strict=True) if w == p], 0) for p in own])
+    assert before.std(0).mean() > 0.05 and after.std(0).mean() < 0.02
+    kept = np.stack(made) - np.stack(made).mean((0, 1))
+    seen = np.stack(tracks) - np.stack(tracks).mean((0, 1))
+    one, other = (np.corrcoef(x.ravel(), moves.ravel())[0, 1] for x in (seen, kept))
+    assert one < 0.5 and other > 0.75
+    assert made[0].dtype == np.float32
+
+
+def test_place_turn_and_size_of_the_head_stay() -> None:
+    tracks, who, _ = people(1)
+    reference, own = person_shapes(tracks, who)
+    for angle, scale, place in ((0.4, 1.0, (0.0, 0.0)), (-0.3, 2.5, (7.0, -4.0))):
+        one = refaced(turned(tracks[5], angle, scale, place), own[who[5]], reference)
+        assert one == pytest.approx(turned(refaced(tracks[5], own[who[5]], reference), angle, scale, place), abs=1e-4)
+    assert refaced(tracks[5], reference, reference) == pytest.approx(tracks[5], abs=1e-5)  # nothing to change
+
+
+def test_a_person_counts_alike_however_long_the_clips() -> None:
+    tracks, who, _ = people(2)
+    long = [np.repeat(t, 3, 0) if i % 4 == 0 else t for i, t in enumerate(tracks)]
+    (_, one), (_, other) = person_shapes(tracks, who), person_shapes(long, who)
+    assert all(one[w] == pytest.approx(other[w], abs=2e-3) for w in one)

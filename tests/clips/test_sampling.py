@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tronie.clips.sampling import jittered, uniform, window
+from tronie.clips.sampling import jittered, timed, uniform, window
 from tronie.core.errors import SettingError
 
 LENGTHS, FRAMES = st.integers(1, 5000), st.integers(1, 300)
@@ -67,3 +67,19 @@ def test_no_frames_is_said_in_a_sentence(n: int, frames: int) -> None:
         uniform(n, frames)
     with pytest.raises(SettingError, match="cannot be chosen"):
         jittered(n, frames, np.random.default_rng(0))
+
+
+@given(st.integers(1, 200), st.integers(1, 70), st.integers(0, 2**31))
+def test_frames_that_come_evenly_are_chosen_by_time_as_by_number(n: int, frames: int, seed: int) -> None:
+    time = np.arange(n, dtype=np.float64)
+    assert timed(time, float(n), frames).tolist() == uniform(n, frames).tolist()
+    drawn = timed(time, float(n), frames, np.random.default_rng(seed))
+    assert drawn.tolist() == jittered(n, frames, np.random.default_rng(seed)).tolist()
+
+
+def test_a_frame_is_shown_until_the_next_one_comes() -> None:
+    assert timed(np.array([10.0, 10.1, 10.9]), 11.0, 5).tolist() == [0, 1, 1, 1, 1]
+    assert timed(np.array([10.0, 10.1, 10.5]), 11.0, 4).tolist() == [0, 1, 2, 2]
+    assert timed(np.array([3.0]), 3.0, 3).tolist() == [0, 0, 0]
+    with pytest.raises(SettingError):
+        timed(np.array([]), 1.0, 3)

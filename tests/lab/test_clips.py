@@ -15,19 +15,24 @@ pytest.importorskip("onnxscript")
 from tiny_method import TinyClip  # noqa: E402
 
 from tronie.clips.points import IBUG68_MIRROR  # noqa: E402
+from tronie.clips.views import View  # noqa: E402
 from tronie.core.errors import ModelError, SettingError, SourceError  # noqa: E402
 from tronie.core.labels import LabelSet  # noqa: E402
 from tronie.core.manifest import Manifest  # noqa: E402
+from tronie.data.augment import Augment  # noqa: E402
+from tronie.data.corrupt.clips import hard  # noqa: E402
+from tronie.data.loader import cut  # noqa: E402
 from tronie.lab import checkpoint  # noqa: E402
 from tronie.lab.bench import judge, open_bench  # noqa: E402
 from tronie.lab.deliver import graph_logits  # noqa: E402
 from tronie.lab.log import read_log  # noqa: E402
 from tronie.lab.loop import Loop, answer  # noqa: E402
 from tronie.lab.optim import Optim  # noqa: E402
+from tronie.lab.planted import told_apart  # noqa: E402
 from tronie.lab.prepared import open_prepared  # noqa: E402
 from tronie.lab.recipe import Recipe, Source  # noqa: E402
 from tronie.lab.run import Outcome, execute, make_method, open_run  # noqa: E402
-from tronie.lab.sources import open_part  # noqa: E402
+from tronie.lab.sources import open_part, training_parts, validation_parts  # noqa: E402
 from tronie.methods.method import Method  # noqa: E402
 from tronie.verbs.evaluate import evaluate  # noqa: E402
 from tronie.verbs.export import export  # noqa: E402
@@ -163,9 +168,9 @@ def test_the_wrong_kind_of_clips_is_refused_before_training(clips: Path, tmp_pat
     assert not (tmp_path / "run" / checkpoint.LAST).exists()
 
 
-def test_a_method_of_clips_is_not_exported(clips: Path, tmp_path: Path) -> None:
+def test_a_method_of_points_is_not_exported(clips: Path, tmp_path: Path) -> None:
     execute(recipe("points", 1), clips, tmp_path / "run")
-    with pytest.raises(ModelError, match=r"looks at clips, and a model folder answers one face"):
+    with pytest.raises(ModelError, match=r"cannot be exported: it looks at tracked points"):
         export(tmp_path / "run", tmp_path / "model")
 
 
@@ -205,12 +210,19 @@ def test_cached_features_are_what_the_model_answers(clips: Path, model: Model, t
     assert json.loads((tmp_path / "out" / "prepared.json").read_text())["model"] == model.hash
 
 
-def test_features_are_made_of_clips_of_pixels_only(clips: Path, model: Model, tmp_path: Path,
-                                                   data: Path) -> None:  # fmt: skip
+def test_features_of_a_photo_are_a_clip_of_one_frame(data: Path, model: Model, tmp_path: Path) -> None:
+    made = features(data / "drawn", model, tmp_path / "out")
+    opened, source = open_prepared(tmp_path / "out"), open_prepared(data / "drawn")
+    expected = model.answer(np.ascontiguousarray(source.faces[:, -1])).feature
+    assert expected is not None and opened.starts is not None
+    assert opened.faces == pytest.approx(expected, rel=2e-3, abs=2e-3)
+    assert opened.starts.tolist() == list(range(len(source.manifest) + 1)) and made.clips == made.frames
+    assert opened.manifest.label.tolist() == source.manifest.label.tolist()
+
+
+def test_features_are_made_of_pixels_only(clips: Path, model: Model, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds points: features are made of clips of pixels"):
         features(clips / "points", model, tmp_path / "out")
-    with pytest.raises(SourceError, match="holds photos"):
-        features(data / "drawn", model, tmp_path / "out")
     with pytest.raises(SettingError, match="another folder"):
         features(clips / "pixels", model, clips / "pixels")
     with pytest.raises(SourceError, match="No prepared data"):
@@ -241,3 +253,47 @@ def test_random_looks_at_a_clip_vary_in_time_alone(clips: Path) -> None:
     short = np.diff(rows.starts) == 6  # as many frames as are looked at: there is one way to see them
     same = (looks[0].logits == looks[2].logits).all(1)
     assert short.any() and same[short].all() and not same[np.diff(rows.starts) > 6].all()
+
+
+def hardened(how: float | str) -> Recipe:
+    return replace(recipe("features", 1), train=(Source("features", folds="manifest", hard=how, noise_seed=2),))
+
+
+def test_only_clips_that_are_learnt_from_are_made_hard(clips: Path) -> None:
+    learn, judged = training_parts(hardened(0.8), clips)[0], validation_parts(hardened(0.8), clips)[0]
+    assert judged.rows.shown is None and judged.hard is None and learn.hard is not None
+    opened, plan = open_prepared(clips / "features"), learn.hard.plan
+    assert opened.starts is not None and 3 < plan.hard.sum() < 9
+    other = training_parts(replace(hardened(0.8), fold=0), clips)[0].hard
+    whole = hard(np.diff(opened.starts), opened.manifest.label == 2, 0.8, 2).hard
+    assert other is not None and (plan.hard | other.plan.hard).tolist() == whole.tolist(), "folds share their draw"
+    fold, neutral = opened.manifest.fold, opened.manifest.label == 2
+    assert not (plan.hard & ((fold == 1) | neutral)).any() and (fold[plan.donor[plan.hard]] == 0).all()
+    for row, index in enumerate(learn.rows.index.tolist()):
+        length = int(np.diff(opened.starts)[index])
+        found = cut(learn.rows, row, View(8, length, kind="features"), Augment(), (0,))
+        wanted = opened.faces[[opened.starts[clip] + frame for clip, frame in plan.frames(index)]]
+        assert np.array_equal(found, wanted.astype(np.float32))
+        own = opened.faces[opened.starts[index] : opened.starts[index + 1]].astype(np.float32)
+        assert np.array_equal(found, own) != plan.hard[index]
+
+
+def test_a_run_keeps_its_hard_clips_and_verdicts_are_held_against_them(clips: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    run = execute(hardened(0.8), clips, tmp_path / "run", said.append)
+    found, again = json.loads((run.folder / "noise.json").read_text()), run.folder / "hard-features.csv"
+    one, two = (training_parts(hardened(how), clips)[0] for how in (0.8, str(again)))
+    assert one.rows.shown is not None and two.rows.shown is not None and one.hard is not None
+    assert one.rows.shown.tolist() == two.rows.shown.tolist() and found["hard"] == one.hard.plan.hard.sum()
+    assert any(f"{found['hard']} of 12 clips with right labels were hard on purpose" in line for line in said)
+    ids, made = one.manifest.id, one.hard.plan.hard[one.rows.index]
+    verdicts = [(ids[made][0], "hard"), (ids[made][1], "noisy"), (ids[~made][0], "hard"), (ids[~made][1], "clean")]
+    (tmp_path / "samples.csv").write_text("epoch,id,verdict\n" + "".join(f"1,{i},{v}\n" for i, v in verdicts))
+    told = told_apart(tmp_path, tmp_path / "samples.csv", [one])
+    assert told is not None and (told.called_hard, told.rightly_hard, told.hard) == (2, 1, int(made.sum()))
+    assert "2 were called hard, 1 of them rightly (precision 0.50" in str(told) and "wrong" not in str(told)
+
+
+def test_photos_cannot_be_made_hard(data: Path) -> None:
+    with pytest.raises(SettingError, match="'drawn' holds photos"):
+        open_part(data, Source("drawn", hard=0.2), LABELS, noisy=True)

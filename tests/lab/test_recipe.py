@@ -60,6 +60,11 @@ def test_files_and_assignments_only_override(file: Path) -> None:
     assert recipe.config["encoder"] == "resnet18-half" and recipe.config["dropout"] == 0
 
 
+def test_hard_clips_are_a_share_or_a_file(file: Path) -> None:
+    for given, wanted in (("0.2", 0.2), ("plan.csv", "plan.csv")):
+        assert read_recipe(file, [f"train.0.hard={given}"]).train[0].hard == wanted
+
+
 def test_a_resolved_recipe_spells_its_methods_numbers_out() -> None:
     from tronie.methods.baseline import BaselineConfig
 

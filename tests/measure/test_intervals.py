@@ -36,6 +36,7 @@ def test_forgetting_the_groups_would_be_too_sure() -> None:
 
     def mean(i: np.ndarray) -> float:
         return float(x[i].mean())
+
     alone, whole = bootstrap(mean, 500), bootstrap(mean, 500, groups=group)
     assert whole.high - whole.low > 2 * (alone.high - alone.low)
 
@@ -47,6 +48,7 @@ def test_groups_are_drawn_whole() -> None:
         counts = np.bincount(rows, minlength=6)
         assert counts[0] == counts[2] and counts[1] == counts[3] == counts[4]
         return float(len(rows))
+
     bootstrap(check, 6, groups=group, draws=50)
 
 
@@ -55,6 +57,7 @@ def test_groups_of_one_are_rows() -> None:
 
     def mean(i: np.ndarray) -> float:
         return float(x[i].mean())
+
     assert bootstrap(mean, 40) == bootstrap(mean, 40, groups=np.arange(40)[::-1])
 
 

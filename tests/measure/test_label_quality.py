@@ -12,13 +12,15 @@ from tronie.measure.label_quality import (
     Signals,
     assess,
     isotonic,
+    label_rates,
     mistaken_labels,
     planted_labels,
     probability_wrong,
     relative_entropy,
-    share_interval,
+    wrong_odds,
 )
 from tronie.measure.label_quality_proof import average_precision, plant, precision_at, recovered, replayed
+from tronie.measure.label_quality_share import confident_share, share_interval
 from tronie.measure.label_quality_verdicts import (
     CLEAN,
     DOUBTFUL,
@@ -30,6 +32,7 @@ from tronie.measure.label_quality_verdicts import (
     hardness,
     label_verdicts,
     reasons,
+    told_apart,
 )
 from tronie.measure.out_of_sample import look
 
@@ -241,3 +244,53 @@ def test_impossible_asks_are_refused() -> None:
         Cuts(hard_right=0)
     with pytest.raises(SettingError, match="two folds"):
         look(np.zeros((1, 4, 2), np.float32), np.array([0, 1, 0, 1]), 2, np.zeros(4, np.int64))
+
+
+def test_wrong_odds_are_bayes_rule() -> None:
+    mean = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    rates = np.array([[0.9, 0.3, 0.0], [0.1, 0.7, 0.05], [0.0, 0.0, 0.95]])
+    by_hand = [np.log((0.7 * 0.1 + 0.1 * 0.05) / (0.2 * 0.7)), np.log(1e-9 / (0.6 * 0.95))]
+    np.testing.assert_allclose(wrong_odds(mean, np.array([1, 2]), rates), by_hand, rtol=1e-6)
+
+
+def test_label_rates_are_smoothed_probabilities_of_the_label_given_the_class() -> None:
+    label = np.repeat(np.arange(3), 400)
+    mistaken = np.zeros((3, 3))
+    mistaken[1, 0] = 200  # of class 0, 200 rows are labelled 1
+    rates = label_rates(mistaken, label)
+    np.testing.assert_allclose(rates.sum(0), 1)
+    assert rates[1, 0] > 5 * rates[2, 0] > 0 and rates[1, 1] < rates[2, 2] and rates[0, 1] < 0.02
+    few = label_rates(mistaken / 40, label)  # five rows prove little: the ratio is pulled to even
+    assert few[1, 0] / few[2, 0] < rates[1, 0] / rates[2, 0]
+
+
+def test_noise_that_follows_a_pattern_is_found_by_its_pattern() -> None:
+    """Two classes labelled as each other: the ranking leaves a fifth of what the loss leaves to be found."""
+    signals, _, truth = drawn(0, n=6000)
+    rng = np.random.default_rng(2)
+    wrong = (truth < 2) & (rng.random(6000) < 0.25)
+    label = np.where(wrong, 1 - truth, truth)
+    noisy = Signals(signals.looks, label, neighbours=signals.neighbours)
+    score = assess(noisy, np.arange(6000) % 5).score
+    assert 1 - average_precision(score, wrong) < (1 - average_precision(noisy.loss, wrong)) / 5
+
+
+def test_the_confident_share_is_that_of_cleanlab() -> None:
+    signals, _, _ = drawn(0.2)
+    mean, label = signals.agreement.mean, signals.label
+    bars = [mean[label == c, c].mean() for c in range(5)]
+    joint = np.zeros((5, 5))
+    for p, given_label in zip(mean, label.tolist(), strict=True):
+        reached = [c for c in range(5) if p[c] >= bars[c]]
+        if reached:
+            joint[given_label, max(reached, key=lambda c: p[c])] += 1
+    joint *= (np.bincount(label) / joint.sum(1))[:, None]
+    assert confident_share(mean, label) == pytest.approx(1 - np.trace(joint) / len(label))
+    cleanlab = pytest.importorskip("cleanlab.count", reason="cleanlab is not installed")
+    assert confident_share(mean, label) == pytest.approx(1 - np.trace(cleanlab.estimate_joint(label, mean)), abs=1e-3)
+
+
+def test_looks_at_random_tell_labels_apart_no_better_than_guessing() -> None:
+    signals, _, truth = drawn(0)
+    assert told_apart(signals.looks, truth) > 0.6
+    assert abs(told_apart(signals.looks, np.random.default_rng(0).permutation(truth))) < 0.05

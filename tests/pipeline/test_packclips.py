@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from tronie.clips.points import IBUG68_MIRROR, normalised
+from tronie.clips.points import IBUG68_MIRROR, normalised, person_shapes, refaced, smoothed
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Face, Pixels
 from tronie.core.manifest import Manifest
@@ -90,7 +91,7 @@ def test_a_prepared_folder_holds_every_frame_of_every_clip(fakes: ModuleType, tm
     assert fewer.frames == 5 and np.array_equal(np.load(tmp_path / "few" / "frames.npy")[:2], pixels[[0, 1]])
 
 
-def test_points_are_normalised_clip_by_clip(fakes: ModuleType, tmp_path: Path) -> None:
+def test_points_are_normalised_and_smoothed_clip_by_clip(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.ravdess_tracks(tmp_path)
     manifest = read("ravdess-tracks", tmp_path)
     made = prepare_points(manifest, tmp_path / "out")
@@ -99,7 +100,24 @@ def test_points_are_normalised_clip_by_clip(fakes: ModuleType, tmp_path: Path) -
     assert note["kind"] == "points" and note["mirror"] == IBUG68_MIRROR.tolist()
     assert kept.label.tolist() == manifest.label.tolist() and kept.fold.tolist() == manifest.fold.tolist()
     for row in range(4):
-        assert np.array_equal(points[starts[row] : starts[row + 1]], normalised(read_points(manifest, row)))
+        assert np.array_equal(points[starts[row] : starts[row + 1]], smoothed(normalised(read_points(manifest, row))))
+
+
+def test_points_can_be_taken_relative_to_the_person(fakes: ModuleType, tmp_path: Path) -> None:
+    fakes.ravdess_tracks(tmp_path)
+    manifest = read("ravdess-tracks", tmp_path)
+    prepare_points(manifest, tmp_path / "out", baseline="person")
+    points, starts, _, note = opened(tmp_path / "out")
+    tracks = [smoothed(normalised(read_points(manifest, row))) for row in range(4)]
+    face, own = person_shapes(tracks, manifest.subject.tolist())
+    assert note["baseline"] == "person" and np.array_equal(np.array(note["face"], np.float32), face)
+    for row, track in enumerate(tracks):
+        made = points[starts[row] : starts[row + 1]]
+        assert np.array_equal(made, refaced(track, own[str(manifest.subject[row])], face))
+        assert not np.array_equal(made, track)
+    nobody = replace(manifest, subject=np.array(["", *manifest.subject[1:]]))
+    with pytest.raises(SettingError, match="does not say who is seen"):
+        prepare_points(nobody, tmp_path / "none", baseline="person")
 
 
 def test_stopped_work_goes_on_and_gives_the_same(fakes: ModuleType, tmp_path: Path) -> None:

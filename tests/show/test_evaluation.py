@@ -79,6 +79,17 @@ def test_the_page_says_what_was_measured_and_needs_nothing_else() -> None:
     assert seen.tags.count("svg") >= 2 * 2 + 2 + 2
 
 
+def test_a_source_is_shown_after_the_last_epoch_at_a_chosen_one_and_at_its_best() -> None:
+    epochs = [{"source": "d/test", "score": "war", "last": 0.75, "best": 0.9, "best_epoch": 3, "by": "d/fold0",
+               "chosen": 0.7, "chosen_epoch": 2},
+              {"source": "d/fold0", "score": "uar", "last": 0.6, "best": 0.8, "best_epoch": 2, "by": "", "chosen": None,
+               "chosen_epoch": 0}]  # fmt: skip
+    text = " ".join(read(evaluation_page(CONTENT, "x", log=LOG, epochs=epochs)).text)
+    for expected in ("75.0", "70.0", "(epoch 2, by d/fold0)", "90.0", "(epoch 3)", "no estimate", "mean recall (UAR)"):
+        assert expected in text, expected
+    assert "Which epoch?" not in " ".join(read(evaluation_page(CONTENT, "x", log=LOG)).text)
+
+
 def test_every_figure_is_sound_xml_with_points_inside_it() -> None:
     page = evaluation_page(CONTENT, "x", log=LOG)
     figures = re.findall(r"<figure>(<svg.*?</svg>)", page, re.DOTALL)

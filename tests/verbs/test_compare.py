@@ -53,6 +53,14 @@ def test_one_tier_and_one_person_need_no_common_name(told, tmp_path) -> None:
         compare(told, coder)
 
 
+def test_what_was_mistaken_is_said(told, tmp_path) -> None:
+    coder = coded(tmp_path, ("person 0", 11, 20, "happiness"))
+    with pytest.raises(SettingError, match=r"'neutrl' is no label of the film or the coder\. Did you mean 'neutral'"):
+        compare(told, coder, blank="neutrl")
+    with pytest.raises(SettingError, match="compare-models"):
+        compare(tmp_path, tmp_path)
+
+
 def test_blank_time_counts_only_if_it_means_something(told, tmp_path) -> None:
     coder = coded(tmp_path, ("person 0", 11, 20, "happiness"), ("person 0", 22, 25, "uncertain"))
     alone = compare(told, coder).agreement

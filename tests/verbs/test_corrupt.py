@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tronie.cli import main
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
+from tronie.data.corrupt import clips
 from tronie.data.corrupt.files import load
 
 
@@ -44,3 +46,17 @@ def test_mistakes_are_one_sentence(
     given[-1] = str(tmp_path / given[-1])
     assert main(["corrupt", *given]) == code
     assert told in capsys.readouterr().err
+
+
+def test_clips_are_made_hard_by_the_same_command(
+    fakes: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes.ravdess_tracks(tmp_path)
+    assert main(["prepare", "ravdess-tracks", str(tmp_path), "--out", str(tmp_path / "clips")]) == 0
+    manifest, out = Manifest.load(tmp_path / "clips" / "manifest.csv"), tmp_path / "hard.csv"
+    assert main(["corrupt", str(tmp_path / "clips"), "hard:1.0", "--out", str(out)]) == 0
+    plan = clips.load(out, manifest.id)
+    assert f"{plan.hard.sum()} of {len(manifest)} clips are hard now" in capsys.readouterr().err and plan.hard.any()
+    assert (manifest.subject[plan.donor[plan.hard]] == manifest.subject[plan.hard]).all()
+    assert main(["corrupt", str(tmp_path / "clips" / "manifest.csv"), "hard:1", "--out", str(tmp_path / "b.csv")]) == 2
+    assert "give that folder" in capsys.readouterr().err

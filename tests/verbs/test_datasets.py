@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from tronie.cli import main
 from tronie.core.errors import SettingError, SourceError
 from tronie.data.datasets.table import DATASETS
 from tronie.verbs.datasets import datasets
@@ -58,3 +59,15 @@ def test_counts_are_those_of_the_whole_set_and_options_reach_the_reader(fakes: M
     assert (len(whole), len(labelled)) == (8, 5)
     with pytest.raises(SettingError, match="no option 'rles'"):
         datasets("ferplus", tmp_path, rles="plurality")
+
+
+def test_the_command_takes_the_reader_s_options(
+    fakes: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes.ferplus_csv(tmp_path)
+    assert main(["datasets", "ferplus", str(tmp_path), "--no-pixels", "--set", "keep_unlabelled=false"]) == 1
+    few = capsys.readouterr().out
+    assert main(["datasets", "ferplus", str(tmp_path), "--no-pixels"]) == 1
+    assert few != capsys.readouterr().out
+    assert main(["datasets", "ferplus", str(tmp_path), "--set", "rles=plurality"]) == 2
+    assert "no option 'rles'" in capsys.readouterr().err

@@ -38,6 +38,19 @@ def test_tracks_by_the_command(fakes: ModuleType, tmp_path: Path, capsys: pytest
     assert json.loads((tmp_path / "out" / "prepared.json").read_text())["kind"] == "points"
 
 
+def test_tracks_relative_to_the_person_by_the_command(
+    fakes: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes.ravdess_tracks(tmp_path)
+    made = ["prepare", "ravdess-tracks", str(tmp_path), "--quiet", "--out"]
+    assert main([*made, str(tmp_path / "plain")]) == main([*made, str(tmp_path / "own"), "--baseline", "person"]) == 0
+    plain, own = (np.load(tmp_path / name / "frames.npy") for name in ("plain", "own"))
+    assert plain.shape == own.shape and not np.array_equal(plain, own)
+    fakes.acted_clips(tmp_path)
+    assert main(["prepare", "acted-clips", str(tmp_path), "--out", str(tmp_path / "no"), "--baseline", "person"]) == 2
+    assert "baseline=person is for tracks of points" in capsys.readouterr().err and not (tmp_path / "no").exists()
+
+
 def test_folds_keep_a_person_together(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.acted_clips(tmp_path)
     made = prepare("acted-clips", tmp_path, tmp_path / "clips", size=32, folds=2, detector=Middle)  # type: ignore[arg-type]

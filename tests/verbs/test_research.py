@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +48,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(home: Path) -> Path:
-    return train("own-pictures", data=home / "prepared", out=home / "runs", assignments=QUICK).folder
+    begun = time.process_time()  # on one thread; wall-clock time would tell how busy the machine is
+    folder = train("own-pictures", data=home / "prepared", out=home / "runs", assignments=QUICK).folder
+    assert time.process_time() - begun < 60, "twelve pictures are to be learnt in a minute"
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +60,27 @@ def judged(home: Path, run: Path) -> Evaluated:
     return evaluate(run, home / "prepared" / "own", robustness=True, out=home / "judged")
 
 
-def test_twelve_pictures_are_learnt_in_less_than_a_minute(home: Path, run: Path) -> None:
+def test_twelve_pictures_are_learnt(home: Path, run: Path) -> None:
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert log[-1]["ce"] < 0.6 * log[0]["ce"] and sum(line["seconds"] for line in log) < 60
+    assert log[-1]["ce"] < 0.6 * log[0]["ce"]
     assert load_folder(run / "model").labels.names == ("frown", "gasp", "grin")
-    assert "own/fold0" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "own/fold0" in page and "Which epoch?" in page
+
+
+def test_a_test_part_chooses_nothing_and_is_told_three_ways(home: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in LABELS:
+            shutil.copytree(home / "own" / name, tmp_path / "faces" / part / name)
+    prepare("folder", tmp_path / "faces", tmp_path / "own", size=32, folds=2)
+    said: list[str] = []
+    changes = ("loop.epochs=2", "loop.judge_every=1", "config.size=32", "train.0.split=train",
+               "valid=[{data='own', split='test'}]")  # fmt: skip
+    run = train("own-pictures", data=tmp_path, out=tmp_path / "runs", assignments=changes, say=said.append)
+    told = [line for line in said if "test-best, as many papers report it" in line]
+    assert [line.partition(":")[0] for line in told] == ["own/test, accuracy", "own/test, mean recall"]
+    assert all("after the last epoch" in line and "chosen by own/fold0" in line for line in told)
+    assert "by own/fold0" in (run.folder / "report.html").read_text()
 
 
 def test_the_model_reads_pictures_without_pytorch(home: Path, run: Path) -> None:

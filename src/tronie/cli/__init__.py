@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from tronie import __version__
-from tronie.cli import audit, corrupt, library, outputs, predict, research, selfcheck, watch
+from tronie.cli import audit, corrupt, export, library, outputs, predict, research, selfcheck, watch
 from tronie.cli.common import STOPPED, say
 from tronie.core.errors import OutputError, TronieError
 
@@ -32,7 +32,7 @@ for command in (
     predict.predict, outputs.annotate, outputs.segments, outputs.plot, outputs.report, outputs.compare,
     watch.watch, selfcheck.selfcheck,
     library.models, library.datasets,
-    research.prepare, research.features, research.train, research.evaluate, research.compare_models, research.export,
+    research.prepare, research.features, research.train, research.evaluate, research.compare_models, export.export,
     audit.audit, corrupt.corrupt,
 ):  # fmt: skip
     app.command(command)

@@ -54,7 +54,9 @@ def audit(
     quiet
         Print nothing but errors.
     """
-    from tronie.lab.audit_files import FIGURES, PAGE
+    from tronie.lab.audit_files import FIGURES, PAGE, TABLE
+    from tronie.measure.label_quality_verdicts import WEAK, expected_errors
+    from tronie.show.audit import WARNING
     from tronie.show.counting import counting
     from tronie.show.text import grid
     from tronie.verbs.audit import audit as work
@@ -71,5 +73,11 @@ def audit(
         print(grid(rows, frozenset({1, 2})))
         share = found.share
         say(f"About {share.value:.1%} of the labels are wrong ({share.low:.1%} to {share.high:.1%}).")
+        called = found.counts["wrong"]
+        if called:
+            errors = expected_errors(found.quality.wrong)[called - 1]
+            say(f"Look at the first {called:,} rows of {out / TABLE}: about {errors:,.0f} should be errors.")
+        if found.told_apart < WEAK:
+            say(WARNING)
         say(f"Written: {out / PAGE} and the tables beside it.")
     return 0

@@ -20,6 +20,7 @@ STOPPED = 130  # what a shell expects of a command ended by ctrl-C
 
 Out = Annotated[Path, Parameter(alias="-o")]
 Quiet = Annotated[bool, Parameter(alias="-q")]
+Changes = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 
 @Parameter(name="*")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tronie.cli.common import Changes
 
 
 def models() -> int:
@@ -16,7 +21,9 @@ def models() -> int:
     return 0
 
 
-def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool = True) -> int:
+def datasets(name: str | None = None, root: Path | None = None, *,
+             pixels: Annotated[bool, Parameter(negative="--no-pixels")] = True,
+             set: Changes = None) -> int:  # fmt: skip
     """List the data sets that can be read, or check the one that lies in a folder.
 
     Parameters
@@ -26,10 +33,14 @@ def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool 
     root
         The folder or pack that holds it: it is read, and what is not as published is printed.
     pixels
-        Also open every picture: unreadable files, sizes, near-duplicates within and between splits.
+        Also open every picture: unreadable files, sizes, near-duplicates within and between splits. Without: counts
+        alone.
+    set
+        An option of the data set's reader, such as clips=frames (may be given several times).
     """
+    from tronie.core.config import override
     from tronie.verbs.datasets import datasets as run
 
-    found = run(name, root, pixels=pixels)
+    found = run(name, root, pixels=pixels, **override({}, set or ()))
     print(found)
     return 0 if found.fine else 1

@@ -52,8 +52,8 @@ def segments(source: str, *, out: Out, people: People = NOBODY, reading: Reading
     return make(run, source, out, quiet, reading, people)
 
 
-def plot(source: str, *, out: Out, summary: bool = False, people: People = NOBODY,
-         reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, track: int | None = None,
+         people: People = NOBODY, reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
     """Draw a film's expressions over time, person by person (needs the extra 'plot').
 
     Parameters
@@ -64,9 +64,20 @@ def plot(source: str, *, out: Out, summary: bool = False, people: People = NOBOD
         .png, .pdf or .svg.
     summary
         One page of figures instead: time per expression, per person and over the film, changes.
+    where
+        Instead: which moments of the film a video model (--model) looked at closely, with one person's face.
+    track
+        That person, by track (default: the one seen longest).
     quiet
         Print nothing but errors.
     """
+    if where:
+        from tronie.core.errors import SettingError
+        from tronie.verbs.where import where as look
+
+        if summary or people != NOBODY:
+            raise SettingError("--where shows one track of the film: leave out --summary, --names and --seats.")
+        return make(look, source, out, quiet, reading, track=track)
     from tronie.verbs.plot import plot as run
 
     return make(run, source, out, quiet, reading, people, summary=summary)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Out, Quiet, say
+from tronie.cli.common import Changes, Out, Quiet, say
 
 if TYPE_CHECKING:
     from tronie.pipeline.crops import Prepared
-
-Changes = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
 
 def prepare(
@@ -27,6 +25,7 @@ def prepare(
     seed: int = 0,
     detector: str = "retinaface",
     frames: int = 0,
+    baseline: Literal["none", "person"] = "none",
     set: Changes = None,
     quiet: Quiet = False,
 ) -> int:
@@ -52,6 +51,8 @@ def prepare(
         "retinaface", or "whole" for pictures that are cropped and aligned already.
     frames
         Keep at most so many frames of each clip, evenly spread (0: all).
+    baseline
+        "person" gives everyone in tracks of points the same face, by all clips of each person and no label.
     set
         An option of the data set's reader, such as rule=plurality (may be given several times).
     quiet
@@ -63,7 +64,7 @@ def prepare(
 
     with counting(hidden=quiet) as count:
         made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector, frames=frames,
-                    options=override({}, set or ()),
+                    baseline=baseline, options=override({}, set or ()),
                     progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
     for row, reason in made.prepared.unread[:5]:
         say(f"Left out {row}: {reason}")
@@ -92,7 +93,7 @@ def features(prepared: Path, *, model: str = "default", out: Out, quiet: Quiet =
     Parameters
     ----------
     prepared
-        A folder of clips that `tronie prepare` made.
+        A folder of clips that `tronie prepare` made, or of photos, each of which becomes a clip of one frame.
     model
         A model's name, its folder, or a run folder.
     out
@@ -250,43 +251,4 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
     rows += [(d.source, str(d.rows), d.score, f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
               "" if d.decided else "may be chance") for d in found]  # fmt: skip
     print(grid(rows, frozenset({1, 3, 4})))
-    return 0
-
-
-def export(
-    run: Path,
-    *,
-    out: Out,
-    precision: Literal["half", "full", "int8"] = "half",
-    mirror: bool = False,
-    data: Path | None = None,
-    temperature: float | None = None,
-    quiet: Quiet = False,
-) -> int:
-    """Write a run's weights as a model folder. Needs the extra "train".
-
-    Parameters
-    ----------
-    run
-        A run folder.
-    out
-        The model folder to write; it must not exist.
-    precision
-        "half": stored as fp16. "full": fp32. "int8": a quarter of the size, refused where answers change.
-    mirror
-        Answer the mean of a face and its mirror image, at twice the cost.
-    data
-        The folder of prepared data sets: judge the exported graph itself. int8 and --mirror need it.
-    temperature
-        A temperature measured on held-out folds, for weights trained on everything.
-    quiet
-        Print nothing but errors.
-    """
-    from tronie.verbs.export import export as work
-
-    made = work(run, out, precision=precision, mirror=mirror, data=data, temperature=temperature)
-    if not quiet:
-        if made.quantized is not None:
-            say(f"int8: {made.quantized}")
-        say(f"Written: {made.folder} ({made.size / 1e6:.1f} MB)")
     return 0

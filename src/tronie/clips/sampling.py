@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
 
+Times = NDArray[np.float64]
+
 
 def uniform(n: int, frames: int) -> NDArray[np.int64]:
     """Positions ``floor(n·i / frames)``, i = 0..frames-1, in a clip of ``n`` frames: evenly spread, from the first on.
@@ -29,6 +31,19 @@ def jittered(n: int, frames: int, rng: np.random.Generator) -> NDArray[np.int64]
     _check(n, frames)
     place = (np.arange(frames) + rng.random(frames)) * n / frames
     return np.minimum(place.astype(np.int64), n - 1)
+
+
+def timed(time: Times, end: float, frames: int, rng: np.random.Generator | None = None) -> NDArray[np.int64]:
+    """Positions ``(frames,)`` in a clip whose frames come at ``time`` ``(n,)`` seconds and which ends at ``end``.
+
+    The same rules by true time: of each of ``frames`` equal parts of the clip the frame that is shown at its beginning,
+    or with ``rng`` at a random moment in it. Frames that come evenly give :func:`uniform` and :func:`jittered`. Raises
+    SettingError for a clip or a view without frames.
+    """
+    _check(len(time), frames)
+    part = np.arange(frames) + (0.0 if rng is None else rng.random(frames))
+    moment = time[0] + part * (end - time[0]) / frames
+    return np.asarray(np.searchsorted(time, moment, side="right") - 1).clip(0, len(time) - 1)
 
 
 def window(n: int, least: float, rng: np.random.Generator) -> tuple[int, int]:

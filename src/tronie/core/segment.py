@@ -50,8 +50,11 @@ class Segment:
     their durations (for "uncertain": the mean of the highest probability, which was not enough); in films whose
     timeline carries a :class:`SegmentCalibration` it is that mean brought to the probability that the label is right.
     Without one it is uncalibrated. ``usable`` is the share of the segment's time, 0..1, in which the face was good
-    enough to read; a gap counts as not usable. ``rows`` counts the rows; ``agreement`` is their mean agreement, or None
-    where the timeline has none.
+    enough to read; a gap counts as not usable. ``rows`` counts the rows.
+
+    Where a video model read each moment in ``clips`` clips, ``agreement`` is the mean share of them, 0..1, that say the
+    label ``said``: this segment's own, and for "uncertain" the one that leads in most rows, over these rows.
+    ``agreement`` is None where the timeline has none, ``clips`` 0 where their number is not known.
     """
 
     source: str
@@ -63,6 +66,17 @@ class Segment:
     usable: float
     rows: int
     agreement: float | None = None
+    said: str = ""
+    clips: int = 0
+
+    @property
+    def told(self) -> str:
+        """What the clips said, such as ``5 of 8 clips say sadness``; "" where there is no agreement."""
+        if self.agreement is None:
+            return ""
+        if self.clips:
+            return f"{round(self.agreement * self.clips)} of {self.clips} clips say {self.said}"
+        return f"{self.agreement:.0%} of its clips say {self.said}"
 
     @property
     def duration(self) -> float:
@@ -117,18 +131,28 @@ def _segment(timeline: Timeline, source: str, track: int, rows: NDArray[np.int64
     if not weight.any():
         weight = np.maximum(duration, 1e-6)
     share = float(duration[usable].sum()) / (end - start) if end > start else float(usable.mean())
-    agreement = None
-    if "agreement" in timeline.columns and not np.isnan(values := timeline["agreement"][rows]).all():
-        agreement = round(float(np.nanmean(values)), 5)
     label, calibration = str(timeline["label"][rows[0]]), timeline.provenance.segments
+    agreement, said = _agreement(timeline, rows, label)
     confidence = float(np.average(timeline["confidence"][rows], weights=weight))
     # A photo's probability is calibrated by the model itself; "uncertain" claims no label that could be right.
     if calibration is not None and end > start and label != UNCERTAIN:
         confidence = calibration(label, confidence)
     return Segment(
         source, track, start, end, label, round(confidence, 5),
-        round(min(share, 1.0), 5), len(rows), agreement,
+        round(min(share, 1.0), 5), len(rows), agreement, said, timeline.provenance.clips if said else 0,
     )  # fmt: skip
+
+
+def _agreement(timeline: Timeline, rows: NDArray[np.int64], label: str) -> tuple[float | None, str]:
+    """The mean agreement of a segment's rows and the label it is about; None and "" where there is none."""
+    if "agreement" not in timeline.columns or np.isnan(timeline["agreement"][rows]).all():
+        return None, ""
+    if label == UNCERTAIN:  # each row's agreement is about the label that leads in it
+        leads = np.stack([timeline[f"p_{name}"][rows] for name in timeline.labels.names], 1).argmax(1)
+        leading = int(np.bincount(leads).argmax())
+        rows, label = rows[leads == leading], timeline.labels.names[leading]
+    values = timeline["agreement"][rows]
+    return (None, "") if np.isnan(values).all() else (round(float(np.nanmean(values)), 5), label)
 
 
 def totals(timeline: Timeline) -> list[Total]:
@@ -145,8 +169,8 @@ def totals(timeline: Timeline) -> list[Total]:
 
 
 def as_rows(found: Sequence[Segment]) -> list[dict[str, Any]]:
-    """Segments as plain dictionaries, for tables and JSON; ``agreement`` only where there is one."""
+    """Segments as plain dictionaries, for tables and JSON; agreement, said and clips only where there is one."""
     names = ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
     if any(segment.agreement is not None for segment in found):
-        names.append("agreement")
+        names += ["agreement", "said", "clips"]
     return [{name: getattr(segment, name) for name in names} for segment in found]

@@ -19,7 +19,8 @@ usable          bool    quality is enough: the frame counts as evidence
 label           str     the expression shown, or "uncertain" where the evidence carries none
 confidence      0..1    smoothed probability of ``label``; for "uncertain" the highest of all
 p_<label>       0..1    smoothed probability of each label, in the model's order; they sum to one
-agreement       0..1    optional: how far several looks at the same moment agree
+agreement       0..1    optional: share of a video model's clips of the moment that say ``label``; for "uncertain",
+                        that say the label with the highest probability
 valence         -1..1   optional
 arousal         -1..1   optional
 au_<n>          0..1    optional: facial action unit n
@@ -77,7 +78,8 @@ class Provenance:
     """What made the rows: the model's name and hash, every setting and its hash, the versions.
 
     ``segments`` is the calibration of :meth:`Timeline.segments`, None where there is none for this model and these
-    settings.
+    settings. ``clips`` is in how many clips a video model reads each window of a film, 0 where faces were read one by
+    one: ``agreement`` is a share of such clips.
     """
 
     model: str = ""
@@ -87,6 +89,7 @@ class Provenance:
     version: str = ""
     schema: int = SCHEMA
     segments: SegmentCalibration | None = None
+    clips: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,9 @@ class Timeline:
     @staticmethod
     def empty(labels: LabelSet, provenance: Provenance | None = None) -> Timeline:
         """A timeline without rows."""
-        names = [*BEFORE, *(PROBABILITY + name for name in labels.names), *AFTER]
-        return Timeline({name: np.array([]) for name in names}, labels, provenance or Provenance())
+        about = provenance or Provenance()
+        names = [*BEFORE, *(PROBABILITY + name for name in labels.names), *["agreement"] * (about.clips > 0), *AFTER]
+        return Timeline({name: np.array([]) for name in names}, labels, about)
 
     def __len__(self) -> int:
         return len(self.columns["time"])
@@ -182,7 +186,7 @@ class Timeline:
 
         Raises SettingError for no parts or for parts with different labels. Where models or settings differ, the
         provenance of the first is kept, a warning says so, and the rows still carry their own. A segment calibration
-        is kept only where all parts have the same.
+        and a number of clips are kept only where all parts have the same.
         """
         if not parts:
             raise SettingError("There is nothing to join: give at least one timeline.")
@@ -200,6 +204,8 @@ class Timeline:
         provenance = first.provenance
         if any(part.provenance.segments != provenance.segments for part in parts):
             provenance = replace(provenance, segments=None)
+        if any(part.provenance.clips != provenance.clips for part in parts):
+            provenance = replace(provenance, clips=0)
         looked = tuple(one for part in parts for one in part.looked)
         return Timeline(columns, first.labels, provenance, looked, tuple(dict.fromkeys(warnings)))
 

@@ -53,7 +53,7 @@ def load(path: Path) -> Timeline:
 
 
 def save_segments(found: Sequence[Segment], path: Path) -> Path:
-    """Write segments as CSV, one a line: source, track, start, end, label, confidence, usable, rows[, agreement]."""
+    """Write segments as CSV: source, track, start, end, label, confidence, usable, rows[, agreement, said, clips]."""
     rows = as_rows(found)
     names = list(rows[0]) if rows else ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
     with replacing(path) as temporary, _text(temporary) as file:
@@ -93,10 +93,15 @@ def about_of(timeline: Timeline) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "labels": list(timeline.labels.names),
-        "provenance": asdict(timeline.provenance),
+        "provenance": _made(timeline.provenance),
         "looked": [asdict(one) for one in timeline.looked],
         "warnings": list(timeline.warnings),
     }
+
+
+def _made(provenance: Provenance) -> dict[str, Any]:
+    """``clips`` only where there are any: tables of single faces have no use for it."""
+    return {name: value for name, value in asdict(provenance).items() if name != "clips" or value}
 
 
 def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:

@@ -29,7 +29,8 @@ class Rows:
     points ``(total, P, 2)`` or features ``(total, D)``. ``starts`` ``(n + 1,)`` says where each clip begins; None for
     photos. ``index`` ``(m,)``: which of the n are these rows. ``target`` ``(m, classes)`` probabilities; ``weight``
     ``(m,)``; ``share`` in (0, 1]: how much of this source one epoch draws. ``mirror`` ``(P,)``: which point each
-    becomes in the mirror image; None where points have none.
+    becomes in the mirror image; None where points have none. ``shown`` ``(total,)``: which frame is shown at each
+    place, where clips were made hard on purpose; None: each its own.
     """
 
     faces: NDArray[Any]
@@ -40,9 +41,15 @@ class Rows:
     starts: NDArray[np.int64] | None = None
     kind: Kind = "pixels"
     mirror: NDArray[np.int64] | None = None
+    shown: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def frames(self, place: NDArray[np.int64]) -> NDArray[Any]:
+        """What is shown at places ``(k,)`` of all clips' frames, ``(k, …)``."""
+        found: NDArray[Any] = self.faces[place if self.shown is None else self.shown[place]]
+        return found
 
 
 def epoch_order(sources: Sequence[Rows], seed: int, epoch: int) -> NDArray[np.int64]:
@@ -86,10 +93,10 @@ def _clip(rows: Rows, span: NDArray[np.int64], view: View, how: Augment, seed: t
         first += skipped
     place = jittered(n, view.frames, rng) if view.jitter else uniform(n, view.frames)
     if rows.kind != "pixels":
-        found = rows.faces[first + place].astype(np.float32)
+        found = rows.frames(first + place).astype(np.float32)
         return augment_points(found, rng, how, rows.mirror) if view.augment and rows.kind == "points" else found
     shown, again = np.unique(place, return_inverse=True)
-    frames = rows.faces[first + shown]
+    frames = rows.frames(first + shown)
     if view.augment:
         return augment_clip(frames, view.size, rng, how)[again]
     return np.stack([resize(frame, view.size) for frame in frames])[again]

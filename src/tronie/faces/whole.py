@@ -70,7 +70,7 @@ def find_points(face: Pixels, detector: Finder) -> Floats | None:
 
 
 def plausible(points: Floats, face: Pixels) -> bool:
-    """Whether the points lie like a face's, and at the scale of one that fills the crop, or a good part of it."""
+    """Whether points ``(5, 2)`` lie like a face's, at the scale of one that fills the crop or a good part of it."""
     move = align.similarity(points, align.TEMPLATE)
     off = np.hypot(*(points @ move[:, :2].T + move[:, 2] - align.TEMPLATE).T).mean()
     zoom = float(np.sqrt(np.linalg.det(move[:, :2]))) * min(face.shape[:2])

@@ -25,6 +25,7 @@ from tronie.zoo.folder import Model, both_ways
 Cut = Literal["aligned", "whole"]
 _BLOCK = 256
 _FRAMES = 16  # of a clip
+_ALL = 512  # frames of a clip that a video model may choose from
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,11 @@ class Bench:
         which = 0 if cut == "whole" else -1
         return np.stack([resize(self.faces[i, which], size) for i in self.index[start:stop]])
 
-    def clip(self, row: int, size: int) -> NDArray[np.uint8]:
-        """Up to 16 frames ``(T, size, size, 3)`` of a row that is a clip, evenly spread."""
+    def clip(self, row: int, size: int, most: int = _FRAMES) -> NDArray[np.uint8]:
+        """Up to ``most`` frames ``(T, size, size, 3)`` of a row that is a clip, evenly spread."""
         assert self.starts is not None
         first, last = (int(self.starts[self.index[row] + i]) for i in (0, 1))
-        shown = first + uniform(last - first, min(last - first, _FRAMES))
+        shown = first + uniform(last - first, min(last - first, most))
         return np.stack([resize(self.faces[i], size) for i in shown])
 
 
@@ -88,7 +89,7 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
           progress: Callable[[int, int], None] | None = None) -> tuple[Evaluation, Answered]:  # fmt: skip
     """Scores with intervals, and the answers row by row. ``progress`` hears (rows done, rows).
 
-    The answer to a clip is the mean of those to its frames, each read once, as films are.
+    The answer to a clip is the mean of those to its frames, each read once, as films are; a video model reads it whole.
     """
     parts: list[NDArray[np.floating]] = []
     step = _BLOCK if bench.starts is None else 1
@@ -96,7 +97,8 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
         if bench.starts is None:
             parts.append(both_ways(model.predict, bench.crops(start, start + step, model.size, cut)))  # as photos are
         else:
-            parts.append(model.predict(bench.clip(start, model.size)).mean(0, keepdims=True))
+            frames = bench.clip(start, model.size, _FRAMES if model.clip is None else _ALL)
+            parts.append(model.predict_clip(frames)[None])
         if progress:
             progress(min(start + step, len(bench.index)), len(bench.index))
     probability, rows = np.concatenate(parts).astype(np.float64), bench.manifest

@@ -24,6 +24,7 @@ from tronie.lab.sources import Part
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
 from tronie.runtime.session import Session, sha256
+from tronie.zoo.clip import ClipInfo
 from tronie.zoo.folder import ModelInfo, load_folder, write_info
 
 Precision = Literal["half", "full", "int8"]
@@ -105,17 +106,18 @@ def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: in
     return Quantized(len(truth), float((ours == theirs).mean()), bootstrap(lambda i: float(gain[i].mean()), len(truth)))
 
 
-def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part]) -> Path:
-    """``model.json`` and ``card.md`` beside the graph in ``folder``."""
+def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part],
+                clip: ClipInfo | None = None) -> Path:  # fmt: skip
+    """``model.json`` and ``card.md`` beside the graph in ``folder``; ``clip`` where it is a video model."""
     found = {f"{source}/{name}": (i.value, i.low, i.high)
              for source, e in verdict.evaluations.items() for name, i in e.scores.items()}  # fmt: skip
     write_info(folder, ModelInfo(
         name=recipe.name, labels=recipe.labels, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), size=size,
         temperature=verdict.temperature, calibrated=verdict.calibrated, licence="see card.md",
         seen=tuple(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), scores=found,
-        made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}",
+        made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}", clip=clip,
     ))  # fmt: skip
-    _card(recipe, folder, verdict, learn)
+    _card(recipe, folder, verdict, learn, "" if clip is None else f"Frames are encoded by the model {clip.encoder}.")
     return folder
 
 
@@ -126,23 +128,23 @@ def with_temperature(verdict: Verdict, temperature: float | None) -> Verdict:
     return replace(verdict, temperature=temperature, calibrated=_GIVEN)
 
 
-def describe_as_before(source: Path, folder: Path, temperature: float | None) -> None:
-    """``model.json`` and ``card.md`` of the model folder ``source`` for a new graph of the same weights."""
+def describe_as_before(source: Path, folder: Path, temperature: float | None, clip: ClipInfo | None = None) -> None:
+    """``model.json`` and ``card.md`` of the model folder ``source`` for new graphs of the same weights."""
     info = load_folder(source).info
     if temperature is not None:
         # Segments were measured with the old temperature: what they say no longer holds.
         info = replace(info, temperature=temperature, calibrated=_GIVEN, segments=None)
-    write_info(folder, replace(info, graph=GRAPH, graph_sha256=sha256(folder / GRAPH)))
+    write_info(folder, replace(info, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), clip=clip))
     shutil.copyfile(source / "card.md", folder / "card.md")
 
 
-def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part]) -> None:
+def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part], note: str = "") -> None:
     """A short ``card.md``; a person adds what only a person knows."""
     lines = [f"# {recipe.name}", "", "A label names an expression shown, not a feeling felt.", "", "Learnt from:"]
     for p in learn:
         wrong = f"; {p.planted.corruption.kind} noise was planted among its labels" if p.planted else ""
         lines.append(f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()}){wrong}")
-    lines += ["", "Its terms of use follow from those of this data.", ""]
+    lines += [note] * bool(note) + ["", "Its terms of use follow from those of this data.", ""]
     lines += [f"Calibrated on {verdict.calibrated}." if verdict.calibrated else "Not calibrated.", ""]
     for source, e in verdict.evaluations.items():
         lines.append(f"Judged on {source}, {e.rows} faces (rows {e.hash}), estimate [95 % interval]:")

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from tronie.methods.method import Method
 
 _LARGEST_HALF = float(np.finfo(np.float16).max)
+_TALKATIVE = ("torch.onnx", "onnx_ir", "onnxscript")
+"""Loggers of the exporter: they report every optional operator, and every weight, that is left as it is."""
 
 
 class _Serving(nn.Module):
@@ -60,9 +62,16 @@ def export_onnx(method: Method, path: Path, size: int, *, mirror: bool = False) 
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with torch.no_grad():
         outputs = serving.names(example)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every optional operator it skipped
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # the exporter warns of its own workings
+    return write_onnx(serving, example, path, "faces", outputs)
+
+
+def write_onnx(serving: nn.Module, example: Tensor, path: Path, given: str, outputs: list[str]) -> Path:
+    """Write the graph of a module that takes ``given``, shaped like ``example`` but for its first axis."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        for kind in (FutureWarning, UserWarning):  # the exporter warns of its own workings
+            warnings.simplefilter("ignore", kind)
         torch.onnx.export(
             serving,
             (example,),
@@ -70,9 +79,9 @@ def export_onnx(method: Method, path: Path, size: int, *, mirror: bool = False) 
             dynamo=True,
             external_data=False,
             verbose=False,
-            input_names=["faces"],
+            input_names=[given],
             output_names=outputs,
-            dynamic_shapes={"faces": {0: torch.export.Dim("n", min=1)}},
+            dynamic_shapes={given: {0: torch.export.Dim("n", min=1)}},
         )
     return clean(path)
 

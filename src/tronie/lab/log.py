@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import unwritable
-from tronie.core.errors import SettingError
-from tronie.core.registry import nearest
 
 LOG = "log.jsonl"
 
@@ -40,27 +38,56 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Figures:
-    """One score three ways: at the epoch that validation chose, at the last one, and at its own best.
+    """A score ("war" or "uar", shares) of one source three ways, among the epochs that were judged (counted from 1).
 
-    The third is what many papers report; the test rows chose it, so it is no estimate of anything.
+    ``last``: after the last epoch. ``chosen``: at the epoch where the source ``by`` was highest (the earliest of
+    equals); None where no other source was judged, or only test parts, which choose nothing. ``best``: where it was
+    highest itself, as many papers report it; the rows chose it, so it is no estimate of anything.
     """
 
-    chosen: float
+    source: str
+    score: str
     last: float
     best: float
-    chosen_epoch: int
     best_epoch: int
+    by: str = ""
+    chosen: float | None = None
+    chosen_epoch: int = 0
+
+    @property
+    def test(self) -> bool:
+        """Whether the source is its owners' test part."""
+        return _is_test(self.source)
+
+    def __str__(self) -> str:
+        words = f"{self.source}, {_WORDS[self.score]}: {self.last:.2%} after the last epoch; "
+        if self.chosen is not None:
+            words += f"{self.chosen:.2%} after epoch {self.chosen_epoch}, chosen by {self.by}; "
+        return f"{words}test-best, as many papers report it, {self.best:.2%} (epoch {self.best_epoch})"
 
 
-def figures(log: Sequence[Mapping[str, Any]], select: str, report: str) -> Figures:
-    """The score ``report`` where ``select`` was highest (the earliest of equals), last, and highest.
+_WORDS = {"war": "accuracy", "uar": "mean recall"}
 
-    Both are keys of the log, such as ``"ferplus/valid/uar"``; epochs count from 1. Raises SettingError.
-    """
-    known = [line for line in log if line.get(select) is not None and line.get(report) is not None]
-    if not known:
-        keys = sorted({key for line in log for key in line if "/" in key})
-        wrong = select if select not in keys else report
-        raise SettingError(f"The log has no score '{wrong}'.{nearest(wrong, keys)}")
-    chosen, best = (max(known, key=lambda line: float(line[key])) for key in (select, report))
-    return Figures(chosen[report], known[-1][report], best[report], chosen["epoch"] + 1, best["epoch"] + 1)
+
+def figures(log: Sequence[Mapping[str, Any]]) -> list[Figures]:
+    """Both scores of every source that was judged while a run went on, in the log's order; empty where none was."""
+    keys = dict.fromkeys(key for line in log for key in line if key.rpartition("/")[2] in _WORDS)
+    found = []
+    for key in keys:
+        source, _, score = key.rpartition("/")
+        lines = [line for line in log if line.get(key) is not None]
+        if not lines:
+            continue
+        best = max(lines, key=lambda line: float(line[key]))
+        one = Figures(source, score, lines[-1][key], best[key], best["epoch"] + 1)
+        by = next((k for k in keys if k != key and k.endswith(f"/{score}") and not _is_test(k[: -len(score) - 1])), "")
+        both = [line for line in lines if line.get(by) is not None]
+        if both:
+            at = max(both, key=lambda line: float(line[by]))
+            one = replace(one, by=by.rpartition("/")[0], chosen=at[key], chosen_epoch=at["epoch"] + 1)
+        found.append(one)
+    return found
+
+
+def _is_test(source: str) -> bool:
+    return "test" in source.split("/")[1:]

@@ -43,7 +43,7 @@ def open_prepared(folder: Path) -> Opened:
     """Open what ``tronie prepare`` wrote, photos or clips. Raises SourceError where it is missing or damaged."""
     if not (folder / "manifest.csv").is_file():
         raise SourceError(f"No prepared data in {folder}: run `tronie prepare` with --out {folder} first.")
-    note = _note(folder)
+    note = read_note(folder)
     kind = note.get("kind")
     manifest = Manifest.load(folder / "manifest.csv", folder)
     if kind is None:
@@ -68,8 +68,8 @@ _SHAPES: dict[Any, tuple[type[np.generic], int]] = {
     "pixels": (np.uint8, 4), "points": (np.float32, 3), "features": (np.float16, 2)}  # fmt: skip
 
 
-def _note(folder: Path) -> dict[str, Any]:
-    """``prepared.json``, empty where there is none."""
+def read_note(folder: Path) -> dict[str, Any]:
+    """What ``prepared.json`` says of how the data was made, empty where there is none. Raises SourceError."""
     path = folder / "prepared.json"
     try:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

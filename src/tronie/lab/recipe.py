@@ -28,7 +28,8 @@ class Source:
     leads. ``folds`` says how the rows are cut: rows of the recipe's ``fold`` are then held out for validation. It names
     a file in ``recipes/folds`` or is the path of one, or "manifest" for the prepared manifest's own column. ``noise``
     plants wrong labels among the rows that are learnt from (:mod:`tronie.data.corrupt.named`: "symmetric:0.3", a file),
-    drawn by ``noise_seed``; rows that the run is judged on keep theirs.
+    drawn by ``noise_seed``; ``hard`` makes a share of the clips that are learnt from hard (0.2, or a plan's file, see
+    :mod:`tronie.data.corrupt.clips`). Rows that the run is judged on are left as they are.
     """
 
     data: str
@@ -39,6 +40,7 @@ class Source:
     folds: str = ""
     noise: str = ""
     noise_seed: int = 0
+    hard: float | str = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:

@@ -22,19 +22,20 @@ from torch import Tensor
 from tronie import __version__
 from tronie.core import config
 from tronie.core.atomic import replacing, unwritable
-from tronie.core.errors import SettingError
+from tronie.core.errors import ModelError, SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
 from tronie.lab import checkpoint, planted
 from tronie.lab.deliver import reads_faces, write_graph, write_model
+from tronie.lab.deliver_clips import find_encoder, why_not, write_clip_model
 from tronie.lab.evaluate import Evaluation
 from tronie.lab.judge import judge_finally, scorer, write_verdict
 from tronie.lab.loop import Listeners, answer, train
 from tronie.lab.prepared import open_prepared
 from tronie.lab.recipe import Recipe, method_kind, read_recipe, resolved
-from tronie.lab.sources import balanced, training_manifest, training_parts, validation_parts
+from tronie.lab.sources import Part, balanced, training_manifest, training_parts, validation_parts
 from tronie.lab.team import ALONE, Team
 from tronie.methods.method import Decisions, Method, load_state
 from tronie.nn.encoders.weights import load_weights
@@ -104,10 +105,23 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
         if reads_faces(weights):
             write_graph(weights, folder / "model", "half")
             write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)
-        else:
-            say("No model folder: this method looks at clips, and a model folder answers one face at a time.")
+        elif reason := _of_clips(recipe, weights, data, folder / "model", learn, judged):
+            say(f"No model folder: {reason}")
         evaluations = verdict.evaluations
     return team.agreed(Outcome(folder, folder / "model", evaluations))
+
+
+def _of_clips(recipe: Recipe, weights: Method, data: Path, folder: Path, learn: Sequence[Part],
+              judged: Sequence[Part]) -> str:  # fmt: skip
+    """Write the folder of a video model; or say why there is none, for a run is not lost by that."""
+    if reason := why_not(weights):
+        return f"{reason}."
+    try:
+        encoder = find_encoder([data / source.data for source in recipe.train])
+        write_clip_model(recipe, weights, folder, encoder, learn, judged)
+    except (ModelError, SourceError) as error:
+        return str(error)
+    return ""
 
 
 def with_labels(recipe: Recipe, data: Path) -> Recipe:

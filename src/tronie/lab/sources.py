@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
+from tronie.data.corrupt import clips
+from tronie.data.corrupt.clips import HardPlan
 from tronie.data.corrupt.named import Planted, named
 from tronie.data.loader import Rows
-from tronie.lab.prepared import open_prepared, read_folds, votes_among
+from tronie.lab.prepared import Opened, open_prepared, read_folds, votes_among
 from tronie.lab.recipe import Recipe, Source
 
 
@@ -23,7 +25,8 @@ from tronie.lab.recipe import Recipe, Source
 class Part:
     """Rows of one source with what is needed to judge them: ``truth`` ``(m,)`` is the label, or the leading vote.
 
-    ``planted``: wrong labels that were put in on purpose, of all the source's rows; None for none.
+    ``planted``: wrong labels that were put in on purpose, of all the source's rows; ``hard``: which of these rows are
+    clips that were made hard on purpose, and how (by all the source's ids); None for none.
     """
 
     name: str
@@ -31,14 +34,27 @@ class Part:
     rows: Rows
     truth: NDArray[np.int64]
     planted: Planted | None = None
+    hard: Hard | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Hard:
+    """A plan of hard clips and the ids ``(n,)`` of the rows it is for."""
+
+    ids: NDArray[np.str_]
+    plan: HardPlan
+
+    def save(self, path: Path) -> None:
+        """Write it by row id, for anybody to make the same clips hard. Raises OutputError."""
+        clips.save(self.plan, self.ids, path)
 
 
 def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | None = None,
               drop_fold: int | None = None, noisy: bool = False) -> Part:  # fmt: skip
     """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``.
 
-    ``noisy``: with the wrong labels that the source plants. Raises SourceError where nothing is prepared or no row
-    fits, SettingError for folds or noise that are not there.
+    ``noisy``: with the wrong labels that the source plants and the clips that it makes hard. Raises SourceError where
+    nothing is prepared or no row fits, SettingError for folds or noise that are not there.
     """
     folder = root / source.data
     opened = open_prepared(folder)
@@ -54,20 +70,33 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
     if source.folds and (keep_fold is not None or drop_fold is not None):
         fold = read_folds(source.folds, manifest)
         keep &= (fold == keep_fold) if keep_fold is not None else (fold != drop_fold)
+    plan = _hardened(opened, source, keep) if noisy and source.hard else None
     index = np.flatnonzero(keep)
     if not len(index):
         votes = f" and {source.least_votes} votes" if source.soft else ""
         which = f" in fold {keep_fold}" if keep_fold is not None else ""
         raise SourceError(f"{folder} has no row{which} of split '{source.split}' with a label of "
                           f"{', '.join(labels.names)}{votes}: see its manifest.csv.")  # fmt: skip
+    shown = plan.places(opened.starts) if plan is not None and opened.starts is not None else None
     rows = Rows(opened.faces, index, target[index], np.ones(len(index), np.float32), source.share, opened.starts,
-                opened.kind, opened.mirror)  # fmt: skip
+                opened.kind, opened.mirror, shown)  # fmt: skip
     parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
-    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index], planted)
+    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index], planted,
+                None if plan is None else Hard(manifest.id, plan))  # fmt: skip
+
+
+def _hardened(opened: Opened, source: Source, keep: NDArray[np.bool_]) -> HardPlan:
+    """Which clips of those that are kept are made hard. Raises SettingError for photos."""
+    if opened.starts is None:
+        raise SettingError(f"'{source.data}' holds photos: only clips can be made hard (hard = '{source.hard}').")
+    return clips.named(opened.manifest, np.diff(opened.starts), source.hard, source.noise_seed, keep)
 
 
 def targets(manifest: Manifest, labels: LabelSet, source: Source) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Target probabilities ``(n, classes)`` and the label ``(n,)`` of each row, -1 where it has none to learn from."""
+    """Target probabilities ``(n, classes)`` and the label ``(n,)`` of each row, -1 where it has none to learn from.
+
+    Raises SettingError for soft targets without votes.
+    """
     move = manifest.labels.translate(labels)
     truth = np.append(move, -1)[manifest.label]
     target = np.eye(len(labels), dtype=np.float32)[np.maximum(truth, 0)]
@@ -125,7 +154,10 @@ def training_manifest(parts: Sequence[Part], labels: LabelSet) -> Manifest:
 
 
 def validation_parts(recipe: Recipe, root: Path) -> list[Part]:
-    """What the run is judged on: the held-out fold of each source that has folds, and the ``valid`` sources."""
+    """What the run is judged on: the held-out fold of each source that has folds, and the ``valid`` sources.
+
+    Raises as :func:`open_part` does, and SettingError for two of one name.
+    """
     labels = LabelSet(recipe.labels)
     folded = [s for s in recipe.train if s.folds and recipe.fold >= 0]
     held = [open_part(root, s, labels, keep_fold=recipe.fold) for s in folded]

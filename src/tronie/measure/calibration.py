@@ -13,7 +13,7 @@ _EDGE = 1e-4  # confidences nearer to 0 and 1 than this have no room for a logit
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Row-wise softmax in double precision."""
+    """Row-wise softmax of ``(n, classes)`` in double precision."""
     z = np.asarray(logits, np.float64)
     e = np.exp(z - z.max(1, keepdims=True))
     return np.asarray(e / e.sum(1, keepdims=True))
@@ -22,7 +22,8 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 def fit_temperature(logits: NDArray[np.floating], truth: Ints) -> float:
     """The temperature in [0.05, 20] that minimises the negative log-likelihood of ``softmax(logits / t)``.
 
-    Golden-section search over log t; the objective is convex in 1/t (Guo et al., ICML 2017).
+    ``logits`` are ``(n, classes)``, ``truth`` ``(n,)``. Golden-section search over log t; the objective is convex in
+    1/t (Guo et al., ICML 2017).
     """
 
     def cost(log_t: float) -> float:
@@ -44,7 +45,7 @@ def fit_temperature(logits: NDArray[np.floating], truth: Ints) -> float:
 
 
 def cross_fitted(logits: NDArray[np.floating], truth: Ints, parts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Probabilities whose temperature was fitted without the row's own part (fold, person)."""
+    """Probabilities ``(n, classes)`` whose temperature was fitted without the row's part ``(n,)`` (fold, person)."""
     answer = np.empty(np.shape(logits), np.float64)
     for part in np.unique(parts):
         inside = parts == part
@@ -53,7 +54,7 @@ def cross_fitted(logits: NDArray[np.floating], truth: Ints, parts: NDArray[np.in
 
 
 def logit(confidence: Probabilities) -> Floats:
-    """``log(p / (1 - p))``, with ``p`` kept 1e-4 away from 0 and 1."""
+    """``log(p / (1 - p))`` of any shape, with ``p`` kept 1e-4 away from 0 and 1."""
     p = np.clip(np.asarray(confidence, np.float64), _EDGE, 1 - _EDGE)
     return np.asarray(np.log(p / (1 - p)))
 
@@ -119,7 +120,10 @@ def logistic(x: Floats, target: Floats, penalty: Floats, start: Floats | None = 
 
 def cross_fitted_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int,
                        groups: NDArray[np.integer], *, ridge: float = 1.0) -> Floats:  # fmt: skip
-    """:class:`Platt` of every answer, fitted without the answer's own group (person)."""
+    """:class:`Platt` of every answer ``(n,)``, fitted without the answer's own group ``(n,)`` (person).
+
+    Arguments and errors are those of :func:`fit_platt`.
+    """
     answer = np.empty(len(right), np.float64)
     for group in np.unique(groups):
         own = groups == group
@@ -138,8 +142,8 @@ def reliability(confidence: Probabilities, right: NDArray[np.bool_], bins: int =
 def squared_gap(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
     """Mean squared gap between confidence and share right over equal-count bins, debiased: may be below 0.
 
-    The plain estimate is positive even for a perfect model; each bin's squared gap is corrected by its own sampling
-    variance (Kumar et al., NeurIPS 2019, eq. 5).
+    Both are ``(n,)``. The plain estimate is positive even for a perfect model; each bin's squared gap is corrected by
+    its own sampling variance (Kumar et al., NeurIPS 2019, eq. 5).
     """
     table = reliability(confidence, right, bins)
     gap2 = (table[:, 0] - table[:, 1]) ** 2 - table[:, 1] * (1 - table[:, 1]) / np.maximum(table[:, 2] - 1, 1)
@@ -149,15 +153,6 @@ def squared_gap(confidence: Probabilities, right: NDArray[np.bool_], bins: int =
 def calibration_error(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
     """Debiased root-mean-square calibration error over equal-count bins, in [0, 1].
 
-    0 where :func:`squared_gap` is below 0.
+    Both are ``(n,)``. 0 where :func:`squared_gap` is below 0.
     """
     return float(np.sqrt(max(squared_gap(confidence, right, bins), 0.0)))
-
-
-def adaptive_ece(confidence: Probabilities, right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Mean absolute gap over equal-count bins (adaptive ECE).
-
-    Not debiased: a perfect model shows about 0.018 on 1,200 rows.
-    """
-    table = reliability(confidence, right, bins)
-    return float((table[:, 2] * np.abs(table[:, 0] - table[:, 1])).sum() / table[:, 2].sum())

@@ -43,7 +43,7 @@ class Agreement:
 
 
 def cohen_kappa(table: NDArray[np.integer]) -> float:
-    """Agreement beyond chance from a square table of counts (Cohen 1960). NaN where chance always agrees."""
+    """Agreement beyond chance, at most 1, from counts ``(k, k)`` (Cohen 1960). NaN where chance always agrees."""
     count = float(table.sum())
     if not count:
         return float("nan")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 def stratified_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], folds: int = 5,
                      seed: int = 0) -> NDArray[np.int64]:  # fmt: skip
-    """Fold number ``0..folds-1`` per row.
+    """Fold number ``0..folds-1`` per row ``(n,)``, from labels and groups ``(n,)``.
 
     Groups are dealt in random order, the large ones first, each to the fold that then holds the fewest rows of the
     group's labels; so every fold has every label's share to within about one group.
@@ -31,7 +31,7 @@ def stratified_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], f
 def joined_groups(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.int64]:
     """Group number per row such that rows which either grouping keeps together are together, transitively.
 
-    Numbers are the row numbers of first members.
+    All are ``(n,)``; numbers are the row numbers of first members.
     """
     group = np.arange(len(first))
     while True:

@@ -13,8 +13,14 @@ from tronie.measure.neighbours import neighbour_shares
 from tronie.measure.probe import Matrix, Probe, fit_probe
 from tronie.measure.scores import Floats, Ints
 
-LEARN = 2
-"""Views of each row that a probe learns from; all views are looked at."""
+RIDGE = 0.004
+"""Ridge of the probes for large data, and where the search for one begins for small data."""
+SMALL = 5000
+"""Rows below which a ridge is sought; above, the search costs more than it gains."""
+_LEARN = 20000  # looks that a probe learns from, if that leaves two of each row
+_ENOUGH = 400  # rows on which ridges are compared
+_SEARCH = 30  # steps of the probes that are compared
+_KNOWN = 8  # rows of a person from which what is common to them is worth taking away
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +33,7 @@ class Looked:
 
 
 def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: Floats | None = None,
-                 ridge: float = 0.004, starts: list[Probe] | None = None) -> tuple[Floats, list[Probe]]:  # fmt: skip
+                 ridge: float = RIDGE, starts: list[Probe] | None = None) -> tuple[Floats, list[Probe]]:  # fmt: skip
     """Probabilities ``(V, n, C)`` of views ``x`` ``(V, n, d)``, each row's by a probe of the other ``parts``.
 
     ``weight`` ``(n,)`` counts rows less; ``starts`` are the probes of an earlier call. Also gives the probes.
@@ -35,7 +41,7 @@ def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: F
     looks, probes = np.empty((*x.shape[:2], classes)), []
     for number, part in enumerate(np.unique(parts)):
         inside = parts == part
-        probe = fit_probe(x[:LEARN, ~inside], label[~inside], classes, ridge=ridge,
+        probe = fit_probe(x[: learnt(x), ~inside], label[~inside], classes, ridge=ridge,
                           weight=None if weight is None else weight[~inside],
                           start=starts[number] if starts else None)  # fmt: skip
         looks[:, inside] = probe(x[:, inside])
@@ -43,9 +49,81 @@ def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: F
     return looks, probes
 
 
-def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, rounds: int = 3, ridge: float = 0.004, seed: int = 0,
-         progress: Callable[[int, int], None] = lambda done, total: None) -> Looked:  # fmt: skip
-    """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample.
+def learnt(x: Matrix) -> int:
+    """How many of the views ``x`` ``(V, n, d)`` a probe learns from; all views are looked at."""
+    return min(max(_LEARN // max(int(x.shape[1]), 1), 2), len(x))
+
+
+def centred(x: Matrix, people: Ints) -> Matrix:
+    """Views ``(V, n, d)`` without what is common to all rows of a person: mostly who it is, and how the camera stood.
+
+    ``people`` ``(n,)`` number the persons. Rows of persons with few rows are left as they are, about the mean of all;
+    values are scaled so that their mean square stays. Labels have no part in it.
+    """
+    names, person, count = np.unique(people, return_inverse=True, return_counts=True)
+    mean = np.stack([x[: learnt(x), person == k].mean((0, 1)) for k in range(len(names))])
+    mean[count < _KNOWN] = x[: learnt(x)].mean((0, 1))
+    moved = x - mean[person]
+    return np.asarray(moved * np.sqrt((x**2).mean() / max(float((moved**2).mean()), 1e-12)), np.float32)
+
+
+def best_ridge(x: Matrix, label: Ints, classes: int, parts: Ints) -> tuple[float, float]:
+    """The ridge, up to a factor of two, under which probes of the other ``parts`` give labels the least loss, and that.
+
+    The given labels are the judge, wrong ones included: they punish a probe that has learnt others by heart. Where a
+    few parts hold enough rows, these are judged.
+    """
+    names, counts = np.unique(parts, return_counts=True)
+    judged = names[: int(np.searchsorted(counts.cumsum(), _ENOUGH)) + 1].tolist()
+    at = np.isin(parts, judged)
+    probes: dict[int, Probe] = {}
+
+    def loss(ridge: float) -> float:
+        looks = np.empty((*x.shape[:2], classes))
+        for part in judged:
+            inside = parts == part
+            probes[part] = fit_probe(x[: learnt(x), ~inside], label[~inside], classes, ridge=ridge, steps=_SEARCH,
+                                     start=probes.get(part))  # fmt: skip
+            looks[:, inside] = probes[part](x[:, inside])
+        return label_loss(looks[:, at], label[at])
+
+    best, least = RIDGE, loss(RIDGE)
+    for factor in (2.0, 0.5):
+        while 1e-4 < best * factor < 10 and (trial := loss(best * factor)) < least:
+            best, least = best * factor, trial
+        if best != RIDGE:
+            break
+    return best, least
+
+
+def label_loss(looks: Floats, label: Ints) -> float:
+    """Mean loss of the given labels, in nats, under the mean of the looks ``(V, n, C)``."""
+    rows = np.flatnonzero(label >= 0)
+    return -float(np.log(np.maximum(looks[:, rows].mean(0)[np.arange(len(rows)), label[rows]], 1e-12)).mean())
+
+
+def chosen(x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None) -> tuple[Matrix, float]:
+    """Views and ridge to go on with.
+
+    Small data seeks its ridge. What is common to a person's rows is taken away where given labels are then read better:
+    persons of whom each shows one expression only are read worse without it.
+    """
+    kinds = [x]
+    if people is not None and np.unique(people, return_counts=True)[1].max() >= _KNOWN:
+        kinds.append(centred(x, people))
+    if len(label) >= SMALL and len(kinds) == 1:
+        return x, RIDGE
+    if len(label) >= SMALL:
+        losses = [label_loss(cross_fitted(k, label, classes, parts)[0], label) for k in kinds]
+        return kinds[int(np.argmin(losses))], RIDGE
+    found = [best_ridge(k, label, classes, parts) for k in kinds]
+    best = int(np.argmin([loss for _, loss in found]))
+    return kinds[best], found[best][0]
+
+
+def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | None = None, rounds: int = 3,
+         seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> Looked:  # fmt: skip
+    """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample. ``people`` ``(n,)`` number the persons, if known.
 
     After the first round each row counts with the probability that its label is right, and probes are fitted again.
     A row's own label has no part in its looks but for the second-order one that it may have lowered another row's
@@ -54,7 +132,8 @@ def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, rounds: int = 3, 
     if len(np.unique(parts)) < 2:
         raise SettingError("Predictions out of sample need two folds or more.")
     known = label >= 0
-    near = neighbour_shares(x[:LEARN].mean(0), label, classes, parts)
+    x, ridge = chosen(x, label, classes, parts, people)
+    near = neighbour_shares(x[: learnt(x)].mean(0), label, classes, parts)
     first, probes = cross_fitted(x, label, classes, parts, ridge=ridge)
     looks = first
     progress(1, rounds)

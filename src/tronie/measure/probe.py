@@ -68,25 +68,27 @@ def fit_probe(x: Matrix, label: Ints, classes: int, *, weight: NDArray[np.floati
     """
     looks = x if x.ndim == 3 else x[None]
     keep = label >= 0
-    rows = looks[:, keep].reshape(-1, looks.shape[2])
+    rows = (looks if keep.all() else looks[:, keep]).reshape(-1, looks.shape[2])
     share = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
     counts = np.tile(share[keep] / max(share[keep].sum(), 1e-12) / len(looks), len(looks)).astype(np.float32)
-    target = np.eye(classes, dtype=np.float32)[np.tile(label[keep], len(looks))]
-    shape = (looks.shape[2] + 1, classes)
+    known = np.tile(label[keep], len(looks))
+    every, shape = np.arange(len(known)), (classes, looks.shape[2] + 1)
 
     def cost(flat: Floats) -> tuple[float, Floats]:
         theta = flat.reshape(shape).astype(np.float32)
-        logits = rows @ theta[:-1] + theta[-1]
-        logits -= logits.max(1, keepdims=True)
-        log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-        error = (np.exp(log_p) - target) * counts[:, None]
-        loss = -float(((log_p * target).sum(1) * counts).sum()) + ridge * float((theta[:-1] ** 2).sum())
-        gradient = np.vstack([rows.T @ error + 2 * ridge * theta[:-1], error.sum(0)])
-        return loss, gradient.astype(np.float64).ravel()
+        logits = theta[:, :-1] @ rows.T + theta[:, -1:]  # classes first: rows of memory stay long
+        logits -= logits.max(0)
+        error = np.exp(logits)
+        total = error.sum(0)
+        loss = float(((np.log(total) - logits[known, every]) * counts).sum(dtype=np.float64))
+        error *= counts / total
+        error[known, every] -= counts
+        gradient = np.column_stack([error @ rows + 2 * ridge * theta[:, :-1], error.sum(1)])
+        return loss + ridge * float((theta[:, :-1] ** 2).sum()), gradient.astype(np.float64).ravel()
 
-    first = np.zeros(shape) if start is None else np.vstack([start.weight, start.bias]).astype(np.float64)
-    best = minimise(cost, first.ravel(), steps).reshape(shape).astype(np.float32)
-    return Probe(best[:-1], best[-1])
+    first = np.zeros(shape) if start is None else np.column_stack([start.weight.T, start.bias]).astype(np.float64)
+    best = minimise(cost, first.ravel(), steps, tolerance=5e-5).reshape(shape).astype(np.float32)
+    return Probe(np.ascontiguousarray(best[:, :-1].T), best[:, -1])
 
 
 def minimise(cost: Callable[[Floats], tuple[float, Floats]], start: Floats, steps: int = 100, *,

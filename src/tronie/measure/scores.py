@@ -11,41 +11,41 @@ Floats = NDArray[np.float64]
 
 
 def confusion(truth: Ints, answer: Ints, classes: int) -> NDArray[np.int64]:
-    """Counts ``(classes, classes)``: rows are the truth, columns the answer."""
+    """Counts ``(classes, classes)`` of labels ``(n,)`` below ``classes``: rows are the truth, columns the answer."""
     return np.bincount(truth * classes + answer, minlength=classes * classes).reshape(classes, classes)
 
 
 def recalls(table: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Recall per class from a confusion table; NaN for a class that does not occur."""
+    """Recall per class ``(classes,)`` from a :func:`confusion` table; NaN for a class that does not occur."""
     count = table.sum(1)
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, np.diag(table) / np.where(count > 0, count, 1), np.nan)
 
 
 def accuracy(table: NDArray[np.int64]) -> float:
-    """WAR: share of all rows answered rightly. NaN for an empty table."""
+    """WAR: share of all rows of a :func:`confusion` table answered rightly, in [0, 1]. NaN for an empty one."""
     return float(np.trace(table) / table.sum()) if table.sum() else float("nan")
 
 
 def mean_recall(table: NDArray[np.int64]) -> float:
-    """UAR: mean of the recalls of the classes that occur."""
+    """UAR: mean of the recalls, in [0, 1], of the classes that occur in a :func:`confusion` table."""
     values = recalls(table)
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def precisions(table: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Precision per class; NaN for a class that was never answered."""
+    """Precision per class ``(classes,)`` of a :func:`confusion` table; NaN for a class that was never answered."""
     return recalls(table.T)
 
 
 def f1_scores(table: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 per class: ``2 hits / (truths + answers)``; NaN for a class that is neither shown nor answered."""
+    """F1 per class ``(classes,)``: ``2 hits / (truths + answers)``; NaN for a class neither shown nor answered."""
     both = table.sum(1) + table.sum(0)
     return np.where(both > 0, 2 * np.diag(table) / np.maximum(both, 1), np.nan)
 
 
 def macro_f1(table: NDArray[np.int64]) -> float:
-    """Mean F1 over the classes that occur in the truth."""
+    """Mean F1, in [0, 1], over the classes that occur in the truth of a :func:`confusion` table."""
     shown = table.sum(1) > 0
     return float(f1_scores(table)[shown].mean()) if shown.any() else float("nan")
 
@@ -65,7 +65,7 @@ def kl_divergence(probability: Probabilities, votes: Probabilities) -> float:
 def vote_correlation(probability: Probabilities, votes: Probabilities) -> float:
     """Mean over classes of Pearson's correlation, over rows, of probability and share of votes.
 
-    Classes where either is constant are left out; NaN where all are.
+    Both are ``(n, classes)``. Classes where either is constant are left out; NaN where all are.
     """
     p, v = probability - probability.mean(0), votes - votes.mean(0)
     spread = np.sqrt((p**2).sum(0) * (v**2).sum(0))
@@ -74,14 +74,14 @@ def vote_correlation(probability: Probabilities, votes: Probabilities) -> float:
 
 
 def risk_coverage(confidence: Probabilities, right: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Coverage in (0, 1] and error rate among the rows kept, when the surest are kept first."""
+    """Coverage in (0, 1] and error rate among the rows kept, both ``(n,)``, when the surest are kept first."""
     order = np.argsort(-confidence, kind="stable")
     kept = np.arange(1, len(order) + 1)
     return kept / len(order), np.cumsum(~right[order]) / kept
 
 
 def coverage_at(confidence: Probabilities, right: NDArray[np.bool_], least_accuracy: float) -> float:
-    """Largest share of rows that can be kept, surest first, with at least this accuracy; 0 if none."""
+    """Largest share of ``(n,)`` rows that can be kept, surest first, with at least this accuracy; 0 if none."""
     coverage, risk = risk_coverage(confidence, right)
     fits = np.flatnonzero(risk <= 1 - least_accuracy)
     return float(coverage[fits[-1]]) if len(fits) else 0.0

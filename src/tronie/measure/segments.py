@@ -1,4 +1,4 @@
-"""Segments against segments: which ones were found, how late, and in how many pieces."""
+"""Segments against segments: which ones were found, and how late."""
 
 from __future__ import annotations
 
@@ -73,11 +73,6 @@ def segment_f1(hit: float, extra: float, missed: float) -> float:
 
 
 def onset_lags(truth: Segmentation, answer: Segmentation, least: float = 0.5) -> Floats:
-    """Seconds by which each matched segment begins late (negative: early)."""
+    """Seconds ``(pairs,)`` by which each segment of :func:`match` begins late (negative: early)."""
     pairs = match(truth, answer, least)
     return np.asarray(answer.start[pairs[:, 1]] - truth.start[pairs[:, 0]], np.float64)
-
-
-def over_segmentation(truth: Segmentation, answer: Segmentation) -> float:
-    """Segments answered for each true one: 1 is right, more means broken into pieces. NaN without true ones."""
-    return len(answer) / len(truth) if len(truth) else float("nan")

@@ -66,7 +66,7 @@ def pair(overlap: Floats, least: float) -> Ints:
 
 
 def partners(before: Sights, after: Sights, least: float = 0.3) -> Ints:
-    """For each sight of ``before`` the place in ``after`` of the same face at the same time, or -1.
+    """For each sight of ``before`` the place ``(n,)`` in ``after`` of the same face at the same time, or -1.
 
     That is a sight which holds at the moment the first one begins and whose box overlaps by at least ``least`` (IoU);
     within a frame each sight is paired once.

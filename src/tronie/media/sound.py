@@ -25,12 +25,6 @@ _WEB = {"movflags": "+faststart"}  # the index in front: browsers can play and s
 _FALLBACK = "aac"
 
 
-def sounds(film: Path) -> list[str]:
-    """The codecs of the film's sound tracks, in their order; empty for a silent film."""
-    with _open(film) as container:
-        return [track.codec_context.name for track in _tracks(container)]
-
-
 def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = None) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 

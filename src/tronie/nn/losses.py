@@ -10,7 +10,10 @@ _TINY = 1e-6  # shorter vectors count as shorter still, so that gradients stay f
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean over rows of ``-sum_c target_c log softmax(logits)_c``, rows weighted (weights are normalised to mean 1)."""
+    """Mean over rows of ``-sum_c target_c log softmax(logits)_c``; logits and target are ``(n, classes)``.
+
+    ``weight`` ``(n,)`` is normalised to mean 1.
+    """
     return weighted_mean(cross_entropy_rows(logits, target), weight)
 
 
@@ -27,7 +30,7 @@ def weighted_mean(rows: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def smooth(target: Tensor, amount: float) -> Tensor:
-    """Label smoothing: move ``amount`` of each row's mass to the uniform distribution (Szegedy et al., CVPR 2016)."""
+    """Label smoothing: ``amount`` of each row's mass, ``(n, classes)``, made uniform (Szegedy et al., CVPR 2016)."""
     return target * (1 - amount) + amount / target.shape[1]
 
 

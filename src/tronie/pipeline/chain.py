@@ -1,9 +1,9 @@
 """The practitioner's chain: frames in, rows out, one grid cell of film at a time.
 
-decode -> find (detect, track) -> read (align, judge, model) -> measure (against the person, if asked to) -> smooth ->
-rows. Each stage is a generator over the one before it, so a film of any length needs the memory of a few cells. Behind
-every cell the whole chain can be laid down as plain values and taken up again; the rows are then those of the
-uninterrupted run, to the last bit.
+decode -> find (detect, track) -> read (align, judge, model) -> clips (of a video model) -> measure (against the person,
+if asked to) -> smooth -> rows. Each stage is a generator over the one before it, so a film of any length needs the
+memory of a few cells. Behind every cell the whole chain can be laid down as plain values and taken up again; the rows
+are then those of the uninterrupted run, to the last bit.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from tronie.core.errors import SettingError, TronieError
 from tronie.core.face import Face, Frame
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector
+from tronie.pipeline.clipwise import Clips, Hear
 from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
 from tronie.pipeline.person import Persons
-from tronie.pipeline.reading import Model, Reader
+from tronie.pipeline.reading import Model, Reader, clip_reader
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken
@@ -43,20 +44,27 @@ def provenance(model: Model, settings: Settings) -> Provenance:
     """What a timeline says of its making. A segment calibration fitted with other settings does not hold: left out."""
     fit: SegmentFit | None = getattr(model, "segments", None)  # not every reader of faces was measured on films
     holds = fit is not None and fit.settings == settings.segmenting()
+    reader = clip_reader(model)
     return Provenance(
         model.name, model.hash, settings.as_dict(), settings.hash, __version__,
         segments=fit.calibration if fit is not None and holds else None,
+        clips=0 if reader is None else reader.info.looks,
     )  # fmt: skip
 
 
 class Chain:
-    """The chain for one film. Not to be shared between threads; its model and detector may be."""
+    """The chain for one film. Not to be shared between threads; its model and detector may be.
 
-    def __init__(self, model: Model, detector: Detector, settings: Settings, source: str = "film") -> None:
+    ``hear`` is told of every window that a video model has read.
+    """
+
+    def __init__(self, model: Model, detector: Detector, settings: Settings, source: str = "film",
+                 hear: Hear | None = None) -> None:  # fmt: skip
         self._model, self._settings, self._source = model, settings, source
         self._provenance = provenance(model, settings)
         self._finder = Finder(detector, settings)
         self._reader, self._persons = Reader(model, settings), Persons(model, settings)
+        self._clips = Clips(model, settings, hear)
         self._smoother = Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._position: dict[str, Any] | None = None  # where the film goes on behind the last closed cell
@@ -76,11 +84,10 @@ class Chain:
         failure: TronieError | None = None
         try:
             for looks, clock in self._read(self._find(self._decode(frames, stop))):
-                self._smoother.add(self._persons.measure(looks))
-                yield self._rows(clock)
+                yield self._rows(looks, clock)
         except TronieError as error:
             failure = error
-        yield self._rows(math.inf)
+        yield self._rows([], math.inf)
         if failure is not None:
             raise failure
 
@@ -93,8 +100,8 @@ class Chain:
         """Plain values (JSON) from which :meth:`restore` goes on. Take them between two timelines of :meth:`run`."""
         return {
             "model": self._model.hash, "settings": self._settings.hash, "version": __version__,
-            "position": self._position, "finder": self._finder.state(), "persons": self._persons.state(),
-            "smoother": self._smoother.state(), "watched": self._watched.state(),
+            "position": self._position, "finder": self._finder.state(), "clips": self._clips.state(),
+            "persons": self._persons.state(), "smoother": self._smoother.state(), "watched": self._watched.state(),
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -105,11 +112,15 @@ class Chain:
                 raise SettingError(f"The saved state was made with {name} {state[name]}, not {value}: start again.")
         self._position = state["position"]
         self._finder.restore(state["finder"])
+        self._clips.restore(state["clips"])
         self._persons.restore(state["persons"])
         self._smoother.restore(state["smoother"])
         self._watched.restore(state["watched"])
 
-    def _rows(self, clock: float) -> Timeline:
+    def _rows(self, looks: list[Look], clock: float) -> Timeline:
+        """What can be said for good, now that all looks before ``clock`` are here, these being the last of them."""
+        ready, clock = self._clips.take(looks, clock)
+        self._smoother.add(self._persons.measure(ready))
         return to_timeline(self._smoother.settle(clock), self._source, self._model.labels, self._provenance)
 
     def _decode(self, frames: Resumable | Iterable[Frame], stop: Stop | None) -> Iterator[tuple[Frame, bool]]:

@@ -17,6 +17,10 @@ class Look:
 
     ``time`` and ``duration`` are seconds, ``box`` is x, y, width, height in pixels, ``detection`` and ``quality`` lie
     in 0..1, ``usable`` says whether it counts as evidence, ``probabilities`` is ``(labels,)`` and sums to one.
+
+    A video model first sees a frame, ``feature`` ``(d,)`` float16 (``probabilities`` are then empty), and reads it in
+    the clips that cover it; ``says`` ``(labels,)`` is how many of these say each label. Both are None for a model of
+    single faces.
     """
 
     frame: int
@@ -28,6 +32,8 @@ class Look:
     quality: float
     usable: bool
     probabilities: Probabilities
+    feature: NDArray[np.float16] | None = None
+    says: NDArray[np.int64] | None = None
 
     @property
     def end(self) -> float:
@@ -35,19 +41,21 @@ class Look:
         return self.time + self.duration
 
     def state(self) -> list[Any]:
-        """Plain values, exactly; see :meth:`restored`."""
+        """Plain values, exactly but for the feature; see :meth:`restored`."""
+        said = [] if self.says is None else [self.says.tolist()]
         return [
             self.frame, self.time, self.duration, self.track, list(self.box), self.detection, self.quality,
-            self.usable, self.probabilities.tolist(),
+            self.usable, self.probabilities.tolist(), *said,
         ]  # fmt: skip
 
     @staticmethod
     def restored(state: list[Any]) -> Look:
         """The look that ``state`` was taken of."""
-        frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities = state
+        frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities, *said = state
         return Look(
-            frame, time, duration, track, (x, y, w, h), detection, quality, usable, np.array(probabilities, np.float64)
-        )
+            frame, time, duration, track, (x, y, w, h), detection, quality, usable, np.array(probabilities, np.float64),
+            says=np.array(said[0], np.int64) if said else None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,3 +70,14 @@ class Settled:
     def confidence(self) -> float:
         """The smoothed probability of the label; for "uncertain" the highest of all, which was not enough."""
         return float(self.probabilities[self.label] if self.label >= 0 else self.probabilities.max())
+
+    @property
+    def agreement(self) -> float:
+        """Share of the clips over this look that say the label, NaN where there are none.
+
+        For "uncertain" the share that say the label with the highest smoothed probability.
+        """
+        if self.look.says is None:
+            return float("nan")
+        label = self.label if self.label >= 0 else int(self.probabilities.argmax())
+        return float(self.look.says[label] / self.look.says.sum())

@@ -9,14 +9,15 @@ is cut whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.clips.points import IBUG68_MIRROR, normalised
-from tronie.core.errors import SourceError
+from tronie.clips.points import IBUG68_MIRROR, SMOOTH, normalised, person_shapes, refaced, smoothed
+from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Face, Floats, Pixels
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.clips import read_frames, read_points
@@ -27,6 +28,8 @@ from tronie.pipeline.clipstore import ClipStore
 from tronie.pipeline.crops import Prepared
 
 Progress = Callable[[int, int], None]
+Baseline = Literal["none", "person"]
+"""What tracked points are taken relative to."""
 Work = Callable[[int], tuple[NDArray[Any], int]]
 """Row → its frames, and in how many of them a face was found."""
 
@@ -65,18 +68,45 @@ def prepare_crops(manifest: Manifest, folder: Path, detector: Finder, *, size: i
     return prepare_rows(manifest, folder, note, np.zeros((0, size, size, 3), np.uint8), work, progress)
 
 
-def prepare_points(manifest: Manifest, folder: Path, *, progress: Progress | None = None) -> Prepared:
-    """Write the tracks of ``manifest``, each as :func:`tronie.clips.points.normalised` gives it, into ``folder``.
+def prepare_points(manifest: Manifest, folder: Path, *, baseline: Baseline = "none",
+                   progress: Progress | None = None) -> Prepared:  # fmt: skip
+    """Write the tracks of ``manifest``, each normalised and smoothed (:mod:`tronie.clips.points`), into ``folder``.
 
-    Raises as :func:`prepare_crops` does.
+    ``baseline`` "person" gives everyone the same face (:func:`tronie.clips.points.refaced`), by all clips of each
+    person and no label; SettingError where the rows do not say who they show. Raises as :func:`prepare_crops` does.
     """
+    note: dict[str, Any] = {"kind": "points", "layout": "ibug68", "unit": "distance between the eyes",
+                            "smooth": SMOOTH, "mirror": IBUG68_MIRROR.tolist()}  # fmt: skip
+    faces = _faces(manifest) if baseline == "person" else None
+    if faces:
+        note |= {"baseline": baseline, "face": faces[0].tolist()}
 
     def work(row: int) -> tuple[Floats, int]:
-        points = normalised(read_points(manifest, row))
-        return points, len(points)
+        points = _track(manifest, row)
+        return refaced(points, faces[1][str(manifest.subject[row])], faces[0]) if faces else points, len(points)
 
-    note = {"kind": "points", "layout": "ibug68", "unit": "distance between the eyes", "mirror": IBUG68_MIRROR.tolist()}
     return prepare_rows(manifest, folder, note, np.zeros((0, 68, 2), np.float32), work, progress)
+
+
+def _track(manifest: Manifest, row: int) -> Floats:
+    return smoothed(normalised(read_points(manifest, row)))
+
+
+def _faces(manifest: Manifest) -> tuple[Floats, dict[str, Floats]]:
+    """:func:`person_shapes` of the rows that can be read. Raises SettingError, or SourceError where none can."""
+    if (manifest.subject == "").any():
+        row = np.flatnonzero(manifest.subject == "")[0]
+        raise SettingError(f"Row '{manifest.id[row]}' does not say who is seen: baseline=person needs the subject of "
+                           "every clip.")  # fmt: skip
+    tracks: list[Floats] = []
+    subject: list[str] = []
+    for row, who in enumerate(manifest.subject.tolist()):
+        with suppress(SourceError):  # the row is left out, and named, when it is its turn
+            tracks.append(_track(manifest, row))
+            subject.append(who)
+    if not tracks:
+        raise SourceError(f"None of the {len(manifest)} clips could be read.")
+    return person_shapes(tracks, subject)
 
 
 def prepare_rows(manifest: Manifest, folder: Path, note: Mapping[str, Any], empty: NDArray[Any], work: Work,

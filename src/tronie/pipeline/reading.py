@@ -1,4 +1,7 @@
-"""Faces to looks: crop, judge, and let the model read them in batches."""
+"""Faces to looks: crop, judge, and let the model read them in batches.
+
+Of a video model these looks hold the frame's feature alone; :mod:`tronie.pipeline.clipwise` makes answers of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from tronie.faces.align import crop
 from tronie.pipeline.looks import Look
 from tronie.pipeline.quality import quality
 from tronie.pipeline.settings import Settings
+from tronie.zoo.clip import ClipReader
 from tronie.zoo.folder import both_ways
+
+_UNREAD = np.zeros(0)
 
 
 class Model(Protocol):
@@ -29,15 +35,22 @@ class Model(Protocol):
     def predict(self, crops: Pixels, /) -> Any: ...
 
 
+def clip_reader(model: Model) -> ClipReader | None:
+    """What reads stretches of frames in a video model, which then has ``features`` too; None for other models."""
+    found: ClipReader | None = getattr(model, "clip", None)
+    return found
+
+
 class Reader:
     """Reads faces batch by batch; those that do not fill a batch wait for :meth:`flush`. Keeps crops, never frames.
 
     ``mirrored``: each face is read together with its mirror image, which costs twice as much and errs less. That is
-    for photos; in a film the neighbouring frames do this work.
+    for photos; in a film the neighbouring frames do this work. To a video model a photo is a clip that stands still.
     """
 
     def __init__(self, model: Model, settings: Settings, *, mirrored: bool = False) -> None:
         self._model, self._settings, self._mirrored = model, settings, mirrored
+        self._clipwise = clip_reader(model) is not None and not mirrored
         self._waiting: list[tuple[dict[str, Any], Pixels]] = []
 
     def take(self, frame: Frame, faces: list[Face]) -> list[Look]:
@@ -64,6 +77,9 @@ class Reader:
     def _read(self, count: int) -> list[Look]:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         crops = np.stack([pixels for _, pixels in batch])
+        if self._clipwise:
+            found: Any = self._model.features(crops)  # type: ignore[attr-defined]  # see clip_reader
+            return [Look(**seen, probabilities=_UNREAD, feature=f) for (seen, _), f in zip(batch, found, strict=True)]
         predict = self._model.predict
         answers = both_ways(predict, crops) if self._mirrored else np.asarray(predict(crops), np.float64)
         answers /= answers.sum(1, keepdims=True)  # float32 sums to one only nearly

@@ -75,7 +75,7 @@ def read_film(path: Path, name: str, analyser: Analyser, files: Files, *, report
             chain.restore(saved["state"])
         with _Rows(files.rows, 0 if saved is None else saved["size"], saved["rows"] if saved else 0) as rows:
             if saved is None:
-                rows.add(Timeline.empty(analyser.labels), heading=True)
+                rows.add(Timeline.empty(analyser.labels, analyser.provenance), heading=True)
             told = _run(chain, reader, rows, files.mark, stamp, report, length, stop)
             if chain.stopped:
                 return None

@@ -33,6 +33,7 @@ def to_timeline(answers: Sequence[Settled], source: str, labels: LabelSet, prove
         "label": np.array([names[answer.label] for answer in answers], object),
         "confidence": np.array([answer.confidence for answer in answers]),
         **{PROBABILITY + name: smoothed[:, i] for i, name in enumerate(labels.names)},
+        **({"agreement": np.array([answer.agreement for answer in answers])} if provenance.clips else {}),
         "model": np.array([provenance.model_hash[:12]] * len(looks), object),
         "settings": np.array([provenance.settings_hash[:12]] * len(looks), object),
         "version": np.array([provenance.version] * len(looks), object),

@@ -12,6 +12,7 @@ from tronie.core.face import Frame, Pixels
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.pipeline.chain import provenance
+from tronie.pipeline.clipwise import Clips, Trailing
 from tronie.pipeline.find import Finder
 from tronie.pipeline.live import Live, Reading
 from tronie.pipeline.looks import Look
@@ -32,6 +33,7 @@ class Stream:
         self._provenance = provenance(model, settings)
         self._finder, self._reader = Finder(detector, settings), Reader(model, settings)
         self._persons = Persons(model, settings)
+        self._clips, self._trailing = Clips(model, settings), Trailing(model, settings)
         self._live, self._smoother = Live(model.labels, settings), Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._frames = 0
@@ -51,16 +53,18 @@ class Stream:
         self._release(time)
         frame = Frame(image, time, self._frames)
         faces = self._finder.step(frame)
-        looks = self._persons.measure(self._reader.take(frame, faces) + self._reader.flush())
+        looks = self._reader.take(frame, faces) + self._reader.flush()
+        if not self._clips.on:
+            looks = self._persons.measure(looks)
         self._frames += 1
         self._held = (time, looks)
-        return self._live.answer(looks, time)
+        return self._live.answer(self._trailing.read(looks, time), time)
 
     def finish(self) -> Timeline:
         """Every row of the stream, smoothed with what followed. The last frame lasts as long as the one before it."""
         if self._held is not None:
             self._release(self._held[0] + self._step)
-        self._parts.append(self._rows(math.inf))
+        self._parts.append(self._rows([], math.inf))
         looked = (self._watched.looked(self._source, "video"),) if self._frames else ()
         return replace(Timeline.concat(self._parts), looked=looked)
 
@@ -70,12 +74,21 @@ class Stream:
             return
         start, looks = self._held
         self._step = time - start
-        self._smoother.add(replace(look, duration=self._step) for look in looks)
+        lasting = [replace(look, duration=self._step) for look in looks]
         self._watched.note(start, self._step, len(looks))
         if cell_of(start, self._settings.cell) != cell_of(time, self._settings.cell):
-            self._parts.append(self._rows(time))
+            self._parts.append(self._rows(lasting, time))
+        else:
+            self._take(lasting, time)
 
-    def _rows(self, clock: float) -> Timeline:
+    def _take(self, looks: list[Look], clock: float) -> float:
+        """Hand looks to the smoother, those of a video model when their clips are read; up to when all are there."""
+        ready, clock = self._clips.take(looks, clock)
+        self._smoother.add(self._persons.measure(ready) if self._clips.on else ready)
+        return clock
+
+    def _rows(self, looks: list[Look], clock: float) -> Timeline:
+        clock = self._take(looks, clock)
         return to_timeline(self._smoother.settle(clock), self._source, self._model.labels, self._provenance)
 
 

@@ -36,10 +36,12 @@ MEANING = (
 
 
 def evaluation_page(content: Json, title: str, *, log: Sequence[Json] = (), facts: Sequence[tuple[str, str]] = (),
-                    recipe: str = "") -> str:  # fmt: skip
+                    recipe: str = "", epochs: Sequence[Json] = ()) -> str:  # fmt: skip
     """The whole document. ``content`` is what ``evaluation.json`` holds: ``sources`` and perhaps ``robustness``.
 
-    ``log`` are the lines of ``log.jsonl``; ``facts`` are shown below the title; ``recipe`` is the run's TOML text.
+    ``log`` are the lines of ``log.jsonl`` and ``epochs`` what they say of each source: its score after the last epoch,
+    at the epoch that another source chose, and at its own best. ``facts`` are shown below the title; ``recipe`` is the
+    run's TOML text.
     """
     sources: Json = content.get("sources", {})
     sections = [_section("Scores", _summary(sources) if sources else "<p>No faces were held out to judge by.</p>")]
@@ -48,7 +50,7 @@ def evaluation_page(content: Json, title: str, *, log: Sequence[Json] = (), fact
         if content.get("robustness", {}).get(name):
             sections.append(_section(f"{name}: harder faces", _robustness(content["robustness"][name])))
     if log:
-        sections.append(_section("Training", _training(log)))
+        sections.append(_section("Training", _training(log) + _epochs(epochs)))
     if recipe:
         sections.append(f"<section><details><summary>Recipe</summary><pre>{escape(recipe)}</pre></details></section>")
     css = files("tronie.show").joinpath("evaluation.css").read_text("utf-8")
@@ -168,3 +170,16 @@ def _training(log: Sequence[Json]) -> str:
     if judged:
         parts.append(f"<div>{chart(lines(judged), 'epoch', 'share right on validation faces', ys=(0, 1))}</div>")
     return f'<div class="pair">{"".join(parts)}</div>'
+
+
+def _epochs(found: Sequence[Json]) -> str:
+    """The three figures of every source that was judged as the run went on."""
+    rows = []
+    for one in found:
+        chosen = "–"
+        if one["chosen"] is not None:
+            chosen = f"{100 * one['chosen']:.1f} <small>(epoch {one['chosen_epoch']}, by {escape(one['by'])})</small>"
+        rows.append([escape(one["source"]), escape(_SCORES[one["score"]][0]), f"{100 * one['last']:.1f}", chosen,
+                     f"{100 * one['best']:.1f} <small>(epoch {one['best_epoch']})</small>"])  # fmt: skip
+    head = ["data", "score", "last epoch", "epoch chosen on other faces", "its own best epoch (no estimate)"]
+    return f"<h3>Which epoch?</h3>{_table(head, rows)}" if rows else ""

@@ -95,18 +95,18 @@ def _cues(found: list[Segment]) -> list[Cue]:
 
 
 def write_csv(timeline: Timeline, path: Path, names: Names | None) -> None:
-    """source, track, person, start, end, label, confidence, usable, rows[, agreement]; seconds and shares."""
+    """source, track, person, start, end, label, confidence, usable, rows[, agreement, said, clips]; seconds, shares."""
     found = timeline.segments()
     agreement = any(segment.agreement is not None for segment in found)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         head = ["source", "track", "person", "start", "end", "label", "confidence", "usable", "rows"]
-        writer.writerow([*head, "agreement"] if agreement else head)
+        writer.writerow([*head, "agreement", "said", "clips"] if agreement else head)
         for one in found:
             line = [one.source, one.track, person(names, one.source, one.track), f"{one.start:.6f}", f"{one.end:.6f}",
                     one.label, f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
             if agreement:
-                line.append("" if one.agreement is None else f"{one.agreement:.5f}")
+                line += ["" if one.agreement is None else f"{one.agreement:.5f}", one.said, one.clips]
             writer.writerow(line)
 
 

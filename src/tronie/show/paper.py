@@ -35,7 +35,7 @@ _STYLE: Any = {
 
 
 def checked(path: str | Path) -> Path:
-    """The path, if plots can be written under that name."""
+    """The path, if plots can be written under that name. Raises SettingError."""
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
         raise SettingError(f"Plots end in {', '.join(ENDINGS)}; '{path.name}' does not. Rename it.")

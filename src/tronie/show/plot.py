@@ -46,11 +46,11 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
         for place, curve in enumerate(found):
             pair = grid[place].subgridspec(2, 1, height_ratios=[4, 1], hspace=0.1)
             above, below = figure.add_subplot(pair[0]), figure.add_subplot(pair[1])
-            _curves(above, curve, timeline.labels.names, labels, styles)
+            draw_curves(above, curve, timeline.labels.names, labels, styles)
             for stretch in unread[curve.source, curve.track]:
                 above.axvspan(*stretch, facecolor="none", edgecolor="#B0B0B0", hatch="....", linewidth=0, zorder=0)
             mine = [s for s in segments if (s.source, s.track) == (curve.source, curve.track)]
-            _strip(below, mine, styles, end)
+            draw_strip(below, mine, styles, end)
             for axes in (above, below):
                 clock_axis(axes, end, written=axes is below and place == len(found) - 1)
         if below is None:
@@ -61,7 +61,9 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
         return save(figure, path)
 
 
-def _curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str], styles: Mapping[str, Look]) -> None:
+def draw_curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str],
+                styles: Mapping[str, Look]) -> None:  # fmt: skip
+    """Probabilities of ``labels`` among the model's ``names`` over time."""
     for name in (name for name in names if name in labels):
         style = styles[name]
         line = (0, style.dash) if style.dash else "-"
@@ -81,7 +83,7 @@ def _note(left: int, unread: bool) -> str:
     return "  ".join(notes)
 
 
-def _strip(axes: Axes, segments: Sequence[Segment], styles: Mapping[str, Look], end: float) -> None:
+def draw_strip(axes: Axes, segments: Sequence[Segment], styles: Mapping[str, Look], end: float) -> None:
     """Segments as hatched bars with initials where there is room."""
     for segment in segments:
         style = styles[segment.label]

@@ -62,6 +62,7 @@ def html(timeline: Timeline, *, video: str | None = None, names: Names | None = 
         legend=_legend(labels, styles), plot=_plot(timeline, lines, segments, labels, styles, end),
         people="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(called)),
         labels="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(labels)),
+        agreement="<th>agreement</th>" if any(s.told for s in segments) else "",
         rows=_rows(segments, people, called, labels, styles), times=_times(timeline, people, called, labels, end),
         changes=_changes(segments, [name for name in labels if name != UNCERTAIN], styles),
         facts="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts(timeline, end)),
@@ -188,7 +189,8 @@ def _bar(segment: Segment, called: str, labels: Sequence[str], styles: Mapping[s
 
 def _sentence(segment: Segment, called: str) -> str:
     sure = "" if segment.label == UNCERTAIN else f" ({_percent(segment.confidence)})"
-    return f"{called}: {segment.label}{sure}, {clock(segment.start)} to {clock(segment.end)}"
+    told = f"; {segment.told}" if segment.told else ""
+    return f"{called}: {segment.label}{sure}, {clock(segment.start)} to {clock(segment.end)}{told}"
 
 
 def _ticks(end: float) -> str:
@@ -202,7 +204,7 @@ def _ticks(end: float) -> str:
 
 def _rows(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str],
           styles: Mapping[str, Look]) -> str:  # fmt: skip
-    rows = []
+    rows, clips = [], any(s.told for s in segments)
     for s in segments:
         label, name = labels.index(s.label), called[people.index((s.source, s.track))]
         sure = "–" if s.label == UNCERTAIN else _percent(s.confidence)
@@ -210,7 +212,8 @@ def _rows(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called
             f'<tr><td class="n"><button type="button" title="go there">{clock(s.start)}</button></td>'
             f'<td class="n">{clock(s.end)}</td><td class="n">{s.duration:.2f}</td><td>{escape(name)}</td>'
             f'<td><span class="chip l{label}"><span>{escape(styles[s.label].initials)}</span></span> '
-            f'{escape(s.label)}</td><td class="n">{sure}</td><td class="n">{_percent(s.usable)}</td></tr>'
+            f'{escape(s.label)}</td><td class="n">{sure}</td><td class="n">{_percent(s.usable)}</td>'
+            + (f"<td>{escape(s.told)}</td></tr>" if clips else "</tr>")
         )
     return "".join(rows)
 

@@ -116,7 +116,7 @@ def time_per_bin(timeline: Timeline, edges: Floats, labels: Sequence[str]) -> di
 
 
 def bin_edges(end: float, most: int = 24) -> Floats:
-    """Edges of at most ``most`` equal bins over 0..``end`` seconds, of a round width."""
+    """Edges ``(bins + 1,)`` of at most ``most`` equal bins over 0..``end`` seconds, of a round width."""
     step = round_step(end / most)
     return np.asarray(np.arange(max(math.ceil(end / step - 1e-9), 1) + 1) * step, np.float64)
 

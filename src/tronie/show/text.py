@@ -37,8 +37,11 @@ def film_text(timeline: Timeline) -> str:
     if not len(timeline):
         return f"{looked.source}: no face found ({span})"
     heading = f"{looked.source}: {_count(persons, 'person')} ({span}{_empty(looked)})"
-    rows = [("person", "from", "to", "expression", "confidence", "usable")]
-    rows += [(str(s.track), clock(s.start), clock(s.end), *_answer(s)) for s in timeline.segments()]
+    found = timeline.segments()
+    rows: list[tuple[str, ...]] = [("person", "from", "to", "expression", "confidence", "usable")]
+    rows += [(str(s.track), clock(s.start), clock(s.end), *_answer(s)) for s in found]
+    if any(s.told for s in found):
+        rows = [(*row, told) for row, told in zip(rows, ["agreement", *(s.told for s in found)], strict=True)]
     return heading + "\n" + grid(rows, frozenset({0, 1, 2, 4, 5}))
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
-from tronie.core.labels import UNCERTAIN, canonical
+from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
+from tronie.core.registry import nearest
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
@@ -48,14 +49,20 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
     events were coded). Her "uncertain" does not count either. ``step`` is the grid of the kappa and ``block`` the
     length of the blocks drawn for intervals, both in seconds; see :class:`tronie.measure.coders.Agreement`.
 
-    Raises SourceError, SettingError (nobody in common, unknown tier).
+    Raises SourceError, SettingError (nobody in common, unknown tier, a ``blank`` that nobody ever said).
     """
+    if not isinstance(given, Timeline) and Path(given).is_dir() and Path(coder).is_dir():
+        raise SettingError(f"{given} and {coder} are folders: two models are compared by `tronie compare-models`.")
     if not (0 < step <= block):
         raise SettingError(f"step is {step} and block {block}: both must be above 0, and step not above block.")
     ours, end, known = _answers(given, names, seats)
     hers = _chosen(read_spans(Path(coder)), tiers, Path(coder).name)
     mine, theirs = _by_tier(ours), _by_tier(hers)
     pairs, left_out = _paired(list(theirs), list(mine))
+    said = [*known, *BASIC7.names, *(span.label for span in [*hers, *ours])]
+    if blank is not None and canonical(blank) not in map(canonical, said):
+        hint = nearest(blank, list(dict.fromkeys(said)))
+        raise SettingError(f"'{blank}' is no label of the film or the coder.{hint}")
     seen = {canonical(span.label) for span in [*hers, *ours]} | ({canonical(blank)} if blank else set())
     order = dict.fromkeys([*map(canonical, known), *sorted(seen)])
     labels = tuple(name for name in order if name in seen and name != UNCERTAIN)

@@ -216,7 +216,7 @@ def ray(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, 
 
     A shard of the tasks in, its outcomes out; ``out`` lies where all of them can write. A shard whose worker dies is
     begun again by Ray: what is finished of it is answered from its marks. One that dies again and again is taken apart,
-    and each of its tasks tried alone.
+    and each of its tasks tried alone. Raises MissingExtraError without Ray.
     """
     try:
         cluster: Any = importlib.import_module("ray")  # only partly typed, and not installed everywhere

@@ -81,7 +81,7 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 
 def write_page(folder: Path) -> Path:
     """``report.html`` from what lies in a run folder, or in one that :func:`evaluate` wrote. Raises SourceError."""
-    from tronie.lab.log import read_log
+    from tronie.lab.log import figures, read_log
 
     try:
         content: dict[str, Any] = json.loads((folder / _JSON).read_text(encoding="utf-8"))
@@ -90,8 +90,9 @@ def write_page(folder: Path) -> Path:
     except ValueError as error:
         raise SourceError(f"{folder / _JSON} cannot be read ({error}): judge the model again.") from error
     recipe = (folder / "recipe.toml").read_text(encoding="utf-8") if (folder / "recipe.toml").is_file() else ""
-    page = evaluation_page(content, content.get("name") or folder.resolve().name, log=read_log(folder),
-                           facts=_facts(content), recipe=recipe)  # fmt: skip
+    log = read_log(folder)
+    page = evaluation_page(content, content.get("name") or folder.resolve().name, log=log, facts=_facts(content),
+                           recipe=recipe, epochs=[asdict(one) for one in figures(log)])  # fmt: skip
     with replacing(folder / _PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return folder / _PAGE

@@ -1,4 +1,7 @@
-"""``tronie export``: a run to a model folder: stored as fp16, whole, or as int8 where that costs nothing."""
+"""``tronie export``: a run to a model folder: stored as fp16, whole, or as int8 where that costs nothing.
+
+A run on features becomes a video model of two graphs: the image model's, and one that reads its frames.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tronie.core.atomic import unwritable
 from tronie.core.errors import ModelError, SettingError
+from tronie.verbs.evaluate import model_folder
 from tronie.verbs.extras import needing
+from tronie.zoo.folder import Model
 
 if TYPE_CHECKING:
     from tronie.lab.deliver import Quantized
+    from tronie.lab.recipe import Recipe
     from tronie.lab.sources import Part
+    from tronie.methods.method import Method
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,9 @@ class Exported:
 
 
 def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full", "int8"] = "half",
-           mirror: bool = False, data: str | Path | None = None,
-           temperature: float | None = None) -> Exported:  # fmt: skip
+           mirror: bool = False, data: str | Path | None = None, temperature: float | None = None,
+           encoder: str | Path | None = None, looks: int | None = None, window: float | None = None,
+           hop: float | None = None) -> Exported:  # fmt: skip
     """Write the run's averaged weights as a model folder ``out``, which must not exist yet.
 
     ``precision``: "half" stores weights as fp16 and computes in fp32, "full" is fp32, "int8" is a quarter of the size
@@ -37,27 +45,35 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
     anew; int8 and ``mirror`` need that. ``temperature`` is set as given, for weights trained on everything whose
     calibration was measured on held-out folds.
 
+    Of a method of clips that learnt from features, ``encoder`` is the image model that made them (looked for by itself
+    where it ships or still lies where it was); films are read in windows of ``window`` seconds that begin every ``hop``
+    seconds, each in ``looks`` random looks (:class:`tronie.zoo.clip.ClipInfo` has the usual numbers).
+
     Raises ModelError, with the figures, for an int8 graph that gives fewer than 99 % of the full graph's answers or
     whose accuracy is not the same within its 95 % interval. Raises SettingError, SourceError, OutputError.
     """
     out = Path(out)
     _check(out, precision, mirror, data, temperature)
     with needing("Exporting"):
-        from tronie.lab.deliver import (
-            describe_as_before,
-            graph_logits,
-            reads_faces,
-            with_temperature,
-            write_graph,
-            write_model,
-        )
-        from tronie.lab.judge import judge_finally
+        from tronie.lab.deliver import reads_faces
         from tronie.lab.run import open_run
-        from tronie.lab.sources import training_parts, validation_parts
     recipe, method = open_run(Path(run))
+    how = {name: value for name, value in (("looks", looks), ("window", window), ("hop", hop)) if value is not None}
     if not reads_faces(method):
-        raise ModelError(f"The method '{recipe.method}' of this run looks at clips, and a model folder answers one "
-                         "face at a time: it cannot be exported.")  # fmt: skip
+        image = None if encoder is None else model_folder(encoder)
+        return _export_clips(recipe, method, Path(run), out, precision, mirror, data, temperature, image, how)
+    if encoder is not None or how:
+        raise SettingError("The encoder, looks, window and hop are for methods of clips; this run reads single faces.")
+    return _export_faces(recipe, method, Path(run), out, precision, mirror, data, temperature)
+
+
+def _export_faces(recipe: Recipe, method: Method, run: Path, out: Path, precision: Literal["half", "full", "int8"],
+                  mirror: bool, data: str | Path | None, temperature: float | None) -> Exported:  # fmt: skip
+    """A model of single faces, judged anew with ``data``, else described as the run's own."""
+    from tronie.lab.deliver import describe_as_before, graph_logits, with_temperature, write_graph, write_model
+    from tronie.lab.judge import judge_finally
+    from tronie.lab.sources import training_parts, validation_parts
+
     learn = training_parts(recipe, Path(data)) if data is not None else []
     judged = validation_parts(recipe, Path(data)) if data is not None else []
     size, report = method.views(False)[0].size, None
@@ -68,15 +84,45 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
             full = write_graph(method, Path(scratch) / "full", "full", mirror=mirror)
             report = _same(full, graph, judged, size)
         if data is None:
-            describe_as_before(Path(run) / "model", made, temperature)
+            describe_as_before(run / "model", made, temperature)
         else:
             verdict = judge_finally(lambda part: graph_logits(graph, part, size), judged, recipe.labels)
             write_model(recipe, made, size, with_temperature(verdict, temperature), learn)
-        try:
-            shutil.copytree(made, out)
-        except OSError as error:
-            raise unwritable(out, error) from error
-    return Exported(out, sum(f.stat().st_size for f in out.iterdir()), report)
+        return Exported(out, _placed(made, out), report)
+
+
+def _placed(made: Path, out: Path) -> int:
+    """Copy a finished model folder to where it shall lie; its size in bytes. Raises OutputError."""
+    try:
+        shutil.copytree(made, out)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    return sum(f.stat().st_size for f in out.iterdir())
+
+
+def _export_clips(recipe: Recipe, method: Method, run: Path, out: Path, precision: str, mirror: bool,
+                  data: str | Path | None, temperature: float | None, encoder: str | Path | Model | None,
+                  how: dict[str, Any]) -> Exported:  # fmt: skip
+    """A video model, judged anew with ``data``, else described as the run's own. Raises ModelError, SettingError."""
+    from tronie.lab.deliver_clips import find_encoder, why_not, write_again, write_clip_model
+    from tronie.lab.sources import training_parts, validation_parts
+
+    if reason := why_not(method):
+        raise ModelError(f"The method '{recipe.method}' of this run cannot be exported: {reason}.")
+    if mirror or precision == "int8":
+        raise SettingError("A video model is stored with precision half or full, and not mirrored.")
+    stored: Literal["half", "full"] = "full" if precision == "full" else "half"
+    with tempfile.TemporaryDirectory(prefix="tronie-") as scratch:
+        made = Path(scratch) / "model"
+        if data is None:
+            write_again(method, run / "model", made, precision=stored, temperature=temperature, how=how,
+                        encoder=encoder)  # fmt: skip
+        else:
+            found = find_encoder([Path(data) / source.data for source in recipe.train], encoder)
+            write_clip_model(recipe, method, made, found, training_parts(recipe, Path(data)),
+                             validation_parts(recipe, Path(data)), precision=stored, temperature=temperature,
+                             how=how)  # fmt: skip
+        return Exported(out, _placed(made, out))
 
 
 def _check(out: Path, precision: str, mirror: bool, data: str | Path | None, temperature: float | None) -> None:

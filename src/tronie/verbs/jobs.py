@@ -63,8 +63,8 @@ def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analy
     tries it again. ``resume=False`` forgets what the folder holds. ``heard`` is told of each source, ``report`` of
     progress, and ``stop`` asked between frames.
 
-    Raises SourceError where nothing at all could be read, OutputError where ``out`` cannot be written or another job
-    writes there, SettingError where its results were made with another model or other settings.
+    Raises SourceError where nothing at all could be read, OutputError where ``out`` cannot be written or, as Taken,
+    where another job writes there, SettingError where its results were made with another model or other settings.
     """
     if jobs < 1:
         raise SettingError(f"--jobs is {jobs}: give 1 or more.")

@@ -23,7 +23,7 @@ from tronie.measure.folds import joined_groups, stratified_folds
 from tronie.pipeline.clipcrops import ClipSettings, prepare_clips
 from tronie.pipeline.crops import Prepared
 from tronie.pipeline.crops import prepare as cut
-from tronie.pipeline.packclips import prepare_crops, prepare_points
+from tronie.pipeline.packclips import Baseline, prepare_crops, prepare_points
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Made:
 
 
 def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size: int = 112, folds: int = 0,
-            seed: int = 0, frames: int = 0, options: Mapping[str, Any] | None = None, detector: str = "retinaface",
-            progress: Callable[[int, int], None] | None = None) -> Made:  # fmt: skip
+            seed: int = 0, frames: int = 0, baseline: Baseline = "none", options: Mapping[str, Any] | None = None,
+            detector: str = "retinaface", progress: Callable[[int, int], None] | None = None) -> Made:  # fmt: skip
     """Read ``dataset`` below ``root`` (a name of ``tronie datasets``, or a manifest) and cut its faces into ``out``.
 
     Rows that are clips (films, folders of frames, spans of a pack) become a prepared folder of clips; of these, a job
@@ -45,13 +45,21 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
     a film).
     ``size`` is the side of the faces in pixels. ``folds`` > 1 cuts the training rows (all rows, where the owners made
     no parts) into so many folds, seeded and stratified, with near-duplicates and people kept together; 0 keeps folds
-    that the data set brings. ``options`` are the reader's. Raises SourceError, SettingError and OutputError.
+    that the data set brings. ``baseline`` "person" takes tracked points relative to the person's mean face, by all
+    clips of each person and no label (:func:`tronie.pipeline.packclips.prepare_points`).
+    ``options`` are the reader's. Raises SourceError, SettingError and OutputError.
     """
     if folds == 1 or folds < 0 or size < 16 or frames < 0:
         raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, and a size of 16 pixels or more.")
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     out = Path(out)
-    prepared = _cut(manifest, out, detector, size, frames, progress)
+    points = len(manifest) > 0 and holds_points(manifest)
+    if baseline != "none" and not points:
+        raise SettingError("baseline=person is for tracks of points: leave it out for pictures.")
+    if points:
+        prepared = prepare_points(manifest, out, baseline=baseline, progress=progress)
+    else:
+        prepared = _cut(manifest, out, detector, size, frames, progress)
     if not folds:
         return Made(prepared)
     return Made(prepared, folds, _cut_folds(out, folds, seed))
@@ -59,9 +67,7 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
 
 def _cut(manifest: Manifest, out: Path, detector: str, size: int, frames: int,
          progress: Callable[[int, int], None] | None) -> Prepared:  # fmt: skip
-    """Each kind of rows as its own room cuts it; the first row says of what kind all are."""
-    if len(manifest) and holds_points(manifest):
-        return prepare_points(manifest, out, progress=progress)
+    """Each kind of pictures as its own room cuts it; the first row says of what kind all are."""
     finder = resolve(DETECTORS, detector, "detector")()
     if len(manifest) and span(manifest, 0) is not None:
         return prepare_crops(manifest, out, finder, size=size, most=frames, progress=progress)

@@ -200,7 +200,10 @@ def _words(change: Changed) -> tuple[str, ...]:
 
 
 def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
-    """Write .json (shares, changes, warnings) or .csv (a row per source and variation). Raises OutputError."""
+    """Write .json (shares, changes, warnings) or .csv (a row per source and variation).
+
+    Raises SettingError for another ending, OutputError where the file cannot be written.
+    """
     path = Path(path)
     if path.suffix.lower() not in (".json", ".csv"):
         raise SettingError(f"{path.name}: a self-check is written as .json or .csv.")

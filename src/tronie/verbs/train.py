@@ -20,7 +20,8 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
 
     ``assignments`` such as ``"loop.epochs=3"`` override the recipe. The run lies in ``out/<date>-<name>-<n>``.
     ``resume`` is a run folder: it goes on after its last finished epoch, by its own recipe. Started by ``torchrun``,
-    all processes train together. Raises MissingExtraError without PyTorch, SettingError, SourceError, OutputError.
+    all processes train together. ``say`` hears a line an epoch, and for a test part its three figures (last epoch,
+    chosen by validation, test-best). Raises MissingExtraError without PyTorch, SettingError, SourceError, OutputError.
     """
     with needing("Training"):
         from tronie.lab.recipe import read_recipe
@@ -40,7 +41,11 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
         folder = team.agreed(Path(resume) if resume is not None else new_folder(Path(out), chosen.name))
         outcome = execute(chosen, Path(data), folder, say if team.leads else lambda line: None, team)
         if team.leads:
+            from tronie.lab.log import figures, read_log
             from tronie.verbs.evaluate import write_page
 
+            for one in figures(read_log(folder)):
+                if one.test:
+                    say(str(one))
             write_page(folder)
     return outcome

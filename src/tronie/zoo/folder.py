@@ -1,5 +1,8 @@
 """A model folder: ``encoder.onnx``, ``model.json``, ``card.md``. All that a reading needs, and nothing that runs code.
 
+A video model has a second graph, ``temporal.onnx``, which reads what the encoder makes of each frame
+(:mod:`tronie.zoo.clip`); the encoder's own answers then say nothing.
+
 ``model.json`` carries the label set, the view, the calibration, the licence, the scores with their intervals, what data
 was seen, and the hashes that tie them together.
 """
@@ -25,6 +28,7 @@ from tronie.core.labels import LabelSet
 from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
+from tronie.zoo.clip import LARGEST, ClipInfo, ClipReader
 
 FORMAT = 1
 BATCH = 32
@@ -74,7 +78,8 @@ class ModelInfo:
     ``temperature`` divides the logits before the softmax; ``calibrated`` says on what it was fitted, or "" if it was
     not. ``seen`` lists the labelled data the weights have learnt from. ``scores`` maps a name to (value, low, high).
     ``segments`` is how sure a film's segments are, None where that was not measured: they are then uncalibrated.
-    ``neutral`` is how neutral faces are read, None where that was not measured.
+    ``neutral`` is how neutral faces are read, None where that was not measured. ``clip`` is how a video model reads
+    time, None for a model of single faces.
     """
 
     name: str
@@ -91,6 +96,7 @@ class ModelInfo:
     made_by: str = ""
     segments: SegmentFit | None = None
     neutral: NeutralFit | None = None
+    clip: ClipInfo | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -121,11 +127,14 @@ class Answer:
 class Model:
     """A loaded model folder. Safe to share between threads.
 
-    ``hash`` (12 hex digits) covers the graph and ``model.json``: it names the very model in every table.
+    ``hash`` (12 hex digits) covers the graphs and ``model.json``: it names the very model in every table. ``clip``
+    reads stretches of frames, None for a model of single faces; a single face is a clip that stands still to a video
+    model.
     """
 
-    def __init__(self, info: ModelInfo, session: Session, hash_: str, folder: Path) -> None:
-        self.info, self.hash, self.folder = info, hash_, folder
+    def __init__(self, info: ModelInfo, session: Session, hash_: str, folder: Path,
+                 clip: ClipReader | None = None) -> None:  # fmt: skip
+        self.info, self.hash, self.folder, self.clip = info, hash_, folder, clip
         self.name, self.size, self.labels = info.name, info.size, LabelSet(info.labels)
         self.view = View(info.size, info.frames)
         self._session = session
@@ -143,12 +152,25 @@ class Model:
     @property
     def words(self) -> NDArray[np.float32] | None:
         """Vectors ``(classes, d)`` that the model matches features with by cosine; None for one that does not."""
-        if "words" not in self._session.outputs:
+        if "words" not in self._session.outputs or self.clip is not None:
             return None
         return self._session.run(faces=np.zeros((1, self.size, self.size, 3), np.uint8))["words"]
 
     def answer(self, crops: NDArray[np.uint8]) -> Answer:
         """All that the model says of aligned faces ``(n, size, size, 3)`` uint8 RGB. Raises SettingError for others."""
+        if self.clip is not None:
+            feature = self.features(crops).astype(np.float32)
+            return Answer(self.clip.still(feature), feature)
+        return self._encode(crops)
+
+    def features(self, crops: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """What the encoder makes of faces, ``(n, d)``, as clip methods learn from it. Raises ModelError for none."""
+        found = self._encode(crops).feature
+        if found is None:
+            raise ModelError(f"Model '{self.name}' gives no feature, only labels: export it again with this Tronie.")
+        return found.clip(-LARGEST, LARGEST).astype(np.float16)
+
+    def _encode(self, crops: NDArray[np.uint8]) -> Answer:
         self._check(crops)
         # No face at all is asked as one, so that widths are known and the rest is the same.
         starts = range(0, max(len(crops), 1), BATCH)
@@ -174,6 +196,16 @@ class Model:
     def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
         return softmax(self.logits(crops) / self.info.temperature).astype(np.float32)
+
+    def predict_clip(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities ``(classes,)`` of one clip ``(n, size, size, 3)`` of frames that come evenly.
+
+        A model of single faces answers the mean over the frames.
+        """
+        if self.clip is None:
+            return np.asarray(self.predict(crops).mean(0))
+        time = np.arange(len(crops), dtype=np.float64)
+        return self.clip.read(self.features(crops), time, float(len(crops))).probability.astype(np.float32)
 
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
@@ -201,16 +233,32 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = path.read_bytes()
     info = _info(path, text)
-    if info.graph != Path(info.graph).name or info.graph in ("", "..") or "\\" in info.graph:
-        raise ModelError(f"{path} names a graph outside its folder ({info.graph}): do not trust this model.")
+    for graph in (info.graph, *(() if info.clip is None else (info.clip.graph,))):
+        if graph != Path(graph).name or graph in ("", "..") or "\\" in graph:
+            raise ModelError(f"{path} names a graph outside its folder ({graph}): do not trust this model.")
     session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads, provider=provider)
     if "faces" not in session.inputs or "logits" not in session.outputs:
         raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export it again.")
+    if info.clip is not None and session.outputs.get("feature", [0])[-1] != info.clip.width:
+        raise ModelError(f"{folder / info.graph} gives no features of {info.clip.width} numbers, which "
+                         f"{info.clip.graph} reads: export the model again.")  # fmt: skip
+    clip = None if info.clip is None else _clip_reader(folder, info, threads, provider)
     sides, classes = session.inputs["faces"][1:3], session.outputs["logits"][-1]
-    if sides != [info.size, info.size] or classes != len(info.labels):
+    if sides != [info.size, info.size] or (clip is None and classes != len(info.labels)):
         raise ModelError(f"{path} speaks of {len(info.labels)} labels and faces of {info.size} pixels, its graph of "
                          f"{classes} and {sides[0]}: export the model again.")  # fmt: skip
-    return Model(info, session, hashlib.sha256(text).hexdigest()[:12], folder)
+    return Model(info, session, hashlib.sha256(text).hexdigest()[:12], folder, clip)
+
+
+def _clip_reader(folder: Path, info: ModelInfo, threads: int, provider: str) -> ClipReader:
+    """The second graph of a video model, checked against what ``info`` says of it. Raises as its caller does."""
+    assert info.clip is not None
+    session = Session(folder / info.clip.graph, expect=info.clip.graph_sha256, threads=threads, provider=provider)
+    shape, classes = session.inputs.get("clips", [])[1:], session.outputs.get("logits", [0])[-1]
+    if shape != [info.clip.frames, info.clip.width] or classes != len(info.labels):
+        raise ModelError(f"{folder / info.clip.graph} is not what model.json says (clips of "
+                         f"{info.clip.frames} frames, {len(info.labels)} labels): export the model again.")  # fmt: skip
+    return ClipReader(info.clip, session, info.temperature)
 
 
 def _info(path: Path, text: bytes) -> ModelInfo:

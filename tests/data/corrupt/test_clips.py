@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronie.core.errors import SettingError, SourceError
-from tronie.data.corrupt.clips import hard, load, save
+from tronie.core.labels import LabelSet
+from tronie.core.manifest import Manifest
+from tronie.data.corrupt.clips import hard, load, named, save
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=2, max_size=30)
 
@@ -86,3 +88,49 @@ def test_saved_plans_come_back_in_any_order(tmp_path: Path) -> None:
 def test_what_cannot_be_planned_is_told(arguments: tuple, told: str) -> None:
     with pytest.raises(SettingError, match=told):
         hard(*arguments)
+
+
+def test_rows_that_take_no_part_are_left_alone_and_donate_nothing() -> None:
+    calm, rows = np.arange(40) % 4 == 0, np.arange(40) < 30
+    plan, whole = (hard(np.full(40, 6), calm, 0.7, 3, rows=r) for r in (rows, None))
+    assert plan.hard.any() and not plan.hard[~rows].any() and (plan.donor < 30).all()
+    assert (plan.hard[rows] == whole.hard[rows]).all(), "who is chosen does not hang on who else takes part"
+
+
+def test_a_part_of_a_plan_uses_its_own_donors_only() -> None:
+    calm = np.arange(40) % 4 == 0
+    plan, half = hard(np.full(40, 6), calm, 0.9, 3), np.arange(40) % 8 < 4
+    part = plan.among(half)
+    assert (part.hard == (plan.hard & half & half[plan.donor])).all() and 0 < part.hard.sum() < (plan.hard & half).sum()
+    for row in range(40):
+        same = plan if part.hard[row] else hard(np.full(40, 6), calm, 0.0, 0)
+        assert (part.frames(row) == same.frames(row)).all()
+
+
+def test_places_are_what_the_clips_show() -> None:
+    length = np.array([4, 5, 3, 6])
+    plan, starts = hard(length, [True, False, False, False], 1.0, 1), np.array([0, 4, 9, 12, 18])
+    shown = plan.places(starts)
+    for row in range(4):
+        wanted = [starts[clip] + frame for clip, frame in plan.frames(row)]
+        assert shown[starts[row] : starts[row + 1]].tolist() == wanted
+    assert shown[:4].tolist() == [0, 1, 2, 3] and (shown[4:] < 4).sum() > 3
+
+
+def clips_of(split: list[str], subject: list[str]) -> Manifest:
+    ids, labels = np.array([f"c{i}" for i in range(len(split))]), LabelSet(("anger", "neutral"))
+    return Manifest(ids, ids, np.arange(len(split)) % 2, labels, split=np.array(split), subject=np.array(subject))
+
+
+def test_a_word_makes_training_clips_hard_with_frames_of_the_same_person(tmp_path: Path) -> None:
+    clips = clips_of(["train"] * 6 + ["test"] * 4, list("aabbccaabb"))
+    plan = named(clips, np.full(10, 8), 1.0, 0)
+    assert plan.donor.tolist() == [1, -1, 3, -1, 5, -1, -1, -1, -1, -1]
+    stranger = named(clips_of(["train"] * 6, ["a", "a", "", "b", "c", ""]), np.full(6, 8), "1", 0)
+    assert stranger.hard.tolist() == [True, False] * 3, "where somebody is not known, anybody donates"
+    save(plan, clips.id, tmp_path / "plan.csv")
+    assert named(clips, np.full(10, 8), str(tmp_path / "plan.csv"), 9).donor.tolist() == plan.donor.tolist()
+    with pytest.raises(SourceError, match="clips of other lengths"):
+        named(clips, np.full(10, 7), str(tmp_path / "plan.csv"), 0)
+    with pytest.raises(SettingError, match="'often' is no share"):
+        named(clips, np.full(10, 8), "often", 0)

@@ -48,17 +48,6 @@ def test_majority_agrees_with_the_papers_steps(votes: list[list[int]]) -> None:
     assert found.tolist() == [_majority_by_the_paper(v) for v in votes]
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 10), min_size=8, max_size=8), min_size=1, max_size=20))
-def test_soft_labels_are_shares_of_what_is_no_slip(votes: list[list[int]]) -> None:
-    for row, shares in zip(votes, ferplus.soft_labels(np.array(votes, np.float32)), strict=True):
-        kept = [v if v > 1 else 0 for v in row]
-        if sum(kept):
-            np.testing.assert_allclose(shares, np.array(kept) / sum(kept), atol=1e-6)
-        else:
-            assert np.isnan(shares).all()
-
-
 def test_ferplus_layouts_agree_and_keep_raw_votes(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.ferplus_csv(tmp_path / "tables")
     fakes.ferplus_folders(tmp_path / "with" / "data")

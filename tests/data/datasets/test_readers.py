@@ -117,21 +117,6 @@ def test_ckplus_action_units_stand_at_the_peak(fakes: ModuleType, tmp_path: Path
         clip_files(photos, 0)
 
 
-def test_ckplus_landmarks(fakes: ModuleType, tmp_path: Path) -> None:
-    fakes.ckplus_tree(tmp_path, [("S005", "001", 6, 3, ((9, 4),))])
-    photos, clips = ckplus.read(tmp_path), ckplus.read_sequences(tmp_path)
-    points = ckplus.landmarks(photos, 1)  # frame 4
-    assert points.shape == (68, 2) and points[2].tolist() == [7, 4]
-    assert ckplus.landmarks(clips, 0)[0, 1] == 6, "of the last frame"
-    lost = tmp_path / "Landmarks/S005/001/S005_001_00000004_landmarks.txt"
-    lost.write_text("1 2\n")
-    with pytest.raises(SourceError, match="does not hold 68 points"):
-        ckplus.landmarks(photos, 1)
-    lost.unlink()
-    with pytest.raises(SourceError, match=r"Landmarks\.zip"):
-        ckplus.landmarks(photos, 1)
-
-
 def test_ckplus_without_emotion_labels_says_so(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.ckplus_tree(tmp_path, [("S005", "001", 4, 3, ((9, 4),))])
     (tmp_path / "Emotion").rename(tmp_path / "Emotion_labels")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tronie.core.manifest import Manifest
-from tronie.data.datasets import ferplus
 from tronie.data.datasets.pictures import read_picture
 from tronie.data.datasets.table import about, read
 
@@ -50,4 +49,4 @@ def test_ferplus_majority_by_hand_on_real_votes(shared_data: Path) -> None:
         kept = [v if v > 1 else 0 for v in cast]
         assert max(kept) > sum(kept) / 2
         assert names[kept.index(max(kept))] == manifest.labels.names[manifest.label[row]]
-    assert manifest.votes is not None and np.isfinite(ferplus.soft_labels(manifest.votes)).all()
+    assert manifest.votes is not None and (manifest.votes.max(1) > 1).all()

@@ -23,7 +23,7 @@ _COLUMNS = ["id", "before", "after", "flipped"]
 
 
 def save(corruption: Corruption, ids: NDArray[np.str_], path: Path) -> None:
-    """Write one row per id with the label's names before and after; the first line holds kind, seed, rate and labels.
+    """Write one row per id ``(n,)``: the label's names before and after. The first line holds kind, seed, rate, labels.
 
     Raises OutputError if the file cannot be written.
     """
@@ -40,7 +40,7 @@ def save(corruption: Corruption, ids: NDArray[np.str_], path: Path) -> None:
 
 
 def load(path: Path) -> tuple[NDArray[np.str_], Corruption]:
-    """Ids and noise that :func:`save` wrote. Raises SourceError with the line that is wrong."""
+    """Ids ``(n,)`` and noise that :func:`save` wrote. Raises SourceError with the line that is wrong."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             meta, rows = _meta(path, file.readline()), list(csv.reader(file))
@@ -79,7 +79,7 @@ def apply(manifest: Manifest, corruption: Corruption, ids: NDArray[np.str_] | No
 
     The noise may cover more rows than the manifest (which may be a fold of it). ``votes`` are taken out: they would
     tell the labels that were just hidden. Raises SourceError if a training row is not covered, or if its label is not
-    the one before planting: then the noise was made for other data.
+    the one before planting: then the noise was made for other data. Raises SettingError for ids of another number.
     """
     ids = manifest.id if ids is None else ids
     if len(ids) != len(corruption.before):

@@ -63,7 +63,8 @@ def named(manifest: Manifest, noise: str, seed: int) -> Planted:
     elif kind in ("eac", "scn") and rest:
         made = (read_eac if kind == "eac" else read_scn)(Path(rest), manifest)
     else:
-        raise SettingError(f"'{noise}' is no noise: use {', '.join(WORDS)}.")
+        clips = " Hard clips are a setting of their own: hard = 0.2." if kind == "hard" else ""
+        raise SettingError(f"'{noise}' is no noise: use {', '.join(WORDS)}.{clips}")
     return Planted(manifest.id, made)
 
 

