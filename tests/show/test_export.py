@@ -12,7 +12,8 @@ import pytest
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.show.coder import read_spans
-from tronie.show.export import export, tiers
+from tronie.show.export import export
+from tronie.show.tier import tiers
 
 NAMES = {("film.mp4", 0): 'Zoë "Z" <Müller> & Söhne', ("film.mp4", 2): "李"}
 SPELLS = [

@@ -9,15 +9,12 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
 from tronie.core.labels import UNCERTAIN
 from tronie.core.span import Span
-
-if TYPE_CHECKING:
-    from tronie.show.export import Tier
+from tronie.show.tier import Tier
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
 from tronie.core.people import Names, person
-from tronie.core.segment import Segment
 from tronie.core.timeline import Timeline
-
-
-@dataclass(frozen=True)
-class Cue:
-    """One segment in whole milliseconds of film. ``end`` is more than ``start``."""
-
-    start: int
-    end: int
-    segment: Segment
-
-
-@dataclass(frozen=True)
-class Tier:
-    """All cues of one person, in order and without overlap."""
-
-    name: str
-    cues: tuple[Cue, ...]
+from tronie.show.tier import tiers
 
 
 def export(timeline: Timeline, path: str | Path, *, names: Names | None = None) -> Path:
@@ -74,24 +56,6 @@ def film(timeline: Timeline, use: str) -> str:
 def film_end(timeline: Timeline) -> float:
     """Seconds up to which was looked, or the end of the last row where the table does not say."""
     return max([0.0, *(one.end for one in timeline.looked), *([float(timeline.end.max())] if len(timeline) else [])])
-
-
-def tiers(timeline: Timeline, names: Names | None = None) -> list[Tier]:
-    """The segments by person, persons by number, in milliseconds. Times that meet in seconds meet in milliseconds."""
-    by_person: dict[tuple[str, int], list[Segment]] = {}
-    for segment in sorted(timeline.segments(), key=lambda segment: segment.start):
-        by_person.setdefault((segment.source, segment.track), []).append(segment)
-    return [
-        Tier(person(names, *who), tuple(_cues(found)))
-        for who, found in sorted(by_person.items(), key=lambda item: item[0][1])
-    ]
-
-
-def _cues(found: list[Segment]) -> list[Cue]:
-    starts = [round(segment.start * 1000) for segment in found]
-    ends = [round(segment.end * 1000) for segment in found]
-    ends = [min(end, following) for end, following in zip(ends, [*starts[1:], ends[-1]], strict=True)]
-    return [Cue(s, e, segment) for s, e, segment in zip(starts, ends, found, strict=True) if e > s]
 
 
 def write_csv(timeline: Timeline, path: Path, names: Names | None) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tronie.core.labels import UNCERTAIN
-
-if TYPE_CHECKING:
-    from tronie.show.export import Tier
+from tronie.show.tier import Tier
 
 
 def text(tiers: Sequence[Tier]) -> str:
