@@ -1,6 +1,6 @@
 """Damaged and hostile files by the thousand: pictures, films, model folders, tables, settings.
 
-    python benchmarks/robustness/hostile.py [--pictures 10000 --films 1000 --models 1000 --tables 1000 --settings 1000]
+    python benchmarks/robustness/hostile.py [--pictures 10000 --films 1000 --clips 1000 …]
 
 Each file is read as the package reads it, in a process of its own kind that is watched from outside: one that dies is a
 *crash*, one that takes more than ``--limit`` CPU-seconds over a file a *hang*, an exception that is no TronieError a
@@ -33,7 +33,7 @@ from mutate import mutated
 
 from tronie.core.errors import ModelError, SettingError, SourceError, TronieError
 
-KINDS = ("pictures", "films", "models", "tables", "settings")
+KINDS = ("pictures", "films", "models", "tables", "settings", "clips")
 MEMORY = 6 << 30
 """Address space of a worker in bytes: a file that claims terabytes must be refused, not obeyed."""
 SILENT = 600.0
