@@ -51,8 +51,8 @@ def files():
 
 
 @pytest.mark.parametrize(("kind", "count", "needs"), [
-    ("pictures", 300, "PIL"), ("films", 40, "av"), ("models", 80, "onnx"), ("clips", 60, "onnx"), ("tables", 150, "numpy"),
-    ("settings", 60, "torch"),
+    ("pictures", 300, "PIL"), ("films", 40, "av"), ("models", 80, "onnx"), ("clips", 60, "onnx"),
+    ("tables", 150, "numpy"), ("settings", 60, "torch"),
 ])  # fmt: skip
 def test_damaged_files_end_in_a_sentence(hostile, kind, count, needs) -> None:
     pytest.importorskip(needs)
