@@ -130,6 +130,8 @@ def table(found: list[dict[str, Any]], source: str) -> Iterable[str]:
     yield f"| | accuracy / mean recall | to the {HEAD} | to {ALL} |"
     yield "| --- | --- | --- | --- |"
     for row in (HEAD, *(r for r in ROWS if "random" not in r), POOLED, *(r for r in ROWS if "random" in r)):
+        if not by[row]:
+            continue
         apart = [difference(by[row], by[other], "last") if row != other else "" for other in (HEAD, ALL)]
         yield f"| {row} | {cell(by[row], 'last')} | {' | '.join(apart)} |"
     yield ""

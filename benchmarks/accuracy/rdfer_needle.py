@@ -6,6 +6,7 @@
 Every expressive clip keeps one run of 15 to 40 % of its frames, around its own middle, at a random place of a neutral
 clip of the same actor; neutral clips stay. Training and held-out clips are made so alike, and anew for each seed. Face
 and pose may jump at both ends: each is moved onto the other's mean place there, expressions are faded over five frames.
+Tracks are as they come, neither averaged over frames nor relative to the person.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def main() -> None:
     args = command(str(__doc__), "rdfer/needle.jsonl").parse_args()
     names = [n for n in ROWS if n in (args.rows or ROWS)]
     trials = [Trial(n, *ROWS[n], seed=s, condition="needle", epochs=args.epochs) for s in args.seeds for n in names]
-    tracks = do([] if args.table else trials, args.out, args.data, run)
+    tracks = do([] if args.table else trials, args.out, args.data, run, smooth=1)
     rows = {n: r for n in names if (r := found(trials, args.out, n, "needle"))}
     print(HEAD.format(seeds=" ".join(map(str, args.seeds)), epochs=args.epochs, folds=FOLDS, learned=LEARNED))
     best = answered(tracks, rows[LEARNED]) if LEARNED in rows else None

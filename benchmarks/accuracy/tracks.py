@@ -3,6 +3,9 @@
 Seed s reports on fold s mod 5 (four actors) and learns from the other sixteen actors: five seeds make the report
 out-of-fold over all twenty actors, and every row of a table meets the same clips, noise and batches. No epoch is
 chosen: the running average of weights at the last one answers. A run takes tens of CPU seconds on one thread.
+
+Relative to the person means that everyone was given the same face (:func:`tronie.clips.points.refaced`), by the mean
+over all clips of each actor, those that are reported on included, without any label.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from noise import append, lines
 from noise_table import digits, integers
 from numpy.typing import NDArray
 
-from tronie.clips.points import IBUG68_MIRROR, normalised
+from tronie.clips.points import IBUG68_MIRROR, SMOOTH, normalised, person_shapes, refaced, smoothed
 from tronie.core import config
 from tronie.core.errors import TronieError
 from tronie.core.manifest import Manifest
@@ -44,6 +47,8 @@ SMALL = {"width": 64, "hidden": 48, "layers": 1, "heads": 4, "dropout": 0.1}
 """Sizes for a thousand clips; the same for every row."""
 WHOLE: dict[str, Any] = {"frames": 32, "locate": "steps", "target": "label"}
 """RDFER with those of our choices that find the needle (``rdfer_needle.py``)."""
+SHORT = WHOLE | {"frames": 16, "synopsis": 8, "keys": 2}
+"""The same for half as many frames, at half the cost, where many runs are compared with one another."""
 OPTIM = Optim(rate=2e-3, ema=0.98, decay=0.05)
 AUGMENT = Augment(noise=0.003)  # of the distance between the eyes; more drowns what speeds say
 
@@ -53,7 +58,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """Clips one after another: ``points`` ``(total, 68, 2)`` normalised, clip i at ``starts[i]:starts[i + 1]``."""
+    """Clips one after another: ``points`` ``(total, 68, 2)`` smoothed, clip i at ``starts[i]:starts[i + 1]``."""
 
     manifest: Manifest
     points: Floats
@@ -72,12 +77,16 @@ class Tracks:
         return np.diff(self.starts)
 
 
-def read_tracks(pack: Path) -> Tracks:
-    """The pack. Raises SourceError."""
+def read_tracks(pack: Path, *, person: bool = False, smooth: int = SMOOTH) -> Tracks:
+    """The pack, averaged over ``smooth`` frames; ``person``: relative to each actor's own face. Raises SourceError."""
     manifest = read(pack)
     with np.load(pack if pack.is_file() else pack / "ravdess_tracks_train.npz") as z:
         delta, starts = z["delta"], z["offsets"].astype(np.int64)
-    clips = [normalised(delta[:, a:b].astype(np.int64).cumsum(1).T.reshape(-1, 68, 2)) for a, b in pairwise(starts)]
+    tracks = (delta[:, a:b].astype(np.int64).cumsum(1).T.reshape(-1, 68, 2) for a, b in pairwise(starts))
+    clips = [smoothed(normalised(track), smooth) for track in tracks]
+    if person:
+        face, own = person_shapes(clips, manifest.subject.tolist())
+        clips = [refaced(clip, own[who], face) for clip, who in zip(clips, manifest.subject.tolist(), strict=True)]
     strong = np.array([recording(str(i)).intensity == "strong" for i in manifest.id])
     return Tracks(manifest, np.concatenate(clips), starts, strong)
 
@@ -90,7 +99,10 @@ def roles(tracks: Tracks, seed: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class Trial:
-    """One run: a row of a table under one condition with one seed; ``settings`` of the method ``method``."""
+    """One run: a row of a table under one condition with one seed; ``settings`` of the method ``method``.
+
+    ``person``: on clips relative to the person, which is part of the condition.
+    """
 
     row: str
     method: str
@@ -98,6 +110,7 @@ class Trial:
     seed: int
     condition: str = ""
     epochs: int = 20
+    person: bool = False
 
     def recipe(self) -> Recipe:
         """Everything that the run depends on besides clips and labels."""
@@ -109,7 +122,8 @@ class Trial:
 
     def key(self) -> dict[str, Any]:
         """What tells its line from others."""
-        return {"row": self.row, "condition": self.condition, "seed": self.seed,
+        condition = " ".join([self.condition, "person"]).strip() if self.person else self.condition
+        return {"row": self.row, "condition": condition, "seed": self.seed,
                 "settings": config.settings_hash(self.recipe())}  # fmt: skip
 
 
@@ -133,9 +147,10 @@ def reported(trial: Trial, method: Method, tracks: Tracks) -> dict[str, Any]:
     return trial.key() | {"answered": digits(logits.argmax(1))}
 
 
-def do(trials: Sequence[Trial], out: Path, pack: Path, run: Callable[[Trial, Tracks], dict[str, Any]]) -> Tracks:
-    """Run what is not there yet, keep each as a line of ``out``; the clips."""
-    tracks, there = read_tracks(pack), lines(out)
+def do(trials: Sequence[Trial], out: Path, pack: Path, run: Callable[[Trial, Tracks], dict[str, Any]], *,
+       person: bool = False, smooth: int = SMOOTH) -> Tracks:  # fmt: skip
+    """Run what is not there yet, keep each as a line of ``out``; the clips, as :func:`read_tracks` gives them."""
+    tracks, there = read_tracks(pack, person=person, smooth=smooth), lines(out)
     todo = [t for t in trials if not any(t.key().items() <= line.items() for line in there)]
     for number, trial in enumerate(todo, 1):
         began = time.process_time()

@@ -11,10 +11,13 @@ from tracks import Ints, Tracks, roles
 from tronie.data.corrupt.clips import hard
 from tronie.data.corrupt.labels import plant
 from tronie.lab.loop import Look, answer
+from tronie.measure.agreement import Settings
 from tronie.methods.method import Method
 
 HARD = 0.2  # share of expressive clips that are made hard
 KEEP = 0.25  # share of their frames that stay
+RULE = Settings(tau=0.6, gap=0.2)
+"""Chosen by precision and recall on the looks of one plain run: seed 0, 30 % symmetric noise."""
 
 Marks = NDArray[np.bool_]
 Probabilities = NDArray[np.float64]

@@ -211,7 +211,8 @@ def test_where_the_detail_looks() -> None:
 
 
 def test_hard_rows_alone_have_to_be_consistent() -> None:
-    net, rows = make(consistency=0.5), batch(2)
+    net, rows = make(consistency=0.5, looking=Looking(looks=5)), batch(2)
+    assert make(consistency=0.5).hard(rows.row).tolist() == [0] * ROWS  # nothing was ever looked at
     assert len(net.views(True)) == 2 and len(net.views(False)) == 1
     assert net.loss(rows, Progress(0, 4))["consistency"].item() == 0
     net.eval().verdict[1] = 1
@@ -242,7 +243,9 @@ def test_looks_that_agree_against_the_label_drop_the_row() -> None:
     assert found is not None and asked == [0, 1, 2, 3, 4]
     assert found.row.tolist() == [1, 2] and found.verdict.tolist() == ["noisy", "hard"]
     assert found.weight.tolist() == pytest.approx([0.0, 1 + 1 - 0.4]) and found.label.tolist() == [-1, -1]
-    assert net.epoch_end(Progress(1, 10)) == pytest.approx({"clean": 4 / 6, "hard": 1 / 6, "noisy": 1 / 6})
+    by_label = dict(zip((f"noisy {name}" for name in BASIC7.names[:3]), (0, 1 / 2, 0), strict=True))
+    shares = {"clean": 4 / 6, "hard": 1 / 6, "noisy": 1 / 6}
+    assert net.epoch_end(Progress(1, 10)) == pytest.approx(shares | by_label)
     assert net.hard(torch.tensor([2, 1])).tolist() == [1, 0]
 
 

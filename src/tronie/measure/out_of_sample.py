@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tronie.core.errors import SettingError
-from tronie.measure.label_quality import Signals, assess
+from tronie.measure.label_quality import Signals, assess, firmness
 from tronie.measure.neighbours import neighbour_shares
 from tronie.measure.probe import Matrix, Probe, fit_probe
 from tronie.measure.scores import Floats, Ints
@@ -125,7 +125,8 @@ def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | No
          seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> Looked:  # fmt: skip
     """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample. ``people`` ``(n,)`` number the persons, if known.
 
-    After the first round each row counts with the probability that its label is right, and probes are fitted again.
+    After the first round each row counts with the probability that its label is right, as far as that can be counted on
+    (:func:`firmness`), and probes are fitted again.
     A row's own label has no part in its looks but for the second-order one that it may have lowered another row's
     weight. Rows of label -1 are looked at and never learnt from. Raises SettingError for fewer than two parts.
     """
@@ -140,7 +141,7 @@ def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | No
     for done in range(1, rounds):
         quality = assess(Signals(looks[:, known], label[known], neighbours=near[known]), parts[known], seed=seed)
         weight = np.zeros(len(label))
-        weight[known] = 1 - quality.wrong
+        weight[known] = 1 - firmness(label[known]) * quality.wrong
         looks, probes = cross_fitted(x, label, classes, parts, weight=weight, ridge=ridge, starts=probes)
         progress(done + 1, rounds)
     return Looked(looks, first, near)

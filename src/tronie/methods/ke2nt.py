@@ -25,17 +25,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Actions, Looking, changed, look
-from tronie.measure.agreement import VERDICTS
-from tronie.methods.method import Batch, Decisions, Method, Output, Predict, Progress, TrainingRows, as_images
+from tronie.measure.actions import Looking
+from tronie.methods.method import Batch, LookingMethod, Output, Progress, as_images
 from tronie.nn.encoders.table import make_encoder
 from tronie.nn.heads import over_frames
 from tronie.nn.losses import cosines, expressive, self_contrast, smooth, soft_cross_entropy, transformation
@@ -82,16 +79,14 @@ class KE2NTConfig:
             raise SettingError("faithful is the release: leave centre, residual, scale, smoothing and looking alone.")
 
 
-class KE2NT(Method):
-    """``text`` ``(classes, d)`` is the frozen table; ``seen`` and ``verdict`` remember the looks at training rows."""
+class KE2NT(LookingMethod):
+    """``text`` ``(classes, d)`` is the frozen table."""
 
     Config = KE2NTConfig
     text: Tensor
-    seen: Tensor
-    verdict: Tensor
 
     def __init__(self, labels: LabelSet, config: KE2NTConfig) -> None:
-        super().__init__(labels)
+        super().__init__(labels, config.looking)
         self.config, self.size = config, config.size
         self.imagines = config.transform > 0 or config.contrast > 0
         if self.imagines and labels.neutral is None:
@@ -106,16 +101,11 @@ class KE2NT(Method):
         self.drop = nn.Dropout(config.dropout)
         self.neutral = nn.Sequential(nn.Linear(width, config.hidden), nn.ReLU(), nn.Linear(config.hidden, width))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.scale == "learned" else None
-        self.register_buffer("seen", torch.zeros(0, 1 + len(labels)))
-        self.register_buffer("verdict", torch.zeros(0, dtype=torch.int64))
-        self._found: dict[str, float] = {}
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:
         """Let the encoder start with statistics of the training faces; make room to remember looks at every row."""
+        super().prepare(train, faces)
         self.encoder.start(faces)
-        if self.config.looking.looks:
-            self.seen = self.seen.new_full((len(train), 1 + len(self.labels)), -1.0)
-            self.verdict = self.verdict.new_full((len(train),), -1)
 
     def forward(self, clip: Tensor) -> Output:
         face = self.last(self.drop(over_frames(self.encoder(as_images(clip)), clip.shape[1])))
@@ -152,35 +142,3 @@ class KE2NT(Method):
             everyone = how.faithful or how.pairs == "all-pairs"
             parts["contrast"] = how.contrast * self_contrast(*seen, mass, all_pairs=everyone)
         return parts
-
-    @torch.no_grad()
-    def refresh(self, predict: Predict, rows: TrainingRows, at: Progress) -> Decisions | None:
-        """Look at every training row in several varied views; what they agree on decides what the row is worth."""
-        how = self.config.looking
-        self._found = {}
-        if not how.due(at.epoch):
-            return None
-        everyone, given = np.arange(len(rows)), rows.given.argmax(1)
-        logits = np.stack([predict(everyone, draw).logits for draw in range(how.looks)])
-        p = torch.softmax(torch.from_numpy(logits), 2).numpy()
-        memory = self.seen.cpu().numpy() if len(self.seen) == len(rows) else None
-        found = look(p, given, how, memory=memory, done=(at.epoch + 1) / at.epochs)
-        row = changed(found.verdict, self._verdicts(len(rows)))
-        self.seen = torch.from_numpy(found.memory).to(self.seen.device)
-        self.verdict = torch.from_numpy(found.verdict).to(self.seen.device)
-        self._found = shares(found, given, self.labels)
-        return Decisions(row, found.word[row], found.weight[row], found.label[row], found.reasons(row), at.epoch)
-
-    def _verdicts(self, rows: int) -> NDArray[np.int64]:
-        return self.verdict.cpu().numpy() if len(self.verdict) == rows else np.full(rows, -1, np.int64)
-
-    def epoch_end(self, at: Progress) -> dict[str, float]:
-        """Shares of the training rows by verdict, and of each label's rows those called noisy, after a look."""
-        return self._found
-
-
-def shares(found: Actions, given: NDArray[np.int64], labels: LabelSet) -> dict[str, float]:
-    """Share of all rows by verdict, and ``noisy <label>``: share of the label's rows that are called noisy."""
-    said = {word: float((found.word == word).mean()) for word in VERDICTS}
-    mine = {name: found.word[given == i] for i, name in enumerate(labels.names)}
-    return said | {f"noisy {name}": float((words == "noisy").mean()) for name, words in mine.items() if len(words)}

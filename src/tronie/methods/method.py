@@ -15,6 +15,8 @@ from tronie.clips.views import View
 from tronie.core.errors import ModelError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
+from tronie.measure.actions import Actions, Looking, changed, look
+from tronie.measure.agreement import VERDICTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +171,67 @@ class Method(nn.Module):
     def epoch_end(self, at: Progress) -> dict[str, float]:
         """Called after :meth:`refresh`; what it returns is logged."""
         return {}
+
+
+class LookingMethod(Method):
+    """A method that looks at its training rows several times and acts on what the looks agree on (:mod:`.actions`).
+
+    ``seen`` ``(n, 1 + classes)`` and ``verdict`` ``(n,)`` remember the looks; both have length 0 where ``looking`` is
+    off. The idea is RDFER's (Liu et al., IEEE T-BIOM 2025, arXiv 2502.16129).
+    """
+
+    seen: Tensor
+    verdict: Tensor
+
+    def __init__(self, labels: LabelSet, looking: Looking) -> None:
+        super().__init__(labels)
+        self.looking = looking
+        self.register_buffer("seen", torch.zeros(0, 1 + len(labels)))
+        self.register_buffer("verdict", torch.zeros(0, dtype=torch.int64))
+        self._found: dict[str, float] = {}
+
+    def prepare(self, train: Manifest, faces: Tensor) -> None:
+        """Make room to remember looks at every training row."""
+        rows = len(train) if self.looking.looks else 0
+        self.seen = self.seen.new_full((rows, 1 + len(self.labels)), -1.0)
+        self.verdict = self.verdict.new_full((rows,), -1)
+
+    def hard(self, row: Tensor) -> Tensor:
+        """1 for training rows ``(b,)`` that the last look called hard, else 0."""
+        if not len(self.verdict):
+            return torch.zeros(row.shape, device=row.device)
+        mine: Tensor = self.verdict.to(row.device)[row] == VERDICTS.index("hard")
+        return mine.float()
+
+    @torch.no_grad()
+    def refresh(self, predict: Predict, rows: TrainingRows, at: Progress) -> Decisions | None:
+        """Look at every training row in several random views; what they agree on decides what the row is worth."""
+        self._found = {}
+        if not self.looking.due(at.epoch):
+            return None
+        everyone, given = np.arange(len(rows)), rows.given.argmax(1)
+        logits = np.stack([predict(everyone, draw).logits for draw in range(self.looking.looks)])
+        p = torch.softmax(torch.from_numpy(logits), 2).numpy()
+        known = len(self.seen) == len(rows)
+        memory = self.seen.cpu().numpy() if known else None
+        before = self.verdict.cpu().numpy() if known else np.full(len(rows), -1, np.int64)
+        found = look(p, given, self.looking, memory=memory, done=(at.epoch + 1) / at.epochs)
+        row = changed(found.verdict, before)
+        self.seen = torch.from_numpy(found.memory).to(self.seen.device)
+        self.verdict = torch.from_numpy(found.verdict).to(self.seen.device)
+        self._found = verdict_shares(found, given, self.labels)
+        return Decisions(row, found.word[row], found.weight[row], found.label[row], found.reasons(row), at.epoch)
+
+    def epoch_end(self, at: Progress) -> dict[str, float]:
+        """Shares of the training rows by verdict, and of each label's rows those called noisy, after a look."""
+        return self._found
+
+
+def verdict_shares(found: Actions, given: NDArray[np.int64], labels: LabelSet) -> dict[str, float]:
+    """Share of all rows by verdict, and ``noisy <label>``: share of the label's rows that are called noisy."""
+    said = {word: float((found.word == word).mean()) for word in VERDICTS}
+    mine = {name: found.word[given == i] for i, name in enumerate(labels.names)}
+    return said | {f"noisy {name}": float((words == "noisy").mean()) for name, words in mine.items() if len(words)}
 
 
 def as_images(clip: Tensor) -> Tensor:

@@ -26,7 +26,6 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,9 +33,8 @@ from tronie.clips.views import Kind, View
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Looking, changed, look
-from tronie.measure.agreement import VERDICTS
-from tronie.methods.method import Batch, Decisions, Method, Output, Predict, Progress, TrainingRows
+from tronie.measure.actions import Looking
+from tronie.methods.method import Batch, LookingMethod, Output, Progress
 from tronie.nn.frames import Shapes, clip_encoder, frame_net
 from tronie.nn.losses import cross_entropy_rows, smooth, step_cross_entropy_rows, symmetric_kl_rows, weighted_mean
 from tronie.nn.resample import (
@@ -185,16 +183,14 @@ class Keys(nn.Module):
         return centre, -self.stride(coarse.feature).float().abs(), torch.sigmoid(self.channels(coarse.feature))
 
 
-class RDFER(Method):
-    """Two streams; ``seen`` and ``verdict`` remember the looks at the training rows."""
+class RDFER(LookingMethod):
+    """Two streams, and the memory of the looks at training rows."""
 
     Config = RDFERConfig
-    seen: Tensor
-    verdict: Tensor
     anywhere: Tensor
 
     def __init__(self, labels: LabelSet, config: RDFERConfig) -> None:
-        super().__init__(labels)
+        super().__init__(labels, config.looking)
         if config.faithful:
             config = replace(config, key=0.0, mix="copy", smoothing=0.0)
         if config.target == "peaks" and config.key and config.keys > len(labels):
@@ -209,8 +205,6 @@ class RDFER(Method):
         if config.streams == "both":
             self.keys = Keys(2 * config.hidden, config)
         self.register_buffer("anywhere", torch.rand(2, config.keys))  # "random" draws in training, once for evaluation
-        self.register_buffer("seen", torch.zeros(0, 1 + len(labels)))
-        self.register_buffer("verdict", torch.zeros(0, dtype=torch.int64))
 
     def views(self, train: bool) -> tuple[View, ...]:
         """Clips of ``frames`` frames; two of each row in training where they have to be consistent."""
@@ -223,8 +217,7 @@ class RDFER(Method):
 
     def prepare(self, train: Manifest, faces: Tensor) -> None:
         """Make room for every training row; let encoders start with statistics of the training frames."""
-        self.seen = self.seen.new_full((len(train), 1 + len(self.labels)), -1.0)
-        self.verdict = self.verdict.new_full((len(train),), -1)
+        super().prepare(train, faces)
         if isinstance(self.clip, Shapes):
             self.clip.start(faces)
         for stream in self.children():
@@ -289,29 +282,3 @@ class RDFER(Method):
             ramp = config.consistency * (at.epoch + 1) / at.epochs
             parts["consistency"] = ramp * (symmetric_kl_rows(seen.answer.logits, other) * hard).sum() / weight.sum()
         return parts
-
-    def hard(self, row: Tensor) -> Tensor:
-        """1 for training rows ``(b,)`` that the last look called hard, else 0."""
-        mine: Tensor = self.verdict.to(row.device)[row] == VERDICTS.index("hard")
-        return mine.float()
-
-    @torch.no_grad()
-    def refresh(self, predict: Predict, rows: TrainingRows, at: Progress) -> Decisions | None:
-        """Look at every training row in several random clips; what they agree on decides what the row is worth."""
-        how = self.config.looking
-        if not how.due(at.epoch):
-            return None
-        logits = np.stack([predict(np.arange(len(rows)), draw).logits for draw in range(how.looks)])
-        p = torch.softmax(torch.from_numpy(logits), 2).numpy()
-        memory = self.seen.cpu().numpy() if len(self.seen) == len(rows) else None
-        found = look(p, rows.given.argmax(1), how, memory=memory, done=(at.epoch + 1) / at.epochs)
-        before = self.verdict.cpu().numpy() if len(self.verdict) == len(rows) else np.full(len(rows), -1)
-        row = changed(found.verdict, before)
-        self.seen = torch.from_numpy(found.memory).to(self.seen.device)
-        self.verdict = torch.from_numpy(found.verdict).to(self.verdict.device)
-        return Decisions(row, found.word[row], found.weight[row], found.label[row], found.reasons(row), at.epoch)
-
-    def epoch_end(self, at: Progress) -> dict[str, float]:
-        """Shares of the training rows by verdict, once there was a look."""
-        looked = bool((self.verdict >= 0).any())
-        return {word: float((self.verdict == i).float().mean()) for i, word in enumerate(VERDICTS)} if looked else {}

@@ -1,0 +1,103 @@
+"""A video model beside the image model on films: who is read as what from when to when, and what a second costs.
+
+    python benchmarks/accuracy/rdfer_films.py VIDEO_MODEL FILM… > benchmarks/accuracy/rdfer_films.md
+
+``VIDEO_MODEL`` is a folder that `tronie export` wrote of the recipe rdfer-acted; its commands stand in the recipe.
+Costs are CPU seconds of this process, the least of ``--rounds``. The image model is the default one, whose features the
+video model reads: finding, aligning and encoding faces is the same work for both, and each frame is encoded once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tracks import main_of
+
+from tronie.core.errors import SettingError
+from tronie.core.timeline import Timeline
+from tronie.media.video import probe
+from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.reading import clip_reader
+from tronie.zoo.catalog import load_model
+from tronie.zoo.folder import Model
+
+RATE = 30  # frames in the second that parts are timed on
+
+
+def least(work: Callable[[], object], rounds: int) -> float:
+    """CPU seconds of the fastest of ``rounds``."""
+    seconds = []
+    for _ in range(rounds):
+        began = time.process_time()
+        work()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+def told(timeline: Timeline) -> tuple[str, str]:
+    """Segments of each person, as numbers and in words."""
+    tracks: dict[int, list[str]] = {}
+    for segment in timeline.segments():
+        tracks.setdefault(segment.track, []).append(f"{segment.label} {segment.start:.1f}–{segment.end:.1f}")
+    return ", ".join(str(len(words)) for words in tracks.values()), "; ".join(" → ".join(w) for w in tracks.values())
+
+
+def row(film: Path, model: Model, name: str, rounds: int) -> str:
+    """Markdown: one film read by one model."""
+    analyser, made = Analyser(model), list[Timeline]()
+    seconds = least(lambda: made.append(analyser.analyse(film)), rounds)
+    number, words = told(made[-1])
+    return f"| {film.stem} | {name} | {number} | {words} | {1000 * seconds / probe(film).duration:.0f} |"
+
+
+def parts(image: Model, video: Model, rounds: int) -> list[str]:
+    """Markdown: what encoding a face and reading a window cost, and so a second of one face's film."""
+    reader = clip_reader(video)
+    if reader is None:
+        raise SettingError(f"Model '{video.name}' reads single faces: give a video model.")
+    info, rng = reader.info, np.random.default_rng(0)
+    faces = rng.integers(0, 256, (RATE, image.size, image.size, 3)).astype(np.uint8)
+    frames = max(round(info.window * RATE), info.frames)
+    features = rng.normal(0, 0.4, (frames, info.width)).astype(np.float16)
+    times, windows = np.arange(frames) / frames * info.window, range(200)
+    encode = 1000 * least(lambda: image.answer(faces), rounds)
+    read = 1000 * least(lambda: [reader.read(features, times, info.window, i) for i in windows], rounds) / len(windows)
+    on_top = f"video model on top: {1 / info.hop:g} windows, {info.looks} looks each"
+    return ["| one face, a second of film | CPU-ms |", "| --- | ---: |",
+            f"| image model: {RATE} faces encoded | {encode:.1f} |",
+            f"| {on_top} | {read / info.hop:.1f} |"]  # fmt: skip
+
+
+def tables(video: Model, films: Sequence[Path], rounds: int) -> list[str]:
+    """All lines of the report."""
+    image, info = load_model("default"), video.info.clip
+    if info is None:
+        raise SettingError(f"Model '{video.name}' reads single faces: give a video model.")
+    seen = " and ".join(name.partition(":")[0] for name in video.info.seen)
+    lines = ["# Films by a video model and by the image model", "",
+             "`python benchmarks/accuracy/rdfer_films.py VIDEO_MODEL FILM…`", "",
+             f"Video model {video.name} (learnt from {seen}; windows of {info.window:g} s every {info.hop:g} s, "
+             f"{info.looks} looks), image model {image.name}. Times in s.", ""]  # fmt: skip
+    lines += [*parts(image, video, rounds), "", "| film | read by | segments of each person | | CPU-ms a second |"]
+    lines += ["| --- | --- | --- | --- | ---: |"]
+    named = (("image model", image), ("video model", video))
+    return lines + [row(film, model, name, rounds) for film in films for name, model in named]
+
+
+def main() -> None:
+    """Read every film with both models."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("model", help="a video model's folder")
+    parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("--rounds", type=int, default=2)
+    args = parser.parse_args()
+    print("\n".join(tables(load_model(args.model), args.films, args.rounds)))
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(main))
