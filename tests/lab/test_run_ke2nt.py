@@ -76,3 +76,4 @@ def test_a_run_finds_wrong_labels_and_exports_its_neutral(tmp_path: Path, prepar
     assert found.neutral is not None and found.neutral.shape == (2, 384)
     _, method = open_run(outcome.folder)
     assert model.words is not None and np.allclose(model.words, method.get_buffer("text"), atol=1e-3)
+    assert "a sentence encoder that has never seen a picture" in (outcome.model / "card.md").read_text()

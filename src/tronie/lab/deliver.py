@@ -19,7 +19,7 @@ from tronie.data.augment import Augment
 from tronie.data.loader import cut
 from tronie.lab.export import export_onnx, quantize_int8, store_half
 from tronie.lab.judge import Verdict
-from tronie.lab.recipe import Recipe
+from tronie.lab.recipe import Recipe, method_kind
 from tronie.lab.sources import Part
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
@@ -143,8 +143,11 @@ def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part],
     lines = [f"# {recipe.name}", "", "A label names an expression shown, not a feeling felt.", "", "Learnt from:"]
     for p in learn:
         wrong = f"; {p.planted.corruption.kind} noise was planted among its labels" if p.planted else ""
-        lines.append(f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()}){wrong}")
-    lines += [note] * bool(note) + ["", "Its terms of use follow from those of this data.", ""]
+        hard = "; some clips were made hard" if p.hard is not None else ""
+        lines.append(f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()}){wrong}{hard}")
+    for one in (note, method_kind(recipe).note(recipe.config)):
+        lines += ["", one] * bool(one)
+    lines += ["", "Its terms of use follow from those of this data.", ""]
     lines += [f"Calibrated on {verdict.calibrated}." if verdict.calibrated else "Not calibrated.", ""]
     for source, e in verdict.evaluations.items():
         lines.append(f"Judged on {source}, {e.rows} faces (rows {e.hash}), estimate [95 % interval]:")

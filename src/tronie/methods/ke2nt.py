@@ -22,8 +22,9 @@ are means over each process's share of the batch.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,18 @@ from tronie.nn.text import text_table
 
 SCALE = 100.0
 """s of CLIP's released weights; a learned one starts from 1/0.07, as CLIP's did, and stays below this."""
+
+_SENTENCES = (
+    "Its texts' vectors are those of MiniLM, a sentence encoder that has never seen a picture: what they know is not what "
+    "a vision-language model knows."
+)
+_NOTES = {
+    "table": _SENTENCES,
+    "minilm": _SENTENCES,
+    "clip": "Its texts' vectors are those of a CLIP checkpoint that its maker had.",
+    "random-orthogonal": "In the place of texts it has random vectors: a control that knows nothing of words.",
+}
+"""What a model's card says of ``text``."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,12 @@ class KE2NT(LookingMethod):
         """f_n: features ``(b, d)`` of the neutral faces behind ``face`` ``(b, d)``."""
         turned: Tensor = self.neutral(face)
         return face + turned if self.config.residual else turned
+
+    @classmethod
+    def note(cls, settings: Mapping[str, Any]) -> str:
+        """Whose knowledge the texts are."""
+        text = str(settings.get("text", "")).partition(":")[0]
+        return _NOTES.get(text, f"Its texts' vectors were made by {text}.")
 
     @property
     def words(self) -> Tensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -171,6 +171,11 @@ class Method(nn.Module):
     def epoch_end(self, at: Progress) -> dict[str, float]:
         """Called after :meth:`refresh`; what it returns is logged."""
         return {}
+
+    @classmethod
+    def note(cls, settings: Mapping[str, Any]) -> str:
+        """A sentence for the model's card on what a model of these ``Config`` values leans on; "" for none."""
+        return ""
 
 
 class LookingMethod(Method):
