@@ -25,11 +25,12 @@ from tronie.measure.folds import stratified_folds
 from tronie.measure.intervals import paired
 from tronie.measure.label_quality import Signals, assess
 from tronie.measure.label_quality_verdicts import DOUBTFUL, HARD, WRONG, Cuts, label_verdicts
-from tronie.measure.out_of_sample import LEARN, look
+from tronie.measure.out_of_sample import look
 from tronie.measure.probe import fit_probe
 from tronie.measure.scores import accuracy, confusion, mean_recall
 
 Ints = NDArray[np.int64]
+LEARN = 2  # views of each face that a probe learns from
 WAYS = {"noisy": "the noisy labels", "cleaned": "**cleaned.csv: changed, or taken away**",
         "dropped": "the audit's *wrong* rows taken away", "doubtless": "and the *doubtful* rows taken away",
         "weighed": "rows weighed by the probability of being right",

@@ -30,8 +30,9 @@ from tronie.lab.audit_rows import find_flaws
 from tronie.lab.prepared import Opened, open_prepared
 from tronie.measure.folds import joined_groups, stratified_folds
 from tronie.measure.intervals import paired
-from tronie.measure.label_quality import Signals, assess, relative_entropy, share_interval
+from tronie.measure.label_quality import Signals, assess, relative_entropy
 from tronie.measure.label_quality_proof import average_precision
+from tronie.measure.label_quality_share import share_interval
 from tronie.measure.label_quality_verdicts import DOUBTFUL, HARD, WRONG, hardness, label_verdicts, ranks
 from tronie.measure.out_of_sample import look
 

@@ -39,7 +39,7 @@ CONTENT: dict[str, Any] = {
 def test_the_page_says_what_was_found_and_escapes_the_data() -> None:
     page = audit_page(CONTENT, CARDS, NASTY)
     assert "8.0 %" in page and "the first 10" in page and "anger → neutral" in page
-    assert "<kbd>2</kbd> neutral" in page and "bars below" not in page
+    assert "<kbd>2</kbd> neutral</span>" in page and "bars below" not in page
     assert NASTY not in page and page.count("</script>") == 2
     data = page.split('type="application/json">')[1].split("</script>")[0]
     assert [card["id"] for card in json.loads(data)["cards"]] == ["one", NASTY, "three", "four"]

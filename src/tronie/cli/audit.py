@@ -73,10 +73,12 @@ def audit(
         print(grid(rows, frozenset({1, 2})))
         share = found.share
         say(f"About {share.value:.1%} of the labels are wrong ({share.low:.1%} to {share.high:.1%}).")
-        called = found.counts["wrong"]
+        called = int((found.quality.wrong >= 0.5).sum()) if found.counts["wrong"] else 0
         if called:
             errors = expected_errors(found.quality.wrong)[called - 1]
-            say(f"Look at the first {called:,} rows of {out / TABLE}: about {errors:,.0f} should be errors.")
+            low, high = (min(errors * end / max(share.value, 1e-9), called) for end in (share.low, share.high))
+            say(f"Look at the first {called:,} rows of {out / TABLE}: about {errors:,.0f} ({low:,.0f} to {high:,.0f}) "
+                "should be errors.")  # fmt: skip
         if found.told_apart < WEAK:
             say(WARNING)
         say(f"Written: {out / PAGE} and the tables beside it.")

@@ -1,4 +1,4 @@
-"""Features for an audit: views of every face or clip through a frozen net, kept so that a stopped audit goes on.
+"""Features for an audit: views of every face or clip of faces through a frozen net, kept so that it can go on.
 
 The default net, dlib's face recogniser, has seen faces and names but no expression labels. Its last layer forgets
 expressions on purpose; what the layers before it hold, kept with its place in the face, reads them far better.
@@ -6,9 +6,9 @@ expressions on purpose; what the layers before it hold, kept with its place in t
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +18,78 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tronie.clips.sampling import uniform, window
-from tronie.core.atomic import replacing
-from tronie.core.errors import ModelError, SettingError
+from tronie.clips.sampling import uniform
+from tronie.core.errors import ModelError
 from tronie.core.face import Pixels
 from tronie.data.augment import Augment, augment
+from tronie.lab.audit_clips import SEEN, clip_components, sparse
+from tronie.lab.audit_views import BATCH, DIMS, Progress, Reader, begin, keep, kept_views, key
 from tronie.lab.prepared import Opened
 from tronie.lab.run import open_run
 from tronie.measure.probe import Components, Matrix, principal
 from tronie.nn.encoders.dlib import DlibResNet, load_dat
 
-DIMS = 512
-"""Principal components that are kept of a view's features."""
 VARIED = Augment(rotate=8, scale=0.08, shift=0.04, flip=0.5, colour=0.15, grey=0, blur=0, low_resolution=0, erase=0)
 """How views after the face and its mirror image differ: as another aligner and another light would make them."""
-_SAMPLE = 6000  # rows that the principal components are found on
-_BATCH = 64
-_FRAMES = 16  # frames of a clip of features that one look averages
+_SAMPLE = 3000  # frames that their principal components are found on
+_CLIPS = 128  # clips whose frames are kept in one file
 _CELLS = ((9, 4), (12, 3))  # dlib's blocks that are read, and cells a side that each is averaged to
-
-Progress = Callable[[int, int], None]
-Reader = Callable[[NDArray[np.int64], int, int], Iterator[Matrix]]
-"""Row numbers, number of the view, seed → features ``(m, D)``, a batch at a time."""
 
 
 def components(opened: Opened, folder: Path, *, model: Path | None = None, views: int = 4, seed: int = 0,
                progress: Progress = lambda done, total: None) -> Matrix:  # fmt: skip
-    """Views ``(views, n, d)`` of all rows, ``d`` at most :data:`DIMS` for each net.
+    """Views ``(views, n, d)`` of all rows of pixels, ``d`` at most :data:`DIMS` for each net.
 
     The label-free dlib net looks, and beside it that of the run folder ``model``, trained elsewhere, where there is
-    one. Of photos: the face, its mirror image, then varied ones; of clips of features: mean and deviation of frames, of
-    the whole clip, then of random parts of it. What is done lies in ``folder`` and is used again if data, net and
-    numbers are the same. Raises SettingError for clips of pixels or points, ModelError for a run without an encoder.
+    one. Of photos: the face, its mirror image, then varied ones. Of clips each of up to sixteen frames is looked
+    at once; views are mean and deviation over the frames of the whole clip, then of random parts of it. What is done
+    lies in ``folder`` and is used again if data, net and numbers are the same. Raises ModelError for a run without an
+    encoder.
     """
-    if opened.starts is not None:
-        if opened.kind != "features" or model is not None:
-            raise SettingError(f"These are clips of {opened.kind}: make features of them first (`tronie features`), "
-                               "without a run's, or give --probabilities.")  # fmt: skip
-        return _views(opened, folder / "clips", _clips(opened), "", views, seed, progress)
     nets = [("dlib", None)] if model is None else [("dlib", None), ("run", model)]
-    total, parts = len(nets) * views * len(opened.manifest), []
+    one = len(opened.manifest) * (views if opened.starts is None else 1)
+    parts = []
     for number, (name, run) in enumerate(nets):
-        before = number * total // len(nets)
         known = name if run is None else f"{zlib.crc32(_weights(run)):08x}"
-        parts.append(_views(opened, folder / name, _photos(opened, _net(run)), known, views, seed,
-                            lambda done, of, before=before: progress(before + done, total)))  # type: ignore[misc]  # fmt: skip
+
+        def tell(done: int, of: int, before: int = number * one) -> None:
+            progress(before + done, len(nets) * one)
+
+        if opened.starts is None:
+            parts.append(kept_views(opened, folder / name, _photos(opened, label_free(run)), known, views, seed, tell))
+        else:
+            frames = frame_features(opened, folder / f"{name}-frames", label_free(run), known, tell)
+            parts.append(clip_components(frames, folder / name, views=views, seed=seed))
     return np.concatenate(parts, axis=2)
+
+
+def frame_features(opened: Opened, folder: Path, net: Callable[[Tensor], Tensor], known: str,
+                   progress: Progress = lambda done, total: None) -> Opened:  # fmt: skip
+    """Clips of pixels as clips of features: components ``(total, d)`` of up to sixteen frames each."""
+    assert opened.starts is not None
+    begin(folder, key(opened, known) | {"frames": SEEN})
+    starts, n = sparse(opened.starts), len(opened.manifest)
+    at = [opened.starts[row] + uniform(int(opened.starts[row + 1] - opened.starts[row]), int(starts[row + 1] - begins))
+          for row, begins in enumerate(starts[:-1].tolist())]  # fmt: skip
+
+    def seen(index: NDArray[np.int64]) -> Matrix:
+        return np.concatenate([_through(net, np.stack([np.asarray(opened.faces[i]) for i in index[b : b + BATCH]]))
+                               for b in range(0, len(index), BATCH)])  # fmt: skip
+
+    path = folder / "view-axes.npy"
+    if not path.is_file():
+        every = np.concatenate(at)
+        some = principal(seen(np.sort(np.random.default_rng(0).permutation(every)[:_SAMPLE])), DIMS)
+        keep(path, np.vstack([some.mean, some.spread, some.axes.T]))
+    kept = np.load(path)
+    project, parts = Components(kept[0], kept[1], kept[2:].T), []
+    for first in range(0, n, _CLIPS):
+        target = folder / f"view-{first}.npy"
+        if not target.is_file():
+            keep(target, project(seen(np.concatenate(at[first : first + _CLIPS]))).astype(np.float16))
+        parts.append(np.load(target))
+        progress(min(first + _CLIPS, n), n)
+    return replace(opened, faces=np.concatenate(parts), starts=starts, kind="features")
 
 
 def _weights(run: Path) -> bytes:
@@ -71,77 +97,6 @@ def _weights(run: Path) -> bytes:
         return (run / "last.pt").read_bytes()
     except OSError as error:
         raise ModelError(f"{run} is no run folder: its last.pt cannot be read ({error.strerror}).") from error
-
-
-def _views(opened: Opened, folder: Path, read: Reader, net: str, views: int, seed: int, progress: Progress) -> Matrix:
-    """What ``net`` sees, ``(views, n, d)``; views that lie in ``folder`` are not made again."""
-    _begin(folder, _key(opened, net, views, seed))
-    n = len(opened.manifest)
-    targets = [folder / f"view-{v}.npy" for v in range(views)]
-    missing = [v for v in range(views) if not targets[v].is_file()]
-    count = (views - len(missing)) * n
-    project = _axes(folder / "view-axes.npy", read, n, seed) if missing else None
-    for v in missing:
-        assert project is not None
-        parts = []
-        for part in read(np.arange(n), v, seed):
-            parts.append(project(part))
-            count += len(part)
-            progress(count, views * n)
-        _keep(targets[v], np.concatenate(parts))
-    return np.stack([np.load(path) for path in targets])
-
-
-def _begin(folder: Path, known: dict[str, Any]) -> None:
-    """Throw away what was kept of other data, another net or other numbers."""
-    path = folder / "key.json"
-    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != known:
-        for old in folder.glob("view-*.npy"):
-            old.unlink()
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(known) + "\n", encoding="utf-8")
-
-
-def _axes(path: Path, read: Reader, n: int, seed: int) -> Components:
-    """The principal components of the first view, found on some rows and kept."""
-    if not path.is_file():
-        rows = np.sort(np.random.default_rng(seed).permutation(n)[:_SAMPLE])
-        found = principal(np.concatenate(list(read(rows, 0, seed))), DIMS, seed)
-        _keep(path, np.vstack([found.mean, found.spread, found.axes.T]))
-    kept = np.load(path)
-    return Components(kept[0], kept[1], kept[2:].T)
-
-
-def _keep(path: Path, array: NDArray[Any]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array)
-
-
-def _key(opened: Opened, net: str, views: int, seed: int) -> dict[str, Any]:
-    """What features depend on; of the pixels a sample, spread over all rows."""
-    step = max(len(opened.faces) // 256, 1)
-    pixels = zlib.crc32(np.ascontiguousarray(opened.faces[::step]).tobytes())
-    return {"rows": len(opened.manifest), "shape": list(opened.faces.shape), "sample": pixels, "net": net,
-            "views": views, "seed": seed, "dims": DIMS}  # fmt: skip
-
-
-def _clips(opened: Opened) -> Reader:
-    starts = opened.starts
-    assert starts is not None
-
-    def read(rows: NDArray[np.int64], view: int, seed: int) -> Iterator[Matrix]:
-        for begin in range(0, len(rows), _BATCH):
-            parts = []
-            for row in rows[begin : begin + _BATCH].tolist():
-                first, length = 0, int(starts[row + 1] - starts[row])
-                if view:
-                    first, length = window(length, 0.5, np.random.default_rng((seed, view, row)))
-                at = starts[row] + first + uniform(length, _FRAMES)
-                frames = np.asarray(opened.faces[at], np.float32)
-                parts.append(np.concatenate([frames.mean(0), frames.std(0)]))
-            yield np.stack(parts)
-
-    return read
 
 
 def _photos(opened: Opened, net: Callable[[Tensor], Tensor]) -> Reader:
@@ -156,17 +111,22 @@ def _photos(opened: Opened, net: Callable[[Tensor], Tensor]) -> Reader:
         return augment(face, size, np.random.default_rng((seed, view, row)), VARIED, mirror=view % 2 == 1)
 
     def read(rows: NDArray[np.int64], view: int, seed: int) -> Iterator[Matrix]:
-        for begin in range(0, len(rows), _BATCH):
-            faces = np.stack([varied(row, view, seed) for row in rows[begin : begin + _BATCH].tolist()])
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                pixels = torch.from_numpy(np.ascontiguousarray(faces)).permute(0, 3, 1, 2).float()
-                yield net(pixels.contiguous(memory_format=torch.channels_last)).float().numpy()
+        for first in range(0, len(rows), BATCH):
+            yield _through(net, np.stack([varied(row, view, seed) for row in rows[first : first + BATCH].tolist()]))
 
     return read
 
 
-def _net(model: Path | None) -> Callable[[Tensor], Tensor]:
-    """Pixels ``(b, 3, s, s)`` → features ``(b, D)``: inner maps with their place, and the last layer."""
+def _through(net: Callable[[Tensor], Tensor], faces: Pixels) -> Matrix:
+    """Features ``(m, D)`` of faces ``(m, s, s, 3)``."""
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        pixels = torch.from_numpy(np.ascontiguousarray(faces)).permute(0, 3, 1, 2).float()
+        found: Matrix = net(pixels.contiguous(memory_format=torch.channels_last)).float().numpy()
+    return found
+
+
+def label_free(model: Path | None = None) -> Callable[[Tensor], Tensor]:
+    """Pixels ``(b, 3, s, s)`` → features ``(b, D)``: of dlib's net, or of a run trained on other data. See `inner`."""
     if model is None:
         return inner(load_dat(DlibResNet()))
     _, method = open_run(model)

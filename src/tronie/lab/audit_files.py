@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SourceError
 from tronie.core.manifest import Manifest
+from tronie.lab.audit_pictures import picture
 from tronie.lab.audit_rows import Flaws
 from tronie.lab.prepared import Opened
 from tronie.measure.intervals import Interval
@@ -27,6 +27,7 @@ from tronie.measure.label_quality_verdicts import (
     LEAKED,
     UNUSABLE,
     VERDICTS,
+    WEAK,
     WRONG,
     Cuts,
     error_table,
@@ -34,11 +35,12 @@ from tronie.measure.label_quality_verdicts import (
     hardness,
     reasons,
 )
-from tronie.show.audit import Card, audit_page
+from tronie.measure.scores import Floats
+from tronie.show.audit import Card, Look, audit_page
 
 TABLE, CLEANED, CHANGES, FIGURES, PAGE = "audit.csv", "cleaned.csv", "changes.csv", "audit.json", "audit.html"
 _SHOWN = {"wrong": 600, "doubtful": 240, "hard": 120, "unusable": 60, "duplicate": 60, "leaked": 60}
-_SIDE = 72  # pixels of a face in the page
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # rows looked at, as the page tells them
 _DECISIONS = ("accept", "reject", "relabel", "drop")
 
 
@@ -47,7 +49,9 @@ class Audited:
     """An audit of the labelled rows ``rows`` (m,) of ``manifest``.
 
     ``verdict`` ``(m,)`` as VERDICTS has them; ``share`` of wrong labels with its interval; ``group`` and ``fold``
-    ``(m,)``; ``unread`` rows that were left out when faces were cut; ``folder`` where the files lie.
+    ``(m,)``; ``unread`` rows that were left out when faces were cut; ``folder`` where the files lie; ``spans``
+    ``(looks, n, 2)`` which part of each clip of the manifest each look saw, None for photos;
+    ``told_apart`` how much better than by guessing looks name the given labels.
     """
 
     manifest: Manifest
@@ -62,6 +66,8 @@ class Audited:
     proofs: tuple[Proof, ...]
     unread: list[tuple[str, str]]
     folder: Path
+    spans: Floats | None = None
+    told_apart: float = 1.0
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -202,10 +208,11 @@ def figures(found: Audited, settings: Mapping[str, str]) -> dict[str, Any]:
     names, s, q = found.manifest.labels.names, found.signals, found.quality
     errors = expected_errors(q.wrong)
     ends = found.share.low / max(found.share.value, 1e-9), found.share.high / max(found.share.value, 1e-9)
-    steps = sorted({*(n for n in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if n < len(errors)), len(errors)})
+    steps = sorted({*(n for n in _STEPS if n < len(errors)), len(errors)})
     curve = [[int(n), *(float(min(errors[n - 1] * f, n)) for f in (1.0, *ends))] for n in steps]
     return {
         "settings": dict(settings), "rows": len(found.rows), "labels": list(names), "looks": s.agreement.looks,
+        "told_apart": found.told_apart, "weak": found.told_apart < WEAK,
         "hash": found.manifest.hash(), "verdicts": found.counts, "share": asdict(found.share), "curve": curve,
         "table": np.round(error_table(s.label, q, len(names)), 2).tolist(),
         "per_label": [[int((s.label == c).sum()), float(q.wrong[s.label == c].sum()),
@@ -229,20 +236,26 @@ def _cards(found: Audited, opened: Opened | None, told: Sequence[str]) -> Iterat
             continue
         left[verdict] -= 1
         row = int(found.rows[i])
+        looks = _parts(found, i)
+        other = _dissent(found, i)
         yield Card(str(found.manifest.id[row]), verdict, names[found.signals.label[i]],
                    names[found.quality.suggested[i]], float(found.quality.wrong[i]), told[i],
-                   b"" if opened is None else _picture(opened, row))  # fmt: skip
+                   b"" if opened is None else picture(opened, row, other), looks)  # fmt: skip
 
 
-def _picture(opened: Opened, row: int) -> bytes:
-    """A JPEG of the face, of a clip of pixels five of its frames side by side; nothing where there are no pixels."""
-    if opened.starts is None:
-        frames = [opened.faces[row, -1]]
-    elif opened.kind == "pixels":
-        at = np.linspace(opened.starts[row], opened.starts[row + 1] - 1, 5).astype(np.int64)
-        frames = [opened.faces[i] for i in at]
-    else:
-        return b""
-    small = [cv2.resize(np.asarray(f), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for f in frames]
-    done, data = cv2.imencode(".jpg", np.hstack(small)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return data.tobytes() if done else b""
+def _parts(found: Audited, i: int) -> tuple[Look, ...]:
+    """What each look at a clip says of which part of it."""
+    if found.spans is None:
+        return ()
+    names, votes = found.manifest.labels.names, found.signals.looks[:, i].argmax(1)
+    spans = found.spans[:, found.rows[i]].tolist()
+    return tuple(Look(begin, end, names[vote]) for (begin, end), vote in zip(spans, votes.tolist(), strict=True))
+
+
+def _dissent(found: Audited, i: int) -> Floats | None:
+    """The part of a clip that is read otherwise than most looks read it, and the most surely so; None without one."""
+    if found.spans is None:
+        return None
+    p = found.signals.looks[:, i]
+    others = np.flatnonzero(p.argmax(1) != found.signals.agreement.vote[i])
+    return found.spans[others[p[others].max(1).argmax()], found.rows[i]] if len(others) else None

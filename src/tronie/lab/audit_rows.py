@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
+from tronie.core.face import Pixels
 from tronie.core.manifest import Manifest
 from tronie.faces.quality import sharpness
 from tronie.lab.prepared import Opened, open_prepared
@@ -19,6 +21,7 @@ from tronie.measure.duplicates import perceptual_hash, twin_groups
 SAME = 8
 """Bits of 256 within which two pictures are one, saved again; near-duplicates (52 bits) may be two of one burst."""
 _BLURRED = 0.005  # sharpness of a face behind a Gaussian blur of 5 pixels, see faces/quality
+_FRAMES = 3  # frames of a clip that are looked at
 _DARK = 6.0  # grey levels of contrast below which there is only the camera's noise, see pipeline/quality
 
 
@@ -70,24 +73,51 @@ def open_data(path: Path) -> tuple[Opened, bool, list[tuple[str, str]], set[str]
 
 
 def find_flaws(manifest: Manifest, opened: Opened | None, missed: set[str]) -> Flaws:
-    """Look at the pixels of photos; of clips, and without pixels, nothing is known but who was missed."""
+    """Look at the pixels of photos, and of clips at three frames; without pixels, equal clips are still found.
+
+    Clips are twins only where they are one clip, saved again: a person who talks looks much the same in all of them.
+    """
     n = len(manifest)
     none, no = np.full(n, -1), np.zeros(n, bool)
     faceless = np.array([name in missed for name in manifest.id.tolist()], bool)
-    if opened is None or opened.starts is not None:
+    if opened is None:
         return Flaws(np.arange(n), none, none, no, no, faceless)
-    grey, blurred, dark = np.empty((n, 32, 32), np.uint8), no.copy(), no.copy()
-    for i, cuts in enumerate(opened.faces):
-        whole = cv2.cvtColor(np.ascontiguousarray(cuts[0]), cv2.COLOR_RGB2GRAY)
-        grey[i] = cv2.resize(whole, (32, 32), interpolation=cv2.INTER_AREA)
-        crop = np.ascontiguousarray(cuts[-1])
-        dark[i] = float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).std()) < _DARK
-        blurred[i] = not dark[i] and sharpness(crop) < _BLURRED
+    if opened.kind != "pixels":
+        twins = _equal(opened)
+        return Flaws(twins, _first(twins, manifest.split), _elsewhere(twins, manifest.split), no, no, faceless)
+    looks = 1 if opened.starts is None else _FRAMES
+    grey, blurred, dark = np.empty((n, looks, 32, 32), np.uint8), no.copy(), no.copy()
+    for i in range(n):
+        shown = _shown(opened, i)
+        for k, (whole, _) in enumerate(shown):
+            small = cv2.cvtColor(np.ascontiguousarray(whole), cv2.COLOR_RGB2GRAY)
+            grey[i, k] = cv2.resize(small, (32, 32), interpolation=cv2.INTER_AREA)
+        crops = [np.ascontiguousarray(crop) for _, crop in shown]
+        dark[i] = all(float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).std()) < _DARK for crop in crops)
+        blurred[i] = not dark[i] and all(sharpness(crop) < _BLURRED for crop in crops)
     twins, same = np.arange(n), np.arange(n)
     rows = np.flatnonzero(~dark)  # flat pictures have no structure to hash: all of them would be twins
-    hashes = perceptual_hash(grey[rows])
-    twins[rows], same[rows] = rows[twin_groups(hashes)], rows[twin_groups(hashes, SAME)]
+    hashes = np.concatenate([perceptual_hash(grey[rows, k]) for k in range(looks)], axis=1)
+    same[rows] = rows[twin_groups(hashes, SAME * looks)]
+    twins[rows] = rows[twin_groups(hashes)] if opened.starts is None else same[rows]
     return Flaws(twins, _first(same, manifest.split), _elsewhere(twins, manifest.split), blurred, dark, faceless)
+
+
+def _shown(opened: Opened, row: int) -> list[tuple[Pixels, Pixels]]:
+    """Of a photo the whole picture and the aligned cut; of a clip frames at a quarter, a half and three quarters."""
+    if opened.starts is None:
+        return [(opened.faces[row, 0], opened.faces[row, -1])]
+    start, length = int(opened.starts[row]), int(opened.starts[row + 1] - opened.starts[row])
+    return [(opened.faces[i], opened.faces[i]) for i in (start + length * k // (_FRAMES + 1) for k in (1, 2, 3))]
+
+
+def _equal(opened: Opened) -> NDArray[np.int64]:
+    """The first row that has the very frames of this one."""
+    assert opened.starts is not None
+    first: dict[bytes, int] = {}
+    ends = zip(opened.starts.tolist(), opened.starts[1:].tolist(), strict=False)
+    frames = (np.ascontiguousarray(opened.faces[a:b]).tobytes() for a, b in ends)
+    return np.array([first.setdefault(sha256(f).digest(), row) for row, f in enumerate(frames)], np.int64)
 
 
 def _first(group: NDArray[np.int64], split: NDArray[np.str_]) -> NDArray[np.int64]:

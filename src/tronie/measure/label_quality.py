@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError
 from tronie.measure.agreement import Agreement, agreement, losses, margin, support
 from tronie.measure.calibration import logistic
-from tronie.measure.intervals import Interval
 from tronie.measure.scores import Floats, Ints, Probabilities
 
+TAIL = 0.15
+"""Share of a class's rows, those that look most like it, which rows of other classes hardly ever reach."""
+FEWEST = 10
+"""Rows that such a tail holds at least."""
 _FLOOR = 0.02  # probability below which a look's "no" is no firmer
+_UNSEEN = 1e-4  # probability below which the mean of the looks is no firmer
+_EVEN = 0.02  # share of labels that are taken to be mistaken evenly, beside what is estimated
 _RIDGE = 10.0  # pulls weights towards 0 as strongly as ten rows would
-_TAIL = 0.15  # share of a class's rows, those that look most like it, which rows of other classes hardly ever reach
-_FEWEST = 10  # rows that such a tail holds at least
 _BINS = 200
 _SUREST = 0.99  # nobody is surer of a wrong label than this
 _MOST = 0.9  # largest share of wrong labels that is believed
@@ -95,7 +98,7 @@ def relative_entropy(p: Probabilities) -> Floats:
     return np.asarray(inside / np.log(q.shape[-1]))
 
 
-def mistaken_labels(mean: Probabilities, label: Ints, tail: float = _TAIL) -> Floats:
+def mistaken_labels(mean: Probabilities, label: Ints, tail: float = TAIL) -> Floats:
     """Estimated number of rows ``(C, C)`` that are labelled so (row) and should be labelled so (column).
 
     Of the rows labelled b, the share ``tail`` looks most like b. Rows labelled a that look as much like b, and like
@@ -108,7 +111,7 @@ def mistaken_labels(mean: Probabilities, label: Ints, tail: float = _TAIL) -> Fl
     first = mean.argmax(1)
     for c in np.flatnonzero(count):
         ours = mean[label == c, c]
-        bar = np.quantile(ours, 1 - min(max(tail, _FEWEST / count[c]), 0.9))
+        bar = np.quantile(ours, 1 - min(max(tail, FEWEST / count[c]), 0.9))
         clear = (mean[:, c] >= bar) & (first == c) & (label != c)
         table[:, c] = np.bincount(label[clear], minlength=classes) / (ours >= bar).mean()
     right = np.ones(classes)
@@ -116,6 +119,15 @@ def mistaken_labels(mean: Probabilities, label: Ints, tail: float = _TAIL) -> Fl
         wrong = (table * right).sum(1) / np.maximum(count, 1)
         right = 1 - np.minimum(wrong, _MOST)
     return table * right
+
+
+def firmness(label: Ints) -> float:
+    """How far :func:`mistaken_labels` can be counted on, from 0 to 1: 1 where classes have rows enough for its bar.
+
+    In smaller ones the bar is lower than it should be, and errors of the model are counted for those of the labels.
+    """
+    count = np.bincount(label)[label]
+    return float(np.minimum(TAIL * count / FEWEST, 1).mean())
 
 
 def planted_labels(label: Ints, table: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -133,19 +145,49 @@ def confusions(mistaken: Floats, label: Ints) -> Floats:
     return np.asarray(mistaken.T + 0.01 * count[:, None] / max(len(mistaken) - 1, 1))
 
 
-def evidence(signals: Signals) -> Floats:
+def label_rates(mistaken: Floats, label: Ints) -> Floats:
+    """Probability ``(C, C)`` that a row of a class (column) is labelled so (row).
+
+    From the ``mistaken`` labels, of each class smoothed as if each other label had been seen once more on a clear row
+    (Laplace's rule), and 2 % of all labels spread evenly: what was not seen may still happen.
+    """
+    count = np.bincount(label, minlength=len(mistaken))
+    joint = np.array(mistaken, np.float64)
+    np.fill_diagonal(joint, 0)
+    total = joint.sum(0)
+    joint = (joint + 1 / TAIL) * total / (total + (len(joint) - 1) / TAIL)
+    np.fill_diagonal(joint, 0)
+    np.fill_diagonal(joint, np.maximum(count - joint.sum(1), 1))
+    joint += _EVEN * count.mean() / len(joint)
+    return np.asarray(joint / joint.sum(0))
+
+
+def wrong_odds(mean: Probabilities, label: Ints, rates: Floats) -> Floats:
+    """Log-odds ``(n,)`` that the row is of another class than its label, by Bayes' rule.
+
+    Of each class the probability ``mean`` ``(n, C)`` that the row is of it, times ``rates[label, class]``, that it is
+    then labelled so: what looks like anger speaks against *disgust* only as far as anger is labelled disgust.
+    """
+    rows = np.arange(len(label))
+    share = np.maximum(mean, _UNSEEN) * rates[label]
+    ours = share[rows, label]
+    return np.asarray(np.log(np.maximum(share.sum(1) - ours, 1e-9)) - np.log(np.maximum(ours, 1e-9)))
+
+
+def evidence(signals: Signals, rates: Floats) -> Floats:
     """Columns ``(n, E)`` that the weighing reads.
 
-    For the label and for the best other class the mean log-probability over looks, and the log-share among neighbours;
-    the loss history where there is one. Few and plain on purpose: support, agreement, entropy and a mark per label were
-    tried beside them on planted noise and added nothing, or traded the top of the ranking for its middle. They are
-    columns of the table, and agreement decides who is hard.
+    The label's mean log-probability over looks, the :func:`wrong_odds`, and for the label and the best other class the
+    log-share among neighbours; the loss history where there is one. Few and plain on purpose: support, agreement,
+    entropy and a mark per label were tried beside them on planted noise and added nothing, or traded the top of the
+    ranking for its middle. They are columns of the table, and agreement decides who is hard.
     """
     label, rows = signals.label, np.arange(len(signals.label))
-    tables = [np.log(np.maximum(signals.looks, _FLOOR / 4)).mean(0)]
+    said = np.log(np.maximum(signals.looks, _FLOOR / 4)).mean(0)[rows, label]
+    columns = [said, wrong_odds(signals.agreement.mean, label, rates)]
     if signals.neighbours is not None:
-        tables.append(np.log(signals.neighbours + _FLOOR))
-    columns = [column for t in tables for column in (t[rows, label], _without(t, label, -np.inf).max(1))]
+        near = np.log(signals.neighbours + _FLOOR)
+        columns += [near[rows, label], _without(near, label, -np.inf).max(1)]
     return np.column_stack(columns if signals.history is None else [*columns, signals.history])
 
 
@@ -167,7 +209,9 @@ def assess(signals: Signals, parts: Ints, *, seed: int = 0) -> Quality:
     label, n, mean = signals.label, len(signals.label), signals.agreement.mean
     mistaken = mistaken_labels(mean, label)
     rows, wrongs = _planted_rows(mistaken, label, np.random.default_rng(seed))
-    kinds = [evidence(signals), *(evidence(_taken(signals, r, w)) for r, w in zip(rows, wrongs, strict=True))]
+    rates = label_rates(mistaken, label)
+    kinds = [evidence(signals, rates)]
+    kinds += [evidence(_taken(signals, r, w), rates) for r, w in zip(rows, wrongs, strict=True)]
     at, score = [parts, *(parts[r] for r in rows)], np.empty((3, n))
     for part in np.unique(parts):
         weigh = _parting(kinds[0][at[0] != part], kinds[2][at[2] != part])
@@ -237,24 +281,3 @@ def isotonic(value: Floats, weight: Floats) -> Floats:
             v1, w1, n1 = blocks.pop()
             blocks.append([(v1 * w1 + v2 * w2) / (w1 + w2), w1 + w2, n1 + n2])
     return np.repeat([b[0] for b in blocks], [int(b[2]) for b in blocks])
-
-
-def share_interval(signals: Signals, quality: Quality, groups: Ints, *, draws: int = 100,
-                   seed: int = 0) -> Interval:  # fmt: skip
-    """The estimated share with what it might be: 95 % bootstrap over ``groups`` (twins, people), the widest of three.
-
-    A higher bar counts fewer rows, a lower one also counts errors of the model: the interval spans the estimate's bar,
-    one half as high up a class and one twice as far down.
-    """
-    names, group = np.unique(groups, return_inverse=True)
-    member = np.argsort(group, kind="stable")
-    size = np.bincount(group)
-    start = np.cumsum(size) - size
-    rng, mean, found = np.random.default_rng(seed), signals.agreement.mean, []
-    for _ in range(draws):
-        chosen = rng.integers(0, len(names), len(names))
-        at = np.concatenate([member[start[g] : start[g] + size[g]] for g in chosen.tolist()])
-        found.append([mistaken_labels(mean[at], signals.label[at], t).sum() / len(at)
-                      for t in (_TAIL / 2, _TAIL, 2 * _TAIL)])  # fmt: skip
-    low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
-    return Interval(quality.share, min(float(low.min()), quality.share), max(float(high.max()), quality.share))

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
 from tronie.measure.label_quality import Quality, Signals
-from tronie.measure.scores import Floats, Ints
+from tronie.measure.scores import Floats, Ints, Probabilities
 
 VERDICTS = ("clean", "hard", "doubtful", "wrong", "unusable", "duplicate", "leaked")
 CLEAN, HARD, DOUBTFUL, WRONG, UNUSABLE, DUPLICATE, LEAKED = range(7)
+
+
+WEAK = 0.25
+"""Where labels are :func:`told_apart` less than this, an audit is not to be trusted: looks are as wrong as labels."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Cuts:
     """
 
     wrong: float = 0.5
-    hard_right: float = 0.92
+    hard_right: float = 0.9
     agree: float = 0.8
     sure: float = 0.5
 
@@ -54,6 +58,16 @@ def label_verdicts(signals: Signals, quality: Quality, cuts: Cuts = Cuts()) -> N
     verdict = np.where(wrong, WRONG, CLEAN)
     verdict[hard[:kept]], verdict[hard[kept:]] = HARD, DOUBTFUL
     return verdict.astype(np.int64)
+
+
+def told_apart(looks: Probabilities, label: Ints) -> float:
+    """How much better than by guessing looks ``(K, n, C)`` name the given labels: 0 no better, 1 never otherwise.
+
+    The share of rows whose most probable class is the label, against the share of the commonest label. Give it the
+    looks of a first round: in later rounds a label has had a say in which rows counted.
+    """
+    common = float(np.bincount(label).max() / max(len(label), 1))
+    return (float((looks.mean(0).argmax(1) == label).mean()) - common) / max(1 - common, 1e-9)
 
 
 def hardness(signals: Signals, quality: Quality) -> Floats:
@@ -100,8 +114,17 @@ def reasons(signals: Signals, quality: Quality, verdict: Ints, names: tuple[str,
         if said == WRONG:
             found.append(f"{count}; {other} has {theirs:.0%}, the label {given} {ours:.0%}{beside}.")
         elif said in (HARD, DOUBTFUL):
-            found.append(f"Looks are not of one mind or not sure: {count}; {given} has {ours:.0%}, {other} "
-                         f"{theirs:.0%}{beside}.")  # fmt: skip
+            found.append(f"{_doubt(signals, i)}: {count}; {given} has {ours:.0%}, {other} {theirs:.0%}{beside}.")
         else:
             found.append(f"{count}, as labelled; {given} has {ours:.0%}{beside}.")
     return found
+
+
+def _doubt(signals: Signals, row: int) -> str:
+    """Why a row is hard, in words."""
+    looks = signals.agreement
+    if looks.majority[row] < Cuts().agree - 1e-9:
+        return "Looks do not agree"
+    if looks.vote[row] != signals.label[row]:
+        return "Looks read it otherwise, but not surely enough to call the label wrong"
+    return "Looks say the label, but are not sure"

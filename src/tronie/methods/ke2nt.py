@@ -43,8 +43,8 @@ SCALE = 100.0
 """s of CLIP's released weights; a learned one starts from 1/0.07, as CLIP's did, and stays below this."""
 
 _SENTENCES = (
-    "Its texts' vectors are those of MiniLM, a sentence encoder that has never seen a picture: what they know is not what "
-    "a vision-language model knows."
+    "Its texts' vectors are those of MiniLM, a sentence encoder that has never seen a picture: what they know is not "
+    "what a vision-language model knows."
 )
 _NOTES = {
     "table": _SENTENCES,

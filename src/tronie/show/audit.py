@@ -15,6 +15,10 @@ from tronie.show.charts import Series, chart
 
 Json = Mapping[str, Any]
 
+WARNING = (
+    "The looks hardly name the labels better than guessing would: these data are too few or too hard for this audit. "
+    "Nothing is called wrong, and its figures are not to be trusted; more rows, --features or --probabilities may help."
+)
 _TITLES = {"wrong": "Probably wrong", "doubtful": "Doubtful", "hard": "Hard, keep", "unusable": "Unusable",
            "duplicate": "Duplicates", "leaked": "Leaked into another split"}  # fmt: skip
 _MEANING = (
@@ -27,11 +31,28 @@ _MEANING = (
     ("expected errors", "sums of probabilities, fitted on wrong labels that were planted in this very data"),
     ("a label", "names an expression shown, not a feeling felt"),
 )
+_PARTS = (
+    "bars below a clip",
+    "one for each look, where in the clip it looked: blue, it says the label; orange, the suggestion; grey, something "
+    "else. A second row of frames shows the part that is read otherwise than the rest",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A part of a clip, from ``begin`` to ``end`` as shares of it, and the label that a look at it says."""
+
+    begin: float
+    end: float
+    label: str
 
 
 @dataclass(frozen=True)
 class Card:
-    """One row in a gallery; ``wrong`` is the probability that its label is; ``picture`` a JPEG, or nothing."""
+    """One row in a gallery; ``wrong`` is the probability that its label is; ``picture`` a JPEG, or nothing.
+
+    ``looks`` are those at parts of a clip; photos have none.
+    """
 
     id: str
     verdict: str
@@ -40,6 +61,7 @@ class Card:
     wrong: float
     reason: str
     picture: bytes = b""
+    looks: tuple[Look, ...] = ()
 
 
 def audit_page(content: Json, cards: Sequence[Card], title: str) -> str:
@@ -50,7 +72,8 @@ def audit_page(content: Json, cards: Sequence[Card], title: str) -> str:
         "js": _read(here, "audit.js"), "summary": _summary(content), "share": _share(content),
         "table": _table(content), "proof": _proof(content["proofs"]), "galleries": _galleries(content, cards),
         "facts": _list([(k, str(v)) for k, v in content["settings"].items() if v] + [("rows", content["hash"])]),
-        "meaning": _list(_MEANING), "data": _embedded(content, cards),
+        "meaning": _list([*_MEANING, _PARTS] if any(c.looks for c in cards) else _MEANING),
+        "keys": _label_keys(content["labels"]), "data": _embedded(content, cards),
     }  # fmt: skip
     places = re.compile("{(" + "|".join(parts) + ")}")  # in one pass: words of the data are never taken for places
     return places.sub(lambda place: parts[place[1]], _read(here, "audit.html"))
@@ -72,6 +95,11 @@ def _list(pairs: Sequence[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs) + "</dl>"
 
 
+def _label_keys(labels: Sequence[str]) -> str:
+    """Which key gives which label."""
+    return " ".join(f'<span class="key"><kbd>{i}</kbd> {escape(name)}</span>' for i, name in enumerate(labels[:9], 1))
+
+
 def _summary(content: Json) -> str:
     counts, rows = content["verdicts"], content["rows"]
     cells = "".join(
@@ -80,8 +108,11 @@ def _summary(content: Json) -> str:
         for name, count in counts.items()
     )
     share = content["share"]
-    return (f'<div class="sums">{cells}</div><p>An estimated <b>{_percent(share["value"])}</b> of {rows:,} labels are '
-            f"wrong (between {_percent(share['low'])} and {_percent(share['high'])}).</p>")  # fmt: skip
+    weak = f'<p class="warning">{escape(WARNING)}</p>' if content["weak"] else ""
+    ends = f"{_percent(share['low'])} and {_percent(share['high'])}"
+    return (f'{weak}<div class="sums">{cells}</div><p>An estimated <b>{_percent(share["value"])}</b> of {rows:,} '
+            f"labels are wrong (between {ends}; mistakes that annotators share with what a model learns from them are "
+            "not seen, so it may be more).</p>")  # fmt: skip
 
 
 def _share(content: Json) -> str:
@@ -145,9 +176,10 @@ def _galleries(content: Json, cards: Sequence[Card]) -> str:
         total = content["verdicts"][verdict]
         if not mine:
             continue
+        count = f"{total:,} {'row' if total == 1 else 'rows'}"
         part = f"; the first {len(mine):,} are shown, audit.csv has all" if len(mine) < total else ""
         found.append(f'<section class="gallery" data-verdict="{verdict}"><h2>{title}</h2>'
-                     f'<p class="soft">{total:,} rows{part}.</p>{_pairs(mine)}</section>')  # fmt: skip
+                     f'<p class="soft">{count}{part}.</p>{_pairs(mine)}</section>')  # fmt: skip
     return "".join(found)
 
 
@@ -173,4 +205,14 @@ def _card(index: int, card: Card) -> str:
         picture = f'<img alt="" loading="lazy" src="data:image/jpeg;base64,{data}">'
     words = escape(f"{card.id}: {card.reason}")
     return (f'<button type="button" class="card" data-card="{index}" title="{words}">{picture}'
-            f"<span>{_percent(card.wrong)}</span></button>")  # fmt: skip
+            f"{_strip(card)}<span>{_percent(card.wrong)}</span></button>")  # fmt: skip
+
+
+def _strip(card: Card) -> str:
+    """Which part of a clip is read as what: a bar for each look."""
+    bars = []
+    for look in card.looks:
+        kind = "given" if look.label == card.given else "suggested" if look.label == card.suggested else "other"
+        place = f"left:{100 * look.begin:.1f}%;width:{100 * (look.end - look.begin):.1f}%"
+        bars.append(f'<i class="{kind}" style="{place}" title="{escape(look.label)}"></i>')
+    return f'<span class="strip">{"".join(f"<span>{bar}</span>" for bar in bars)}</span>' if bars else ""

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
+from tronie.lab.audit_clips import clip_components, spans
 from tronie.lab.audit_files import Audited, write_audit
 from tronie.lab.audit_probabilities import read_probabilities
 from tronie.lab.audit_rows import Flaws, find_flaws, open_data
 from tronie.lab.prepared import Opened, vote_shares
 from tronie.measure.folds import joined_groups, stratified_folds
-from tronie.measure.label_quality import Quality, Signals, assess, relative_entropy, share_interval
+from tronie.measure.label_quality import Quality, Signals, assess, relative_entropy
 from tronie.measure.label_quality_proof import Proof, plant, recovered, replayed
+from tronie.measure.label_quality_share import share_interval
 from tronie.measure.label_quality_verdicts import (
     CLEAN,
     DOUBTFUL,
@@ -25,8 +28,11 @@ from tronie.measure.label_quality_verdicts import (
     HARD,
     LEAKED,
     UNUSABLE,
+    WEAK,
+    WRONG,
     Cuts,
     label_verdicts,
+    told_apart,
 )
 from tronie.measure.out_of_sample import Looked, look
 from tronie.measure.probe import Matrix
@@ -56,6 +62,13 @@ class Plan:
             raise SettingError(f"The noise to plant is {self.proof}; it must be 0 (none) or more, and below 0.5.")
 
 
+class _Seen(NamedTuple):
+    """Views ``(V, m, d)`` of the labelled rows, and who is to be seen in each."""
+
+    views: Matrix
+    people: NDArray[np.int64]
+
+
 def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Path] = (),
           features: str | Path | None = None, folds: int = 5, views: int = 4, seed: int = 0, proof: float = 0.1,
           pictures: bool = True, decisions: str | Path | None = None, cuts: Cuts = _CUTS,
@@ -78,20 +91,22 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
-    x = None
+    x = where = None
     if probabilities:
         given = read_probabilities([Path(p) for p in probabilities], manifest.id[known], manifest.labels)
         looked = Looked(given, given, np.empty(0))
     else:
-        x = _components(opened, faces, target, features, plan, progress)[:, known]
+        x = _Seen(_components(opened, faces, target, features, plan, progress)[:, known], _people(manifest)[known])
+        where = None if opened.starts is None else spans(opened, views, seed)
         looked = _look(x, manifest.label[known], len(manifest.labels), fold, plan, progress, "predicting")
     signals = _signals(manifest.select(known), looked)
+    apart = told_apart(looked.first, signals.label)
     quality = assess(signals, fold, seed=seed)
     share = share_interval(signals, quality, group, seed=seed)
-    verdict = _verdicts(signals, quality, flaws, known, cuts)
+    verdict = _verdicts(signals, quality, flaws, known, apart, cuts)
     proofs = _proofs(signals, quality, verdict, x, fold, plan, progress)
     result = Audited(manifest, np.flatnonzero(known), signals, quality, verdict, flaws, share, group, fold, proofs,
-                     unread, target)  # fmt: skip
+                     unread, target, where, apart)  # fmt: skip
     return write_audit(result, opened if faces and pictures else None, plan.cuts, _settings(plan, data, probabilities,
                        features), Path(decisions) if decisions else None)  # fmt: skip
 
@@ -113,14 +128,19 @@ def _folds(manifest: Manifest, flaws: Flaws, known: NDArray[np.bool_],
     if len(np.unique(label)) < 2:
         raise SourceError("An audit needs rows with two different labels or more: this data has "
                           f"{len(np.unique(label))}.")  # fmt: skip
-    _, people = np.unique(manifest.subject, return_inverse=True)
-    alone = manifest.subject == ""
-    people[alone] = len(people) + np.flatnonzero(alone)
-    group = joined_groups(joined_groups(manifest.group, flaws.twins), people)[known]
+    group = joined_groups(joined_groups(manifest.group, flaws.twins), _people(manifest))[known]
     if len(np.unique(group)) < plan.folds:
         raise SettingError(f"{len(label)} labelled rows in {len(np.unique(group))} groups that belong together cannot "
                            f"be cut into {plan.folds} folds: set fewer folds, or give more data.")  # fmt: skip
     return group, stratified_folds(label, group, plan.folds, plan.seed)
+
+
+def _people(manifest: Manifest) -> NDArray[np.int64]:
+    """Number of the person in each row; who is not known is a person of their own."""
+    _, people = np.unique(manifest.subject, return_inverse=True)
+    alone = manifest.subject == ""
+    people[alone] = len(people) + np.flatnonzero(alone)
+    return people.astype(np.int64)
 
 
 def _components(opened: Opened, faces: bool, target: Path, features: str | Path | None, plan: Plan,
@@ -128,15 +148,21 @@ def _components(opened: Opened, faces: bool, target: Path, features: str | Path 
     if not faces:
         raise SettingError("A manifest alone has no faces to look at: give the folder that `tronie prepare` made, or "
                            "--probabilities.")  # fmt: skip
+    if opened.kind != "pixels":
+        if features:
+            raise SettingError(f"These are clips of {opened.kind}: --features is for faces, so leave it out.")
+        return clip_components(opened, target / "work" / "clips", views=plan.views, seed=plan.seed,
+                               progress=lambda d, n: progress("looking at clips", d, n))  # fmt: skip
     with needing("An audit that makes its own predictions"):
         from tronie.lab.audit_features import components
     return components(opened, target / "work", model=Path(features) if features else None, views=plan.views,
                       seed=plan.seed, progress=lambda d, n: progress("looking at faces", d, n))  # fmt: skip
 
 
-def _look(x: Matrix, label: NDArray[np.int64], classes: int, fold: NDArray[np.int64], plan: Plan, progress: Progress,
+def _look(seen: _Seen, label: NDArray[np.int64], classes: int, fold: NDArray[np.int64], plan: Plan, progress: Progress,
           what: str) -> Looked:  # fmt: skip
-    return look(x, label, classes, fold, seed=plan.seed, progress=lambda d, n: progress(what, d, n))
+    return look(seen.views, label, classes, fold, people=seen.people, seed=plan.seed,
+                progress=lambda d, n: progress(what, d, n))  # fmt: skip
 
 
 def _signals(manifest: Manifest, looked: Looked) -> Signals:
@@ -147,10 +173,12 @@ def _signals(manifest: Manifest, looked: Looked) -> Signals:
     return Signals(looked.looks, manifest.label, neighbours=near, votes_entropy=votes)
 
 
-def _verdicts(signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[np.bool_],
+def _verdicts(signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[np.bool_], apart: float,
               cuts: Cuts) -> NDArray[np.int64]:  # fmt: skip
     """Verdicts of labelled rows: what cannot be read, then wrong, then leaked and duplicate, then hard and clean."""
     verdict = label_verdicts(signals, quality, cuts)
+    if apart < WEAK:  # the looks would be called right and the labels wrong
+        verdict[verdict == WRONG] = DOUBTFUL
     fine = np.isin(verdict, (CLEAN, HARD, DOUBTFUL))
     verdict[fine & (flaws.duplicate_of[known] >= 0)] = DUPLICATE
     verdict[fine & (flaws.leaked_to[known] >= 0)] = LEAKED
@@ -159,7 +187,7 @@ def _verdicts(signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[n
     return verdict
 
 
-def _proofs(signals: Signals, quality: Quality, verdict: NDArray[np.int64], x: Matrix | None, fold: NDArray[np.int64],
+def _proofs(signals: Signals, quality: Quality, verdict: NDArray[np.int64], x: _Seen | None, fold: NDArray[np.int64],
             plan: Plan, progress: Progress) -> tuple[Proof, ...]:  # fmt: skip
     """What is found again of labels that are planted wrong: by a whole second audit, or on the same predictions."""
     if not plan.proof:
