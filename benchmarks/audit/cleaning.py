@@ -4,7 +4,8 @@
 
 Features and FOLDER are those of noise.py. Of RAF-DB's training part four folds are given wrong labels and audited; the
 audit never sees the fifth, on whose clean labels the probes are judged: seed s is judged on fold s. All learn alike,
-from two views of each face; only labels and rows differ.
+from two views of each face; only labels and rows differ. The last rows are linear nets trained step by step
+(``cleaning_rivals.py``): plainly, and by the losses that the noise table of the methods found best.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cleaning_rivals import answers
 from noise import STRENGTHS, features
 from numpy.typing import NDArray
 
@@ -35,7 +37,9 @@ WAYS = {"noisy": "the noisy labels", "cleaned": "**cleaned.csv: changed, or take
         "dropped": "the audit's *wrong* rows taken away", "doubtless": "and the *doubtful* rows taken away",
         "weighed": "rows weighed by the probability of being right",
         "no_hard": "and the *hard* rows taken away", "cleanlab": "cleanlab's list taken away, first round",
-        "cleanlab_last": "cleanlab's list taken away, last round", "clean": "the true labels"}  # fmt: skip
+        "cleanlab_last": "cleanlab's list taken away, last round", "clean": "the true labels",
+        "net": "the noisy labels, a linear net", "elr": "the same by ELR",
+        "gce": "the same by generalised cross-entropy"}  # fmt: skip
 
 
 def learnt(x: NDArray[np.float32], planted: Corruption, groups: Ints, held: NDArray[np.bool_],
@@ -82,7 +86,8 @@ def table(work: Path, rates: list[float], seeds: list[int]) -> str:
         for rate in rates:
             files = [work / f"cleaning-{strength}-{rate:g}-{s}.npz" for s in seeds]
             if all(f.is_file() for f in files):
-                lines += _rows(STRENGTHS[strength], rate, [dict(np.load(f)) for f in files])
+                runs = [dict(np.load(f)) | dict(np.load(f.with_name(f"rivals{f.name[8:]}"))) for f in files]
+                lines += _rows(STRENGTHS[strength], rate, runs)
     return "\n".join([*lines, ""])
 
 
@@ -127,6 +132,10 @@ def main(arguments: list[str]) -> None:
                     np.savez_compressed(path, **found)
                     shown = {k: round(float((v == found["truth"]).mean()), 4) for k, v in found.items()}
                     print(f"{path.stem}: {shown}", flush=True)
+                rivals = asked.work / f"rivals-{strength}-{rate:g}-{seed}.npz"
+                if not rivals.is_file():
+                    planted = symmetric(opened.manifest.label, opened.manifest.labels, rate, seed)
+                    np.savez_compressed(rivals, **answers(strength, x, planted.after, fold == seed, seed))
     target = Path(__file__).with_suffix(".md")
     target.write_text(table(asked.work, asked.rates, asked.seeds), encoding="utf-8")
     print(f"Written: {target}")
