@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 
 from tronie.show.audit import WARNING, Card, Look, audit_page
 
@@ -62,20 +59,6 @@ def test_without_cards_and_proof_there_is_still_a_page() -> None:
     empty = CONTENT | {"proofs": [], "verdicts": dict.fromkeys(CONTENT["verdicts"], 0)}
     page = audit_page(empty, [], "x")
     assert "No noise was planted" in page and 'class="gallery"' not in page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium here: Debian's package 'chromium' has it")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-    with driver.sync_playwright() as play:
-        window = play.chromium.launch(executable_path=chromium, args=flags)
-        yield window
-        window.close()
 
 
 def test_in_a_browser_decisions_are_made_by_keyboard_and_exported(browser: Any, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -80,20 +78,6 @@ def test_a_film_without_faces_and_what_cannot_be_reported(timeline_of, tmp_path)
     told = timeline_of(SPELLS)
     with pytest.raises(SettingError, match="A report is about one film"):
         html(type(told).concat([told, timeline_of(SPELLS, source="b.mp4")]))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium here: Debian's package 'chromium' has it")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-    with driver.sync_playwright() as play:
-        window = play.chromium.launch(executable_path=chromium, args=flags)
-        yield window
-        window.close()
 
 
 def opened(browser, path) -> tuple[Any, list[str]]:
