@@ -14,6 +14,7 @@ from tronie.core.registry import names, resolve
 from tronie.data.datasets.about import About
 from tronie.data.datasets.check import Checked, check
 from tronie.data.datasets.table import DATASETS, about, read
+from tronie.pipeline.alignment import alignment
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool 
     manifest = read(name, Path(root), **{**(facts.whole if facts else {}), **options})
     pixels &= facts is None or facts.kind == "pixels"
     checked = check(manifest, facts, pixels=pixels, progress=progress)
+    if pixels and len(manifest):
+        lies = alignment(manifest).finding(facts is not None and facts.aligned)
+        checked = replace(checked, findings=(*checked.findings, lies))
     if checked.group is not None:
         manifest = replace(manifest, group=checked.group)
     return Report((known,), manifest, checked)

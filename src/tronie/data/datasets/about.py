@@ -18,9 +18,9 @@ class About:
 
     ``labels`` is None where the user's own folders name the classes. ``layouts`` are the ways it may lie on disk,
     each one line. ``counts``: published rows per split, as a number or per label. ``size``: (height, width) that
-    every picture should have, None where sizes differ. ``whole``: reader options under which ``counts`` hold. ``kind``:
-    whether its rows are pictures (or films) or tracked points.
-    ``folds``: published rows to train on and to test on by official fold, numbered from 1.
+    every picture should have, None where sizes differ. ``aligned``: its faces are published cut as the models expect.
+    ``whole``: reader options under which ``counts`` hold. ``kind``: whether its rows are pictures (or films) or tracked
+    points. ``folds``: published rows to train on and to test on by official fold, numbered from 1.
     """
 
     title: str
@@ -30,6 +30,7 @@ class About:
     layouts: tuple[str, ...]
     counts: Mapping[str, int | Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
     size: tuple[int, int] | None = None
+    aligned: bool = False
     whole: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     kind: Literal["pixels", "points"] = "pixels"
     folds: Mapping[int, tuple[int, int]] = field(default_factory=dict)

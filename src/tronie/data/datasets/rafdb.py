@@ -29,12 +29,12 @@ ABOUT = About(
              "the pack rafdb_train.npz"),
     counts={"train": dict(zip(BASIC7.names, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True)),
             "test": dict(zip(BASIC7.names, (329, 74, 160, 1185, 478, 162, 680), strict=True))},
-    size=(100, 100))  # fmt: skip
+    size=(100, 100), aligned=True)  # fmt: skip
 
 ABOUT_COMPOUND = About(
     title="RAF-DB (compound)", labels=COMPOUND11, source=_SOURCE, licence=_LICENCE,
     layouts=("compound/EmoLabel/list_patition_label.txt and compound/Image/aligned/train_0001_aligned.jpg",),
-    counts={"train": 3162, "test": 792}, size=(100, 100))  # fmt: skip
+    counts={"train": 3162, "test": 792}, size=(100, 100), aligned=True)  # fmt: skip
 
 _LIST = "EmoLabel/list_patition_label.txt"  # the data set's own spelling
 _PACK = "rafdb_train.npz"
