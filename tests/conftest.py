@@ -62,6 +62,13 @@ def planted() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def plain_net() -> ModuleType:
+    """``tests/plain_net.py`` as a module: an encoder that costs little to export. Needs PyTorch."""
+    pytest.importorskip("torch")
+    return _module(REPO / "tests" / "plain_net.py")
+
+
+@pytest.fixture(scope="session")
 def timeline_of() -> Callable[..., Timeline]:
     """A maker of timelines: ``[(track, start, end, label), ...]`` in seconds becomes rows, see ``tests/told.py``."""
     make: Callable[..., Timeline] = _module(REPO / "tests" / "told.py").timeline_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from tronie.core.face import Face, Frame
@@ -32,6 +34,17 @@ class Model:
         return (odds / odds.sum(1, keepdims=True)).astype(np.float32)
 
 
+class AffectModel(Model):
+    """It also says valence (red minus blue) and arousal (red), which the batch touches as it does the labels."""
+
+    affect = True
+
+    def read(self, crops):
+        red, _, blue = np.moveaxis(crops.reshape(len(crops), -1, 3).mean(1), 1, 0)
+        affect = np.stack([red - blue, red - 128], 1) / 256 + 1e-3 * len(crops)
+        return self.predict(crops), affect.astype(np.float32)
+
+
 class ClipReader(zoo_clip.ClipReader):
     """A temporal model without a network: a clip's logits are ten times the mean of its frames.
 
@@ -39,12 +52,19 @@ class ClipReader(zoo_clip.ClipReader):
     """
 
     def __init__(self, info) -> None:
-        super().__init__(info, None, 1.5)  # answer() asks no session
+        super().__init__(info, SimpleNamespace(outputs={"logits": ["n", 3]}), 1.5)  # answer() asks no session
 
     def answer(self, clips):
         assert clips.shape[1:] == (self.info.frames, self.info.width) and clips.dtype == np.float32
         where = np.array([0, 1, self.info.frames - 2, self.info.frames - 1], np.float32)
         return {"logits": 10 * clips.mean(1), "where": np.tile(where, (len(clips), 1))}
+
+
+class AffectClipReader(ClipReader):
+    """Its clips say valence and arousal, too: the mean of their frames' red and blue, at times beyond the range."""
+
+    def answer(self, clips):
+        return {**super().answer(clips), "affect": 3 * clips.mean(1)[:, :2] - 1}
 
 
 class ClipModel:
@@ -63,6 +83,18 @@ class ClipModel:
     def predict(self, crops):
         odds = np.exp(10 * self.features(crops).astype(np.float64))
         return odds / odds.sum(1, keepdims=True)
+
+
+class AffectClipModel(ClipModel):
+    """A video model that says valence and arousal."""
+
+    affect = True
+
+    def __init__(self, info=ClipModel.INFO) -> None:
+        self.clip = AffectClipReader(info)
+
+    def read(self, crops):
+        return self.predict(crops), self.clip.still(self.features(crops))[1]
 
 
 class Detector:

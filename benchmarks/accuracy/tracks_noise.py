@@ -43,10 +43,8 @@ def corrupted(tracks: Tracks, seed: int, noise: str) -> Corrupted:
     planted = plant(tracks.manifest, kind, rate=float(rate), seed=seed)
     neutral = tracks.manifest.label == tracks.manifest.labels.names.index("neutral")
     plan = hard(tracks.length(), neutral, HARD, seed, keep=KEEP, subject=tracks.manifest.subject)
-    learn, points = roles(tracks, seed)[0], tracks.points.copy()
-    for row in learn[plan.hard[learn]]:
-        source = plan.frames(int(row))
-        points[tracks.starts[row] : tracks.starts[row + 1]] = tracks.points[tracks.starts[source[:, 0]] + source[:, 1]]
+    learnt = np.isin(np.arange(len(plan.hard)), roles(tracks, seed)[0])
+    points = tracks.points[plan.among(learnt).places(tracks.starts)]
     return Corrupted(replace(tracks, points=points), planted.after, planted.flipped, plan.hard)
 
 

@@ -53,12 +53,9 @@ def corrupted(opened: Opened, rate: float, seed: int) -> tuple[Opened, Run]:
     noise = symmetric(manifest.label, manifest.labels, rate, seed)
     neutral = manifest.label == manifest.labels.index("neutral")
     plan = hard(np.diff(starts), neutral, HARDENED, seed, subject=manifest.subject)
-    frames = np.array(opened.faces)
-    for row in np.flatnonzero(plan.hard).tolist():
-        shown = plan.frames(row)
-        frames[starts[row] : starts[row + 1]] = opened.faces[starts[shown[:, 0]] + shown[:, 1]]
     planted = {"truth": manifest.label, "given": noise.after, "wrong": noise.flipped, "planted_hard": plan.hard}
-    return replace(opened, faces=frames, manifest=replace(manifest, label=noise.after)), planted
+    faces = opened.faces[plan.places(starts)]
+    return replace(opened, faces=faces, manifest=replace(manifest, label=noise.after)), planted
 
 
 def audited(opened: Opened, rate: float, seed: int, work: Path) -> Run:

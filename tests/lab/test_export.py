@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from tronie.core.errors import ModelError  # noqa: E402
 from tronie.core.labels import LabelSet  # noqa: E402
 from tronie.core.manifest import Manifest  # noqa: E402
 from tronie.lab.deliver import Quantized, compare_graphs, faces_of, graph_logits, write_graph  # noqa: E402
-from tronie.lab.export import export_onnx, store_half  # noqa: E402
+from tronie.lab.export import export_onnx, quantize_int8, store_half  # noqa: E402
 from tronie.lab.loop import answer  # noqa: E402
 from tronie.lab.recipe import Source  # noqa: E402
 from tronie.lab.sources import Part, open_part  # noqa: E402
@@ -28,10 +30,10 @@ from tronie.runtime.session import Session  # noqa: E402
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 
 
-def lively(encoder: str, size: int) -> Method:
+def lively(encoder: str | type, size: int) -> Method:
     """Random weights with norms that do something, so that a lost or misplaced layer would show."""
     torch.manual_seed(0)
-    method = Baseline(LABELS, BaselineConfig(encoder, size=size))
+    method = Baseline(LABELS, BaselineConfig(encoder, size=size))  # type: ignore[arg-type]
     for module in method.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.3, 0.3)
@@ -56,24 +58,39 @@ def faces() -> dict[int, np.ndarray]:
     return {s: np.random.default_rng(0).integers(0, 256, (7, s, s, 3), np.uint8) for s in (32, 80)}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tuple[Method, Path]]:
+    """A method on an encoder and its fp32 graph, which is written once: that takes seconds."""
+
+    @cache
+    def make(encoder: str, size: int) -> tuple[Method, Path]:
+        method, folder = lively(encoder, size), tmp_path_factory.mktemp("graph")
+        return method, write_graph(method, folder, "full")
+
+    return make
+
+
 @pytest.mark.parametrize(("encoder", "size"), [("resnet18-half", 32), ("dlib-resnet29", 80)])
 def test_the_graph_is_the_network_for_any_batch(
-    encoder: str, size: int, faces: dict[int, np.ndarray], tmp_path: Path
-) -> None:
-    method = lively(encoder, size)
-    session = Session(export_onnx(method, tmp_path / "a.onnx", size))
+    encoder: str, size: int, faces: dict[int, np.ndarray], made: Callable[[str, int], tuple[Method, Path]],
+    tmp_path: Path
+) -> None:  # fmt: skip
+    method, full = made(encoder, size)
+    session = Session(full)
     logits, feature = torch_answers(method, faces[size])
     for n in (1, 2, 7):
         out = session.run(faces=faces[size][:n])
         assert far(out["logits"], logits[:n]) < 1e-4 and far(out["feature"], feature[:n]) < 1e-4
-    half = Session(store_half(tmp_path / "a.onnx", tmp_path / "b.onnx"))
+    half = Session(store_half(full, tmp_path / "b.onnx"))
     assert far(half.run(faces=faces[size])["logits"], logits) < 5e-3
-    assert (tmp_path / "b.onnx").stat().st_size < 0.52 * (tmp_path / "a.onnx").stat().st_size
+    assert (tmp_path / "b.onnx").stat().st_size < 0.52 * full.stat().st_size
 
 
-def test_half_stores_the_weights_alone(faces: dict[int, np.ndarray], tmp_path: Path) -> None:
+def test_half_stores_the_weights_alone(
+    faces: dict[int, np.ndarray], plain_net: ModuleType, tmp_path: Path
+) -> None:
     """Whatever is computed stays fp32: with weights that fp16 holds exactly, answers are the very same."""
-    method = lively("resnet18-half", 32)
+    method = lively(plain_net.Plain, 32)
     with torch.no_grad():
         for p in method.parameters():
             p.copy_(p.half().float())
@@ -82,15 +99,15 @@ def test_half_stores_the_weights_alone(faces: dict[int, np.ndarray], tmp_path: P
     assert far(b, a) < 2e-3  # norms are folded into kernels at export, which rounds once more
 
 
-def test_exporting_leaves_the_method_as_it_was(faces: dict[int, np.ndarray], tmp_path: Path) -> None:
-    method = lively("resnet18-half", 32)
-    kernel = method.get_parameter("encoder.layer1.0.conv1.weight")
-    export_onnx(method, tmp_path / "a.onnx", 32)
+def test_exporting_leaves_the_method_as_it_was(made: Callable[[str, int], tuple[Method, Path]]) -> None:
+    kernel = made("resnet18-half", 32)[0].get_parameter("encoder.layer1.0.conv1.weight")
     assert kernel.is_contiguous(memory_format=torch.channels_last) and kernel.requires_grad
 
 
-def test_mirror_answers_the_mean_of_a_face_and_its_mirror_image(faces: dict[int, np.ndarray], tmp_path: Path) -> None:
-    method, pictures = lively("resnet18-half", 32), faces[32]
+def test_mirror_answers_the_mean_of_a_face_and_its_mirror_image(
+    faces: dict[int, np.ndarray], plain_net: ModuleType, tmp_path: Path
+) -> None:
+    method, pictures = lively(plain_net.Plain, 32), faces[32]
     session = Session(export_onnx(method, tmp_path / "m.onnx", 32, mirror=True))
     both = [torch_answers(method, np.ascontiguousarray(p))[0] for p in (pictures, pictures[:, :, ::-1])]
     assert far(session.run(faces=pictures)["logits"], np.mean(both, axis=0)) < 1e-4
@@ -103,8 +120,8 @@ def part(data: Path) -> Part:
     return open_part(data, Source("drawn"), LABELS)
 
 
-def test_int8_is_judged_before_it_ships(part: Part, tmp_path: Path) -> None:
-    method = lively("resnet18-half", 32)
+def test_int8_is_judged_before_it_ships(part: Part, plain_net: ModuleType, tmp_path: Path) -> None:
+    method = lively(plain_net.Plain, 32)
     full = write_graph(method, tmp_path / "full", "full")
     small = write_graph(method, tmp_path / "int8", "int8", learn=[part])
     assert small.stat().st_size < 0.35 * full.stat().st_size
@@ -118,6 +135,15 @@ def test_int8_is_judged_before_it_ships(part: Part, tmp_path: Path) -> None:
         compare_graphs(full, small, [], 32)
 
 
+def test_a_residual_net_becomes_int8_too(
+    part: Part, made: Callable[[str, int], tuple[Method, Path]], tmp_path: Path
+) -> None:
+    full = made("resnet18-half", 32)[1]
+    small = quantize_int8(full, tmp_path / "int8.onnx", faces_of(part, 32))
+    assert small.stat().st_size < 0.35 * full.stat().st_size
+    assert far(graph_logits(small, part, 32), graph_logits(full, part, 32)) < 0.2
+
+
 def test_the_rule_for_int8() -> None:
     even = Interval(0.0, -0.003, 0.003)
     assert Quantized(1000, 0.99, even).passes
@@ -128,9 +154,8 @@ def test_the_rule_for_int8() -> None:
     )
 
 
-def test_the_graph_sees_what_validation_saw(part: Part, tmp_path: Path) -> None:
-    method = lively("resnet18-half", 32)
-    graph = write_graph(method, tmp_path, "full")
+def test_the_graph_sees_what_validation_saw(part: Part, made: Callable[[str, int], tuple[Method, Path]]) -> None:
+    method, graph = made("resnet18-half", 32)
     assert far(graph_logits(graph, part, 32), answer(method, part.rows).logits) < 1e-4
     assert faces_of(part, 32).shape == (60, 32, 32, 3) and faces_of(part, 24, most=7).shape == (7, 24, 24, 3)
 

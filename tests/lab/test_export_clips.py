@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +21,14 @@ from tronie.clips.sampling import timed  # noqa: E402
 from tronie.core.errors import ModelError, SettingError, SourceError  # noqa: E402
 from tronie.core.labels import LabelSet  # noqa: E402
 from tronie.core.manifest import Manifest  # noqa: E402
-from tronie.lab.deliver_clips import find_encoder  # noqa: E402
+from tronie.lab import deliver_clips  # noqa: E402
+from tronie.lab.deliver_clips import find_encoder, read_clips  # noqa: E402
 from tronie.lab.export_clips import export_temporal, frames_of_a_key  # noqa: E402
 from tronie.lab.loop import Loop  # noqa: E402
 from tronie.lab.optim import Optim  # noqa: E402
 from tronie.lab.recipe import Recipe, Source  # noqa: E402
 from tronie.lab.run import Outcome, execute, open_run  # noqa: E402
+from tronie.lab.sources import open_part  # noqa: E402
 from tronie.measure.calibration import softmax  # noqa: E402
 from tronie.methods.method import Method  # noqa: E402
 from tronie.methods.rdfer import RDFER, RDFERConfig  # noqa: E402
@@ -51,6 +56,23 @@ def lay_down(folder: Path, note: dict[str, object], width: int) -> None:
     (folder / "prepared.json").write_text(json.dumps({"kind": "features", **note}))
     Manifest(names, np.array([f"frames.npy::{i}" for i in range(ROWS)]), label, LabelSet(NAMES), split=split,
              fold=(np.arange(ROWS) // 3) % 2).save(folder / "manifest.csv")  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The graph of one set of weights is written once for all of this file: that takes seconds."""
+    made, write = tmp_path_factory.mktemp("graphs"), deliver_clips.export_temporal
+
+    def write_once(method: Method, path: Path, width: int) -> Path:
+        weights = b"".join(tensor.numpy().tobytes() for tensor in method.state_dict().values())
+        known = made / f"{hashlib.sha256(weights).hexdigest()}-{width}.onnx"
+        if not known.is_file():
+            write(method, known, width)
+        return Path(shutil.copyfile(known, path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deliver_clips, "export_temporal", write_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +156,17 @@ def test_single_faces_stand_still_and_clips_are_read_whole(run: Outcome) -> None
     assert model.predict_clip(clip) == pytest.approx(model.predict(faces[:1])[0], abs=1e-5)
 
 
+def test_clips_made_hard_are_read_as_they_are_shown(home: Path, run: Outcome) -> None:
+    reader = load_folder(run.model).clip
+    assert reader is not None
+    plain, made = (open_part(home, Source("known", hard=hard), LabelSet(NAMES), noisy=True) for hard in (0.0, 0.5))
+    assert made.hard is not None
+    hard = made.hard.plan.hard
+    assert 0 < hard.sum() < ROWS
+    changed = (read_clips(reader, plain).logits != read_clips(reader, made).logits).any(1)
+    assert changed.tolist() == hard.tolist()
+
+
 def test_it_is_exported_again_with_other_windows(home: Path, run: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     out = home / "again"
     given = ["export", str(run.folder), "-o", str(out), "--looks", "5", "--window", "1.5", "--encoder", "default"]
@@ -196,8 +229,6 @@ def test_sequences_are_exported_too(tmp_path: Path) -> None:
 
 
 def test_a_damaged_video_model_is_refused(home: Path, run: Outcome, tmp_path: Path) -> None:
-    import shutil
-
     def spoilt(**changes: object) -> Path:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         shutil.copytree(run.model, folder)

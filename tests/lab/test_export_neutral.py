@@ -52,12 +52,20 @@ def faces(n: int = 5) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), np.uint8)
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    """One network's folder at both precisions; writing a graph takes seconds."""
+    home = tmp_path_factory.mktemp("neutral")
+    return {precision: folder(ke2nt(), home / precision, precision) for precision in ("full", "half")}
+
+
 @pytest.mark.parametrize(("precision", "near"), [("full", 1e-4), ("half", 3e-3)])
-def test_the_neutral_of_the_graph_is_that_of_the_network(tmp_path: Path, precision: str, near: float) -> None:
-    method = ke2nt()
+def test_the_neutral_of_the_graph_is_that_of_the_network(
+    models: dict[str, Model], precision: str, near: float
+) -> None:
+    method, model = ke2nt(), models[precision]
     with torch.no_grad():
         out = method(torch.from_numpy(faces()).permute(0, 3, 1, 2)[:, None])
-    model = folder(method, tmp_path, precision)
     for n in (1, 5):
         found = model.answer(faces()[:n])
         for mine, theirs in ((found.logits, out.logits), (found.feature, out.feature), (found.neutral, out.neutral)):
@@ -68,9 +76,9 @@ def test_the_neutral_of_the_graph_is_that_of_the_network(tmp_path: Path, precisi
     assert empty.logits.shape == (0, 3) and empty.neutral is not None and empty.neutral.shape == (0, 384)
 
 
-def test_what_is_handed_out_is_enough_to_read_a_face_against_another(tmp_path: Path) -> None:
+def test_what_is_handed_out_is_enough_to_read_a_face_against_another(models: dict[str, Model]) -> None:
     """Logits follow from feature and words; so does the change against a reference, as training compares it."""
-    model = folder(ke2nt(), tmp_path, "full")
+    model = models["full"]
     found, words = model.answer(faces()), model.words
     assert found.feature is not None and found.neutral is not None and words is not None
 
@@ -99,9 +107,9 @@ def test_a_model_that_imagines_nothing_has_neither(tmp_path: Path) -> None:
         assert found.neutral is None and model.words is None and found.feature is not None
 
 
-def test_int8_keeps_neutral_and_words_and_its_rule(tmp_path: Path, data: Path) -> None:
-    part, method = open_part(data, Source("drawn"), LABELS), ke2nt()
-    full, small = folder(method, tmp_path / "full", "full"), folder(method, tmp_path / "int8", "int8", (part,))
+def test_int8_keeps_neutral_and_words_and_its_rule(models: dict[str, Model], tmp_path: Path, data: Path) -> None:
+    part = open_part(data, Source("drawn"), LABELS)
+    full, small = models["full"], folder(ke2nt(), tmp_path / "int8", "int8", (part,))
     a, b = full.answer(faces()), small.answer(faces())
     assert a.neutral is not None and b.neutral is not None and full.words is not None
     assert np.abs(a.neutral - b.neutral).max() < 0.1 * np.abs(a.neutral).max()

@@ -174,37 +174,39 @@ def test_folders_are_numbered(tmp_path: Path) -> None:
 
 
 def test_weights_from_elsewhere_start_the_encoder(data: Path, tmp_path: Path) -> None:
-    from tronie.nn.encoders.resnet import HalfResNet18
+    from tronie.nn.encoders.small import SmallResNet
 
     torch.manual_seed(9)
-    torch.save(HalfResNet18().state_dict(), tmp_path / "start.pt")
+    torch.save(SmallResNet().state_dict(), tmp_path / "start.pt")
     path = tmp_path / "half.toml"
     path.write_text(f'labels = []\nweights = "{(tmp_path / "start.pt").as_posix()}"\n[[train]]\ndata = "drawn"\n'
-                    '[config]\nencoder = "resnet18-half"\nsize = 32\n[loop]\nepochs = 1\nbatch = 60\nhalf = false\n'
+                    '[config]\nencoder = "small"\nsize = 32\n[loop]\nepochs = 1\nbatch = 60\nhalf = false\n'
                     '[optim]\nname = "sgd"\nrate = 1e-12\nema = 0\n[augment]\nsmallest = 16\n')  # fmt: skip
     execute(read_recipe(path), data, tmp_path / "run")
     _, method = open_run(tmp_path / "run")
     torch.manual_seed(9)
-    assert torch.allclose(method.get_parameter("encoder.conv1.weight"), HalfResNet18().conv1.weight, atol=1e-8)
+    assert torch.allclose(method.get_parameter("encoder.conv1.weight"), SmallResNet().conv1.weight, atol=1e-8)
 
 
 def test_a_calibrated_run_says_on_what(data: Path, tmp_path: Path, prepared: object, recipe: Recipe) -> None:
     from dataclasses import replace
 
-    from tronie.lab.judge import judge_finally
+    from tronie.lab.judge import Said, judge_finally
     from tronie.lab.recipe import Source
 
     rng = np.random.default_rng(0)
     prepared(tmp_path, "many", 150)  # type: ignore[operator]
     part = open_part(tmp_path, Source("many"), recipe_labels())
     logits = (np.eye(3)[part.truth] * 2 + rng.normal(0, 2, (150, 3))).astype(np.float32)
-    verdict = judge_finally(lambda p: logits, [part], recipe_labels().names)
+    verdict = judge_finally(lambda p: Said(logits), [part], recipe_labels().names)
     assert verdict.calibrated == "many (150 faces, not learnt from)" and verdict.temperature != 1.0
     p = softmax(logits / verdict.temperature)
     crossed = verdict.answered["many"].probability
     assert not np.array_equal(p, crossed) and np.abs(p - crossed).max() < 0.1
-    small = replace(part, rows=replace(part.rows, index=part.rows.index[:60]))
-    assert judge_finally(lambda p: logits, [small], recipe_labels().names).calibrated == ""
+    some = np.arange(60)
+    small = replace(part, truth=part.truth[some], manifest=part.manifest.select(some),
+                    rows=replace(part.rows, index=part.rows.index[some]))  # fmt: skip
+    assert judge_finally(lambda p: Said(logits[some]), [small], recipe_labels().names).calibrated == ""
 
 
 def recipe_labels():  # type: ignore[no-untyped-def]

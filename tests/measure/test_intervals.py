@@ -92,5 +92,11 @@ def test_few_seeds_widen_a_paired_interval() -> None:
     assert wide.value == pytest.approx(0) and wide.high > 0.05 and wide.low < -0.05
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_statistic_that_is_never_a_number_has_an_interval_of_none() -> None:
+    found = bootstrap(lambda rows: float("nan"), 5, draws=20, centred=True)
+    assert np.isnan([found.value, found.low, found.high]).all()
+
+
 def test_an_interval_reads_as_text() -> None:
     assert str(Interval(0.87654321, 0.85, 0.9)) == "0.8765 [0.85, 0.9]"

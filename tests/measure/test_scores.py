@@ -70,3 +70,30 @@ def test_risk_and_coverage_keep_the_surest(rows: list[tuple[float, bool]], least
         assert risk[k] == pytest.approx(sum(not right[i] for i in kept) / len(kept))
     allowed = [c for c, r in zip(coverage, risk, strict=True) if r <= 1 - least]
     assert scores.coverage_at(sure, right, least) == pytest.approx(max(allowed, default=0))
+
+
+numbers = st.floats(-1, 1, width=32)
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=20))
+def test_concordance_pearson_and_rmse_equal_their_definitions(rows: list[tuple[float, float]]) -> None:
+    answer, truth = np.array(rows).T
+    n = len(rows)
+    a_mean, t_mean = sum(answer) / n, sum(truth) / n
+    both = sum((a - a_mean) * (t - t_mean) for a, t in rows) / n
+    a_var, t_var = sum((a - a_mean) ** 2 for a in answer) / n, sum((t - t_mean) ** 2 for t in truth) / n
+    assert scores.root_mean_square(answer, truth) == pytest.approx((sum((a - t) ** 2 for a, t in rows) / n) ** 0.5)
+    if a_var + t_var > 1e-6:
+        wanted = 2 * both / (a_var + t_var + (a_mean - t_mean) ** 2)
+        assert scores.concordance(answer, truth) == pytest.approx(wanted, abs=1e-9)
+    if min(a_var, t_var) > 1e-6:
+        assert scores.pearson(answer, truth) == pytest.approx(both / (a_var * t_var) ** 0.5, abs=1e-9)
+        assert abs(scores.concordance(answer, truth)) <= abs(scores.pearson(answer, truth)) + 1e-9
+
+
+def test_what_constants_and_no_rows_give() -> None:
+    truth, constant, none = np.array([-0.5, 0.1, 0.4]), np.full(3, 0.2), np.zeros(0)
+    assert scores.concordance(truth, truth) == pytest.approx(1) and scores.pearson(2 * truth + 1, truth) == 1
+    assert scores.concordance(constant, truth) == pytest.approx(0) and np.isnan(scores.pearson(constant, truth))
+    assert np.isnan(scores.concordance(constant, constant))
+    assert all(np.isnan(s(none, none)) for s in (scores.concordance, scores.pearson, scores.root_mean_square))

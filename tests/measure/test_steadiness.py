@@ -103,8 +103,3 @@ def test_changes_name_what_became_of_each_face() -> None:
 def test_sums_and_nothing_at_all() -> None:
     assert together([]) == Steadiness() and np.isnan(Steadiness().held) and np.isnan(Steadiness().sure_held)
     assert together([Steadiness(1, 1, 1, 1), Steadiness(3, 0, 1, 0, 3, 2)]) == Steadiness(4, 1, 2, 1, 3, 2)
-
-
-def test_a_part_of_the_time() -> None:
-    part = sights((0, 1, 0, "a"), (1, 2, 0, "b"), (2, 3, 0, "c")).between(1, 2)
-    assert part.label.tolist() == ["b"] and len(part) == 1

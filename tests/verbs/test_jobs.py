@@ -24,10 +24,7 @@ FILM = "n" * 15 + "h" * 15
 PEOPLE = [[(20, 30, "h")], [(20, 30, "s"), (150, 30, "n")], []]
 
 
-@pytest.fixture
-def archive(planted, tmp_path):
-    """A folder with two films of one name, three pictures and a damaged film; and an analyser for them."""
-    root = tmp_path / "archive"
+def laid_down(planted, root: Path) -> tuple[Path, Analyser]:
     film = planted.two_people(FILM)
     for name in ("a", "b"):
         (root / name).mkdir(parents=True)
@@ -37,6 +34,23 @@ def archive(planted, tmp_path):
     (root / "bad.mkv").write_bytes(b"\x1aE\xdf\xa3 not a film")
     detector = planted.Detector({**dict(enumerate(film)), **{1000 + i: faces for i, faces in enumerate(PEOPLE)}})
     return root, Analyser(planted.Model(), detector=detector)
+
+
+@pytest.fixture
+def archive(planted, tmp_path):
+    """A folder with two films of one name, three pictures and a damaged film; and an analyser for them."""
+    return laid_down(planted, tmp_path / "archive")
+
+
+@pytest.fixture(scope="module")
+def whole(planted, tmp_path_factory):
+    """Such a folder that nobody changes, its analyser, and the files that a run which nothing stops makes of it."""
+    root, analyser = laid_down(planted, tmp_path_factory.mktemp("still") / "archive")
+    out = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "BLOCK", 2)
+        predict_to([root], out, analyser)
+    return root, analyser, files(out)
 
 
 def files(out: Path) -> dict[str, bytes]:
@@ -96,15 +110,14 @@ def test_the_second_run_does_what_is_new_and_tries_again_what_failed(archive, pl
 
 
 @pytest.mark.parametrize("asked", [0, 3, 20, 45, 63, 64])
-def test_stopped_and_gone_on_is_the_same_folder(archive, tmp_path, monkeypatch, asked) -> None:
-    root, analyser = archive
+def test_stopped_and_gone_on_is_the_same_folder(whole, tmp_path, monkeypatch, asked) -> None:
+    root, analyser, expected = whole
     monkeypatch.setattr(jobs, "BLOCK", 2)
-    predict_to([root], tmp_path / "whole", analyser)
     times = iter(range(10**6))
     job = predict_to([root], tmp_path / "out", analyser, stop=lambda: next(times) >= asked)
     assert job.stopped and job.done < 5
     assert predict_to([root], tmp_path / "out", analyser).before == job.done
-    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    assert files(tmp_path / "out") == expected
 
 
 def test_a_ledger_cut_in_its_last_line_and_a_folder_made_otherwise(archive, tmp_path) -> None:

@@ -51,6 +51,13 @@ def test_tracks_relative_to_the_person_by_the_command(
     assert "baseline=person is for tracks of points" in capsys.readouterr().err and not (tmp_path / "no").exists()
 
 
+def test_clips_that_are_rated_and_not_labelled_are_cut_into_folds_too(fakes: ModuleType, tmp_path: Path) -> None:
+    fakes.film_clips(tmp_path)
+    made = prepare("film-clips", tmp_path, tmp_path / "films", size=32, folds=2, detector=Middle)  # type: ignore[arg-type]
+    folds = Manifest.load(tmp_path / "films" / "manifest.csv")
+    assert made.folds == 2 and set(folds.fold.tolist()) == {0, 1} and (folds.label == -1).all()
+
+
 def test_folds_keep_a_person_together(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.acted_clips(tmp_path)
     made = prepare("acted-clips", tmp_path, tmp_path / "clips", size=32, folds=2, detector=Middle)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ pytest.importorskip("onnxscript")
 
 from tronie.cli import main
 from tronie.core.errors import SettingError, SourceError
+from tronie.lab import run
 from tronie.lab.answers import Answered, read_answers
+from tronie.lab.deliver import GRAPH, Precision
 from tronie.lab.recipe import read_recipe
+from tronie.methods.method import Method
 from tronie.verbs.compare_models import compare_models
 from tronie.verbs.train_folds import Folded, fold_numbers, summarise, table, train_folds
 
@@ -53,6 +57,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lab.prepare(folder / "prepared", "voted", 30, 7, split="valid", votes=True)
     (folder / "drawn.toml").write_text(RECIPE)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The first run's graph stands for those of all runs here: each would take seconds, and none is looked at."""
+    made, write = tmp_path_factory.mktemp("graph"), run.write_graph
+
+    def write_once(weights: Method, folder: Path, precision: Precision) -> Path:
+        if not any(made.iterdir()):
+            write(weights, made, precision)
+        shutil.copytree(made, folder)
+        return folder / GRAPH
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "write_graph", write_once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,8 @@ def timed(time: Times, end: float, frames: int, rng: np.random.Generator | None 
 def window(n: int, least: float, rng: np.random.Generator) -> tuple[int, int]:
     """Start and length of a random part of a clip of ``n`` frames that holds at least the share ``least`` of it.
 
-    Sampled at a fixed number of frames, a shorter part is cropped in time and slowed down at once.
+    Sampled at a fixed number of frames, a shorter part is cropped in time and slowed down at once. ``least`` lies in
+    0..1; the part has at least one frame. Raises SettingError for a clip without frames.
     """
     _check(n, 1)
     length = int(rng.integers(min(max(int(np.ceil(least * n)), 1), n), n + 1))

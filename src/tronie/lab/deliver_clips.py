@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tronie.core.errors import ModelError, SourceError
 from tronie.lab.deliver import GRAPH, describe_as_before, with_temperature, write_model
 from tronie.lab.export import store_half
 from tronie.lab.export_clips import export_temporal, frames_of_a_key
-from tronie.lab.judge import judge_finally
+from tronie.lab.judge import Said, judge_finally
 from tronie.lab.prepared import read_note
 from tronie.lab.recipe import Recipe
 from tronie.lab.sources import Part
@@ -101,19 +100,17 @@ def write_graphs(method: Method, encoder: Encoder, folder: Path, precision: Lite
                    width=encoder.width, each=each, encoder=encoder.name)  # fmt: skip
 
 
-def read_clips(reader: ClipReader, part: Part) -> NDArray[np.float32]:
-    """What the looks at each of a part's clips say together, as films are read: logits ``(n, classes)``.
-
-    Each clip is one window.
-    """
+def read_clips(reader: ClipReader, part: Part) -> Said:
+    """What the looks at each of a part's clips say together, as films are read: each clip is one window."""
     rows = part.rows
     assert rows.starts is not None
-    found = []
+    logits, affect = [], []
     for number, index in enumerate(rows.index):
-        frames = rows.faces[rows.starts[index] : rows.starts[index + 1]]
+        frames = rows.frames(np.arange(rows.starts[index], rows.starts[index + 1]))
         heard = reader.read(frames, np.arange(len(frames), dtype=np.float64), float(len(frames)), number)
-        found.append(np.log(heard.probability))
-    return np.stack(found).astype(np.float32)
+        logits.append(np.log(heard.probability))
+        affect += [] if heard.affect is None else [heard.affect]
+    return Said(np.stack(logits).astype(np.float32), np.stack(affect).astype(np.float32) if affect else None)
 
 
 def write_again(method: Method, source: Path, folder: Path, *, precision: Literal["half", "full"] = "half",

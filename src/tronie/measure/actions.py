@@ -37,7 +37,9 @@ class Looking:
     """How training rows are looked at again and what is done with what is found. Raises SettingError.
 
     ``looks`` K views of each row, 0: no looking at all. ``strategy`` names one of
-    :data:`tronie.measure.agreement.STRATEGIES`, ``settings`` are its numbers. The others: see the module's text.
+    :data:`tronie.measure.agreement.STRATEGIES`, ``settings`` are its numbers. ``warmup`` and ``every`` count epochs;
+    ``keep``, ``relabel_from`` and ``cap`` are shares in [0, 1]; ``beta`` and ``noisy_weight`` are >= 0. What they do:
+    see the module's text.
     """
 
     looks: int = 0
@@ -69,8 +71,10 @@ class Looking:
 class Actions:
     """What a look at ``n`` rows leads to.
 
-    ``verdict`` ``(n,)`` are positions in VERDICTS; ``weight`` ``(n,)`` factors of the rows' first weights; ``label``
-    ``(n,)`` what to learn from, -1 the label given; ``memory`` what to hand to the next look.
+    ``looks`` is what was found, remembered looks included; ``verdict`` ``(n,)`` are positions in VERDICTS; ``weight``
+    ``(n,)`` >= 0 factors of the rows' first weights; ``label`` ``(n,)`` what to learn from, -1 the label given;
+    ``margin`` ``(n,)`` in [-1, 1], how much speaks against the label; ``memory`` ``(n, 1 + C)`` what to hand to the
+    next look.
     """
 
     looks: Agreement
@@ -86,7 +90,7 @@ class Actions:
         return np.asarray(VERDICTS)[self.verdict]
 
     def reasons(self, row: Ints) -> NDArray[np.str_]:
-        """Why, in a few words, for the rows named."""
+        """Why, in a few words ``(k,)``, for the rows at positions ``row`` ``(k,)``."""
         pairs = zip(self.looks.majority[row], self.margin[row], strict=True)
         return np.array([f"agreement {a:.2f}, margin {g:+.2f}" for a, g in pairs], np.str_)
 
@@ -106,7 +110,10 @@ def look(p: Probabilities, label: Ints, how: Looking, *, memory: Memory | None =
 
 
 def remembered(now: Agreement, memory: Memory | None, keep: float) -> Agreement:
-    """``now`` with its majority agreement and mean probabilities averaged with those of earlier looks, if any."""
+    """``now`` with its majority agreement and mean probabilities averaged with those of earlier looks, if any.
+
+    ``keep`` in [0, 1) is the share of what is remembered; rows that were never looked at (negative) start with ``now``.
+    """
     if memory is None:
         return now
     fresh = np.concatenate([now.majority[:, None], now.mean], 1)
@@ -116,7 +123,10 @@ def remembered(now: Agreement, memory: Memory | None, keep: float) -> Agreement:
 
 def actions(verdict: NDArray[np.int64], looks: Agreement, against: NDArray[np.float64], label: Ints, how: Looking,
             done: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
-    """Weights ``(n,)`` and labels ``(n,)`` (-1: the one given) for verdicts; ``against``: margins against the label."""
+    """Weights ``(n,)`` and labels ``(n,)`` (-1: the one given) for verdicts ``(n,)`` on rows labelled ``label``.
+
+    ``against`` ``(n,)``: margins against the label; ``done`` in [0, 1]: the share of the run that is over.
+    """
     weight = np.where(verdict == HARD, 1 + how.beta * (1 - looks.majority), 1.0)
     new = np.full(len(label), -1, np.int64)
     acted = capped(verdict == NOISY, against, label, how.cap)
@@ -128,7 +138,10 @@ def actions(verdict: NDArray[np.int64], looks: Agreement, against: NDArray[np.fl
 
 
 def capped(noisy: NDArray[np.bool_], against: NDArray[np.float64], label: Ints, cap: float) -> NDArray[np.bool_]:
-    """Of the ``noisy`` rows those that may be acted on: ``cap`` of each label's rows, the largest margins first."""
+    """Of the ``noisy`` rows those that may be acted on ``(n,)``: ``cap`` of each label's rows, largest margins first.
+
+    ``against`` ``(n,)`` are the margins, ``label`` ``(n,)`` the labels given, ``cap`` a share in [0, 1].
+    """
     acted = np.zeros(len(label), bool)
     for value in np.unique(label[noisy]):
         rows = np.flatnonzero(noisy & (label == value))
@@ -138,5 +151,8 @@ def capped(noisy: NDArray[np.bool_], against: NDArray[np.float64], label: Ints, 
 
 
 def changed(verdict: NDArray[np.int64], before: Ints) -> NDArray[np.int64]:
-    """Rows worth naming in a decision: not clean now, or not clean at the last look (``before``; -1: not looked at)."""
+    """Rows ``(k,)`` worth naming in a decision: not clean now, or not at the last look (``before``; -1: not looked at).
+
+    ``verdict`` and ``before`` ``(n,)`` are positions in VERDICTS.
+    """
     return np.flatnonzero((verdict != CLEAN) | (before > CLEAN))

@@ -100,7 +100,7 @@ def _entropy(p: Floats) -> Floats:
 
 
 def support(looks: Agreement, label: Ints) -> Floats:
-    """Share of looks ``(n,)`` that say the label given, in [0, 1]."""
+    """Share of looks ``(n,)`` that say the label given ``(n,)``, a class in 0..C-1; in [0, 1]."""
     return np.asarray(looks.counts[np.arange(len(label)), label] / max(looks.looks, 1))
 
 
@@ -113,6 +113,7 @@ def margin(looks: Agreement, label: Ints) -> Floats:
 def rule(looks: Agreement, label: Ints, settings: Settings = Settings()) -> NDArray[np.int64]:
     """Agreeing looks that say the label are clean; that say another, by more than ``gap``, noisy; all others hard.
 
+    As of every strategy: ``label`` ``(n,)`` are classes in 0..C-1, the verdicts ``(n,)`` positions in VERDICTS.
     A mislabelled but clear sample is read alike by every look, only not as its label says; a hard one is read
     differently from look to look.
     """

@@ -37,10 +37,10 @@ def bootstrap(statistic: Statistic, rows: int, *, groups: NDArray[np.integer] | 
     rng = np.random.default_rng(seed)
     values = np.array([statistic(draw(rng)) for _ in range(draws)])
     estimate = statistic(np.arange(rows))
-    if centred:
-        values += estimate - np.nanmean(values)
     if np.isnan(values).all():
         return Interval(estimate, float("nan"), float("nan"))
+    if centred:
+        values += estimate - np.nanmean(values)
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(estimate, float(low), float(high))
 

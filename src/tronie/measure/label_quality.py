@@ -39,7 +39,8 @@ class Signals:
     ``looks`` ``(K, n, C)`` out-of-sample probabilities, ``label`` ``(n,)``; ``agreement`` of the looks; ``support``
     share of looks that say the label; ``margin`` of the vote over the label; ``loss`` of the mean probability, in nats;
     ``entropy`` of it over log C, in [0, 1]; ``neighbours`` ``(n, C)`` label shares of the nearest rows; ``history``
-    mean loss over a training's epochs; ``votes_entropy`` of annotators' votes over log C.
+    mean loss over a training's epochs ``(n,)``, in nats; ``votes_entropy`` ``(n,)`` of annotators' votes over log C, in
+    [0, 1]. The others are ``(n,)`` too. Raises SettingError for labels that are no classes or not as many as rows.
     """
 
     looks: Probabilities
@@ -92,7 +93,7 @@ class Quality:
 
 
 def relative_entropy(p: Probabilities) -> Floats:
-    """Entropy over the last axis divided by log C: 0 sure, 1 no idea. NaN rows stay NaN."""
+    """Entropy of ``p`` ``(..., C)`` over the last axis divided by log C: 0 sure, 1 no idea. NaN rows stay NaN."""
     q = np.asarray(p, np.float64)
     inside = -(q * np.log(np.where(q > 0, q, 1.0))).sum(-1)
     return np.asarray(inside / np.log(q.shape[-1]))
@@ -104,7 +105,8 @@ def mistaken_labels(mean: Probabilities, label: Ints, tail: float = TAIL) -> Flo
     Of the rows labelled b, the share ``tail`` looks most like b. Rows labelled a that look as much like b, and like
     nothing more, are taken for b; the others of their kind look less clear, so their number is divided by ``tail``. It
     is the confident joint (Northcutt, Jiang & Chuang, JAIR 2021) with a far higher bar, which errors of the model
-    seldom reach, and with the share that the bar keeps out put back. A class of few rows has a lower bar.
+    seldom reach, and with the share that the bar keeps out put back. A class of few rows has a lower bar. ``mean``
+    ``(n, C)`` are out-of-sample probabilities, ``label`` ``(n,)`` classes in 0..C-1, ``tail`` lies in (0, 1].
     """
     classes = mean.shape[1]
     count, table = np.bincount(label, minlength=classes), np.zeros((classes, classes))
@@ -201,8 +203,8 @@ def _without(table: Floats, label: Ints, blot: float) -> Floats:
 def assess(signals: Signals, parts: Ints, *, seed: int = 0) -> Quality:
     """Weigh the signals of ``n`` rows. ``parts`` ``(n,)``: weights for a row are learnt from rows of the other parts.
 
-    n wrong labels are planted, on rows and by classes as labels are estimated to be mistaken. Raises SettingError where
-    there is one part only.
+    n wrong labels are planted, drawn by ``seed``, on rows and by classes as labels are estimated to be mistaken. Raises
+    SettingError where there is one part only.
     """
     if len(np.unique(parts)) < 2:
         raise SettingError("Labels are weighed part by part: give two folds or more.")
@@ -249,8 +251,9 @@ def _parting(given: Floats, planted: Floats) -> Callable[[Floats], Floats]:
 
 
 def probability_wrong(given: Floats, planted: Floats, share: float) -> Floats:
-    """Probability ``(n,)`` that a label with this score is wrong: ``share`` times the densities' ratio.
+    """Probability ``(n,)`` that a label with this score is wrong: ``share`` times the densities' ratio, at most 0.99.
 
+    ``given`` ``(n,)`` and ``planted`` ``(m,)`` are scores of given and of planted labels, ``share`` lies in (0, 1).
     The ratio never falls as the score rises: counts in equal bins of the pooled scores, made monotone by pooling
     neighbours that violate the order (isotonic regression), joined by straight lines. Its mean is ``share``.
     """
@@ -272,7 +275,10 @@ def probability_wrong(given: Floats, planted: Floats, share: float) -> Floats:
 
 
 def isotonic(value: Floats, weight: Floats) -> Floats:
-    """The non-decreasing sequence nearest to ``value`` in weighted squares: pool adjacent violators."""
+    """The non-decreasing sequence ``(n,)`` nearest to ``value`` ``(n,)`` in squares weighted by ``weight`` ``(n,)``.
+
+    Weights are >= 0. By pooling adjacent violators.
+    """
     blocks: list[list[float]] = []
     for v, w in zip(value.tolist(), weight.tolist(), strict=True):
         blocks.append([v, max(w, 1e-12), 1])

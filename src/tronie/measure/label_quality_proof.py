@@ -35,7 +35,8 @@ class Proof:
 def plant(signals: Signals, kind: str, rate: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Labels ``(n,)`` of which each was replaced with probability ``rate``, and which were.
 
-    "even": by any other class; "confused": as the data's own labels are estimated to be mistaken.
+    "even": by any other class; "confused": as the data's own labels are estimated to be mistaken. ``rate`` lies in
+    [0, 1].
     """
     rng, classes = np.random.default_rng((seed, 1, kind == "confused")), signals.looks.shape[2]
     table = np.ones((classes, classes))
@@ -47,7 +48,11 @@ def plant(signals: Signals, kind: str, rate: float, seed: int) -> tuple[NDArray[
 
 
 def recovered(kind: str, quality: Quality, flipped: NDArray[np.bool_], own: float, cut: float) -> Proof:
-    """How well an audit of planted labels found them. ``own``: estimated share of labels that were wrong before."""
+    """How well an audit of planted labels found them, NaN where nothing was planted.
+
+    ``flipped`` ``(n,)`` says which were planted; ``own`` is the estimated share of labels that were wrong before, and
+    ``cut`` the probability from which a label is called wrong.
+    """
     called, rate = quality.wrong >= cut, float(flipped.mean())
     nan = float("nan")
     if not flipped.any():
@@ -58,7 +63,10 @@ def recovered(kind: str, quality: Quality, flipped: NDArray[np.bool_], own: floa
 
 
 def replayed(quality: Quality, cut: float) -> tuple[Proof, ...]:
-    """Proof without a second training: planted labels on the same predictions, which have not seen them."""
+    """Proof without a second training: planted labels on the same predictions, which have not seen them.
+
+    One Proof for even and one for confused labels; ``cut`` is the probability from which a label is called wrong.
+    """
     bar = quality.score[quality.wrong >= cut].min() if (quality.wrong >= cut).any() else np.inf
     nan = float("nan")
     return tuple(
@@ -68,7 +76,10 @@ def replayed(quality: Quality, cut: float) -> tuple[Proof, ...]:
 
 
 def precision_at(score: Floats, wrong: NDArray[np.bool_], recall: float) -> float:
-    """Share of wrong rows among the highest scores, down to where ``recall`` of them are found. NaN if none is."""
+    """Share of ``wrong`` rows among the highest scores, down to where the share ``recall`` of them is found.
+
+    ``score`` and ``wrong`` are ``(n,)``. NaN if no row is wrong.
+    """
     hits = np.cumsum(wrong[np.argsort(-score, kind="stable")])
     if not len(hits) or not hits[-1]:
         return float("nan")
@@ -77,7 +88,10 @@ def precision_at(score: Floats, wrong: NDArray[np.bool_], recall: float) -> floa
 
 
 def average_precision(score: Floats, wrong: NDArray[np.bool_]) -> float:
-    """Mean over the wrong rows of the precision at their rank (ties in the order given). NaN if none is wrong."""
+    """Mean over the ``wrong`` rows ``(n,)`` of the precision at their rank by ``score`` ``(n,)``, highest first.
+
+    Ties are taken in the order given. NaN if no row is wrong.
+    """
     hit = wrong[np.argsort(-score, kind="stable")]
     if not hit.any():
         return float("nan")

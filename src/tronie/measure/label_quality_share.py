@@ -14,7 +14,8 @@ def confident_share(mean: Probabilities, label: Ints) -> float:
     """Share of wrong labels by the confident joint (Northcutt, Jiang & Chuang, JAIR 2021, eq. 1 to 3).
 
     A row counts as the class whose bar it reaches, of several as the most probable one; a class's bar is the mean of
-    its probability over the rows labelled so. Counts of each label are scaled to its number of rows.
+    its probability over the rows labelled so. Counts of each label are scaled to its number of rows. ``mean``
+    ``(n, C)`` are out-of-sample probabilities, ``label`` ``(n,)`` classes in 0..C-1; the share lies in [0, 1].
     """
     classes = mean.shape[1]
     count = np.bincount(label, minlength=classes)
@@ -30,6 +31,8 @@ def confident_share(mean: Probabilities, label: Ints) -> float:
 def share_interval(signals: Signals, quality: Quality, groups: Ints, *, draws: int = 100,
                    seed: int = 0) -> Interval:  # fmt: skip
     """The estimated share with what it might be: 95 % bootstrap over ``groups`` (twins, people), the widest of four.
+
+    ``groups`` ``(n,)`` number what belongs together; ``draws`` is how often they are drawn, by ``seed``.
 
     A higher bar counts fewer rows, a lower one also counts errors of the model: the interval spans the estimate's bar,
     one half as high up a class, one twice as far down, and the :func:`confident_share`, which takes sure looks at their

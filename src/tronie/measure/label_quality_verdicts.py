@@ -12,8 +12,8 @@ from tronie.measure.label_quality import Quality, Signals
 from tronie.measure.scores import Floats, Ints, Probabilities
 
 VERDICTS = ("clean", "hard", "doubtful", "wrong", "unusable", "duplicate", "leaked")
+"""What an audit says of a row, as a position in this tuple."""
 CLEAN, HARD, DOUBTFUL, WRONG, UNUSABLE, DUPLICATE, LEAKED = range(7)
-
 
 WEAK = 0.25
 """Where labels are :func:`told_apart` less than this, an audit is not to be trusted: looks are as wrong as labels."""
@@ -21,7 +21,7 @@ WEAK = 0.25
 
 @dataclass(frozen=True)
 class Cuts:
-    """Where verdicts part. Raises SettingError for what is no probability.
+    """Where verdicts part. Raises SettingError for what does not lie in (0, 1].
 
     ``wrong``: labels that are wrong with at least this probability are called so. ``hard_right``: the list of hard rows
     holds at least this share of right labels, by our own estimate; where it would not, rows are called doubtful.
@@ -41,7 +41,7 @@ class Cuts:
 
 
 def label_verdicts(signals: Signals, quality: Quality, cuts: Cuts = Cuts()) -> NDArray[np.int64]:
-    """CLEAN, HARD, DOUBTFUL or WRONG ``(n,)``.
+    """CLEAN, HARD, DOUBTFUL or WRONG ``(n,)``, positions in :data:`VERDICTS`.
 
     Hard: not called wrong, and the looks do not agree, or agree on another class, or the label's mean probability is
     less than half. Of these the likeliest wrong are called doubtful, until the others hold what ``cuts.hard_right``
@@ -80,20 +80,24 @@ def hardness(signals: Signals, quality: Quality) -> Floats:
 
 
 def ranks(value: Floats) -> Floats:
-    """Ranks ``(n,)`` over n, so in (0, 1]; equal values share their mean rank."""
+    """Ranks of ``value`` ``(n,)``, lowest first, over n, so in (0, 1]; equal values share their mean rank."""
     _, place, count = np.unique(value, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place] / max(len(value), 1))
 
 
 def expected_errors(wrong: Floats) -> Floats:
-    """Errors ``(n,)`` that looking at the first 1, 2, … n rows is expected to find, the likeliest wrong first."""
+    """Errors ``(n,)`` that looking at the first 1, 2, … n rows is expected to find, the likeliest wrong first.
+
+    ``wrong`` ``(n,)`` are probabilities that labels are wrong, in any order.
+    """
     return np.asarray(np.cumsum(np.sort(wrong)[::-1]))
 
 
 def error_table(label: Ints, quality: Quality, classes: int, wrong: Floats | None = None) -> Floats:
     """Expected number of rows ``(C, C)`` labelled so (row) that should be labelled so (column).
 
-    A doubtful row is counted in parts: its own class with 1 - ``wrong``, the suggested one with ``wrong``.
+    A doubtful row is counted in parts: its own class with 1 - ``wrong``, the suggested one with ``wrong`` ``(n,)``, by
+    default the probabilities of ``quality``. ``label`` ``(n,)`` are classes in 0..C-1, C being ``classes``.
     """
     share = quality.wrong if wrong is None else wrong
     table = np.zeros((classes, classes))
@@ -103,7 +107,7 @@ def error_table(label: Ints, quality: Quality, classes: int, wrong: Floats | Non
 
 
 def reasons(signals: Signals, quality: Quality, verdict: Ints, names: tuple[str, ...]) -> list[str]:
-    """One sentence a row: what the verdict rests on."""
+    """One sentence for each of n rows: what its ``verdict`` ``(n,)`` rests on. ``names``: those of the C labels."""
     looks, found = signals.agreement, []
     near = signals.neighbour_share
     for i, said in enumerate(verdict.tolist()):

@@ -25,7 +25,10 @@ _KNOWN = 8  # rows of a person from which what is common to them is worth taking
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """``looks`` ``(V, n, C)`` and ``neighbours`` ``(n, C)`` out of sample; ``first``: looks of the first round."""
+    """``looks`` ``(V, n, C)`` and label shares of ``neighbours`` ``(n, C)`` out of sample.
+
+    ``first`` ``(V, n, C)``: the looks of the first round.
+    """
 
     looks: Floats
     first: Floats
@@ -36,7 +39,8 @@ def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: F
                  ridge: float = RIDGE, starts: list[Probe] | None = None) -> tuple[Floats, list[Probe]]:  # fmt: skip
     """Probabilities ``(V, n, C)`` of views ``x`` ``(V, n, d)``, each row's by a probe of the other ``parts``.
 
-    ``weight`` ``(n,)`` counts rows less; ``starts`` are the probes of an earlier call. Also gives the probes.
+    ``weight`` ``(n,)`` >= 0 counts rows less; ``starts`` are the probes of an earlier call. Also gives the probes, one
+    a part in rising order. Rows of label -1 are looked at, and no probe learns from them.
     """
     looks, probes = np.empty((*x.shape[:2], classes)), []
     for number, part in enumerate(np.unique(parts)):
@@ -50,7 +54,7 @@ def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: F
 
 
 def learnt(x: Matrix) -> int:
-    """How many of the views ``x`` ``(V, n, d)`` a probe learns from; all views are looked at."""
+    """How many of the views ``x`` ``(V, n, d)`` a probe learns from, two at least if there are; all are looked at."""
     return min(max(_LEARN // max(int(x.shape[1]), 1), 2), len(x))
 
 
@@ -97,13 +101,13 @@ def best_ridge(x: Matrix, label: Ints, classes: int, parts: Ints) -> tuple[float
 
 
 def label_loss(looks: Floats, label: Ints) -> float:
-    """Mean loss of the given labels, in nats, under the mean of the looks ``(V, n, C)``."""
+    """Mean loss of the given labels ``(n,)``, in nats, under the mean of the looks ``(V, n, C)``; -1 is left out."""
     rows = np.flatnonzero(label >= 0)
     return -float(np.log(np.maximum(looks[:, rows].mean(0)[np.arange(len(rows)), label[rows]], 1e-12)).mean())
 
 
 def chosen(x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None) -> tuple[Matrix, float]:
-    """Views and ridge to go on with.
+    """Views ``(V, n, d)`` and ridge to go on with; ``parts`` and ``people`` ``(n,)`` as in :func:`look`.
 
     Small data seeks its ridge. What is common to a person's rows is taken away where given labels are then read better:
     persons of whom each shows one expression only are read worse without it.
@@ -123,10 +127,15 @@ def chosen(x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | Non
 
 def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | None = None, rounds: int = 3,
          seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> Looked:  # fmt: skip
-    """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample. ``people`` ``(n,)`` number the persons, if known.
+    """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample: each row's by probes of the other ``parts``.
+
+    ``label`` ``(n,)`` are in 0..C-1, C being ``classes``; ``parts`` and ``people`` ``(n,)`` number the parts, and
+    the persons if known.
 
     After the first round each row counts with the probability that its label is right, as far as that can be counted on
     (:func:`firmness`), and probes are fitted again.
+    ``progress`` hears how many of ``rounds`` are done.
+
     A row's own label has no part in its looks but for the second-order one that it may have lowered another row's
     weight. Rows of label -1 are looked at and never learnt from. Raises SettingError for fewer than two parts.
     """

@@ -30,7 +30,8 @@ def principal(x: NDArray[np.floating], dims: int, seed: int = 0) -> Components:
     """The ``dims`` first principal components of standardised ``x`` ``(n, D)``, scaled so that values are about 1.
 
     By a random projection with three power iterations (Halko, Martinsson & Tropp, SIAM Review 2011, algorithm 4.4).
-    All axes are divided by one number, so components that vary more stay larger.
+    All axes are divided by one number, so components that vary more stay larger. There are fewer than ``dims`` where
+    rows or features are fewer.
     """
     features = np.asarray(x, np.float32)
     mean, spread = features.mean(0), np.maximum(features.std(0), 1e-3)
@@ -64,7 +65,8 @@ def fit_probe(x: Matrix, label: Ints, classes: int, *, weight: NDArray[np.floati
     """The :class:`Probe` with the least mean cross-entropy plus ``ridge * sum(weights ** 2)``; biases are free.
 
     ``x`` ``(n, d)``, or looks ``(V, n, d)`` that share their labels. ``weight`` ``(n,)`` >= 0 counts rows more or less.
-    ``start`` is where the search begins: a similar problem's answer saves steps. Rows of label -1 are left out.
+    ``start`` is where the search begins: a similar problem's answer saves steps. Rows of label -1 are left out, the
+    others are in 0..C-1, C being ``classes``.
     """
     looks = x if x.ndim == 3 else x[None]
     keep = label >= 0
@@ -95,8 +97,9 @@ def minimise(cost: Callable[[Floats], tuple[float, Floats]], start: Floats, step
              memory: int = 10, tolerance: float = 1e-6) -> Floats:  # fmt: skip
     """Where a smooth function is least, by L-BFGS with backtracking (Nocedal & Wright, algorithm 7.5).
 
-    ``cost`` gives value and gradient. Ends after ``steps``, where the gradient vanishes, or where the value no longer
-    falls by ``tolerance`` of itself.
+    ``cost`` gives value and gradient ``(m,)`` at a place ``(m,)``, such as ``start``; ``memory`` is how many steps are
+    remembered. Ends after ``steps``, where the gradient vanishes, or where the value no longer falls by ``tolerance``
+    of itself.
     """
     x, (value, gradient) = start, cost(start)
     moves: list[tuple[Floats, Floats]] = []

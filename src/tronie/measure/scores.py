@@ -9,6 +9,8 @@ Ints = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
+_SMALL = 1e-12  # spread below which values count as constant
+
 
 def confusion(truth: Ints, answer: Ints, classes: int) -> NDArray[np.int64]:
     """Counts ``(classes, classes)`` of labels ``(n,)`` below ``classes``: rows are the truth, columns the answer."""
@@ -85,3 +87,30 @@ def coverage_at(confidence: Probabilities, right: NDArray[np.bool_], least_accur
     coverage, risk = risk_coverage(confidence, right)
     fits = np.flatnonzero(risk <= 1 - least_accuracy)
     return float(coverage[fits[-1]]) if len(fits) else 0.0
+
+
+def concordance(answer: Probabilities, truth: Probabilities) -> float:
+    """Lin's concordance correlation (Biometrics 1989) of two columns ``(n,)``, in [-1, 1].
+
+    ``2 cov / (var + var + (mean - mean)²)``, moments over n: Pearson's correlation times how near scale and mean are.
+    NaN where both are constant and equal, and for no row.
+    """
+    if not len(truth):
+        return float("nan")
+    a, t = answer - answer.mean(), truth - truth.mean()
+    spread = (a * a).mean() + (t * t).mean() + (answer.mean() - truth.mean()) ** 2
+    return float(2 * (a * t).mean() / spread) if spread > _SMALL else float("nan")
+
+
+def pearson(answer: Probabilities, truth: Probabilities) -> float:
+    """Pearson's correlation of two columns ``(n,)``, in [-1, 1]; NaN where one is constant or there is no row."""
+    if not len(truth):
+        return float("nan")
+    a, t = answer - answer.mean(), truth - truth.mean()
+    spread = float((a * a).sum() * (t * t).sum()) ** 0.5
+    return float((a * t).sum() / spread) if spread > _SMALL else float("nan")
+
+
+def root_mean_square(answer: Probabilities, truth: Probabilities) -> float:
+    """Root of the mean squared difference of two columns ``(n,)``; NaN for no row."""
+    return float(((answer - truth) ** 2).mean() ** 0.5) if len(truth) else float("nan")

@@ -39,11 +39,6 @@ class Sights:
         """How long each sight lasts, (n,)."""
         return self.end - self.start
 
-    def between(self, start: float, end: float) -> Sights:
-        """The sights that begin in ``start <= time < end``."""
-        keep = (self.start >= start - _HAIR) & (self.start < end - _HAIR)
-        return Sights(self.start[keep], self.end[keep], self.box[keep], self.label[keep])
-
 
 def overlaps(first: Floats, second: Floats) -> Floats:
     """Intersection over union of each pair of boxes ``(n, 4)`` and ``(m, 4)``: ``(n, m)`` in [0, 1]."""

@@ -20,6 +20,7 @@ _SCORES = {
     "war": ("accuracy (WAR)", 100), "uar": ("mean recall (UAR)", 100), "macro_f1": ("macro F1", 100),
     "calibration_error": ("calibration error", 100), "coverage_95": ("kept at 95 % accuracy", 100),
     "nll": ("log-likelihood", 1), "votes_kl": ("KL to votes", 1), "votes_correlation": ("correlation with votes", 1),
+    "ccc_valence": ("CCC of valence", 1), "ccc_arousal": ("CCC of arousal", 1),
 }  # fmt: skip
 """Name in the file → heading and factor: shares are shown in per cent."""
 
@@ -31,6 +32,9 @@ MEANING = (
     ("kept at 95 % accuracy", "share of faces that may be answered, the surest first, so that 95 % of them are right"),
     ("log-likelihood", "mean of -log of the right label's probability, in nats; lower is better"),
     ("KL to votes, correlation", "how near the probabilities lie to the shares of annotators' votes (KL in nats)"),
+    ("valence, arousal", "how pleasant and how lively the expression shown was rated, each from -1 to 1"),
+    ("CCC", "Lin's concordance: correlation times how near mean and scale are; 1 is the best, 0 what a constant gets"),
+    ("r, RMSE", "Pearson's correlation; root of the mean squared difference, on the scale from -1 to 1"),
     ("a label", "names an expression shown, not a feeling felt"),
 )
 
@@ -97,21 +101,43 @@ def _summary(sources: Json) -> str:
 
 
 def _source(one: Json) -> str:
-    most = max((row[2] for row in one["reliability"]), default=1)
+    about = f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}.{_few(one["rows"])}</p>'
+    return (_by_label(one) if one["confusion"] else "") + _affect(one) + about
+
+
+def _affect(one: Json) -> str:
+    """What is known of valence and arousal; nothing for a model that does not say them."""
+    rows = []
+    for name in ("valence", "arousal"):
+        if f"ccc_{name}" in one["scores"]:
+            rows.append([name, *(_interval(one["scores"].get(f"{s}_{name}"), 1) for s in ("ccc", "pearson", "rmse"))])
+    if not rows:
+        return ""
+    table = _table(["", "CCC", "Pearson's r", "RMSE"], rows)
+    return f"<div><h3>Valence and arousal, {one['rated']} faces</h3>{table}</div>"
+
+
+def _by_label(one: Json) -> str:
+    bins = _numbers(one["reliability"])
+    most = max((row[2] for row in bins), default=1)
     reliability = chart(
-        [Series("faces", [(row[0], row[1]) for row in one["reliability"]],
-                size=[2 + 3 * (row[2] / most) ** 0.5 for row in one["reliability"]])],
+        [Series("faces", [(row[0], row[1]) for row in bins], size=[2 + 3 * (row[2] / most) ** 0.5 for row in bins])],
         "confidence", "share right", xs=(0, 1), ys=(0, 1), diagonal=True)  # fmt: skip
-    worst = max((r for _, r in one["risk_coverage"]), default=0.0)
-    risk = chart([Series("error", [(c, r) for c, r in one["risk_coverage"]])], "share of faces kept, the surest first",
+    kept = _numbers(one["risk_coverage"])
+    worst = max((r for _, r in kept), default=0.0)
+    risk = chart([Series("error", [(c, r) for c, r in kept])], "share of faces kept, the surest first",
                  "share wrong among them", xs=(0, 1), ys=(0, max(1.1 * worst, 0.1)))  # fmt: skip
     return (
         f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div>'
         f"<div><h3>Risk and coverage</h3>{risk}</div></div>"
         f'<div class="side"><div><h3>Confusion: shown in rows, answered in columns</h3>{_confusion(one)}</div>'
         f"<div><h3>Per expression</h3>{_per_class(one)}</div></div>"
-        f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}.{_few(one["rows"])}</p>'
     )
+
+
+def _numbers(rows: Sequence[Sequence[float | None]]) -> list[list[Any]]:
+    """The rows that hold numbers alone: answers of a run that has gone astray may be none."""
+    return [list(row) for row in rows if None not in row]
 
 
 def _few(rows: int) -> str:
@@ -161,14 +187,17 @@ def _robustness(steps: Sequence[Json]) -> str:
 def _training(log: Sequence[Json]) -> str:
     names = [k for k in dict.fromkeys(key for line in log for key in line) if k not in ("epoch", "seconds")]
     judged = [n for n in names if n.endswith(("/war", "/uar"))]
+    rated = [n for n in names if n.endswith(("/ccc_valence", "/ccc_arousal"))]
 
     def lines(chosen: Sequence[str]) -> list[Series]:
         return [Series(n, [(line["epoch"] + 1, line[n]) for line in log if line.get(n) is not None]) for n in chosen]
 
-    others = [n for n in names if n not in judged]
+    others = [n for n in names if n not in (*judged, *rated)]
     parts = [f"<div>{chart(lines(others), 'epoch', 'loss, and what the method logs')}</div>"]
     if judged:
         parts.append(f"<div>{chart(lines(judged), 'epoch', 'share right on validation faces', ys=(0, 1))}</div>")
+    if rated:
+        parts.append(f"<div>{chart(lines(rated), 'epoch', 'concordance on validation faces', ys=(-0.2, 1))}</div>")
     return f'<div class="pair">{"".join(parts)}</div>'
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.lab.audit_clips import clip_components, spans
-from tronie.lab.audit_files import Audited, write_audit
+from tronie.lab.audit_files import Audited, read_decisions, write_audit
 from tronie.lab.audit_probabilities import read_probabilities
 from tronie.lab.audit_rows import Flaws, find_flaws, open_data
 from tronie.lab.prepared import Opened, vote_shares
@@ -56,8 +56,8 @@ class Plan:
     cuts: Cuts = _CUTS
 
     def __post_init__(self) -> None:
-        if self.folds < 2 or self.views < 2:
-            raise SettingError("An audit needs 2 folds or more, and 2 views or more.")
+        if self.folds < 2 or self.views < 2 or self.seed < 0:
+            raise SettingError("An audit needs 2 folds or more, 2 views or more, and a seed of 0 or more.")
         if not 0 <= self.proof < 0.5:
             raise SettingError(f"The noise to plant is {self.proof}; it must be 0 (none) or more, and below 0.5.")
 
@@ -87,7 +87,7 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     """
     plan, target = Plan(folds, views, seed, proof, cuts), Path(out)
     opened, faces, unread, missed = open_data(Path(data))
-    manifest = opened.manifest
+    manifest, decided = opened.manifest, _decided(decisions, opened.manifest)
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
@@ -108,7 +108,12 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     result = Audited(manifest, np.flatnonzero(known), signals, quality, verdict, flaws, share, group, fold, proofs,
                      unread, target, where, apart)  # fmt: skip
     return write_audit(result, opened if faces and pictures else None, plan.cuts, _settings(plan, data, probabilities,
-                       features), Path(decisions) if decisions else None)  # fmt: skip
+                       features), decided)  # fmt: skip
+
+
+def _decided(path: str | Path | None, manifest: Manifest) -> dict[str, tuple[str, int]]:
+    """What a person decided, by row id; read before the work, so that a slip costs none. Raises SourceError."""
+    return {} if path is None else read_decisions(Path(path), manifest)
 
 
 def _settings(plan: Plan, data: str | Path, probabilities: Sequence[str | Path],

@@ -71,7 +71,8 @@ def _runs(given: str | Path | Sequence[str | Path]) -> list[dict[str, Answered]]
     for folder in folders:
         inside = sorted(p.parent for p in folder.glob(f"*/{FILE}"))
         found += [folder] if (folder / FILE).is_file() or not inside else inside
-    return [read_answers(folder) for folder in found]
+    answers = [read_answers(folder) for folder in found]
+    return [{name: kept for name, a in run.items() if len(kept := a.labelled())} for run in answers]
 
 
 def _compare(name: str, sides: list[list[Answered]], draws: int, seed: int) -> list[Difference]:

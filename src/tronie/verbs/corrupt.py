@@ -36,6 +36,8 @@ def corrupt(data: str | Path | Manifest, noise: str, out: str | Path, *, seed: i
         raise SettingError(f"{out} is no name for a noise file: it must end in .csv.")
     if out.exists():
         raise SettingError(f"{out} is there already: give another name, so that no noise is lost.")
+    if seed < 0:
+        raise SettingError(f"The seed is {seed}; it must be 0 or more.")
     kind, _, share = noise.partition(":")
     if kind == "hard":
         return _harden(data, share, out, seed)

@@ -67,7 +67,7 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
     warnings: dict[str, None] = {}
     for item in [data] if isinstance(data, (str, Path, Manifest)) else data:
         with _prepared(item, loaded, progress) as (name, folder):
-            bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold)
+            bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold, affect=loaded.affect)
             if bench.name in evaluations:
                 raise SettingError(f"Two data sets are called '{bench.name}': rename one of the folders.")
             found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]

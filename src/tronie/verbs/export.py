@@ -70,7 +70,7 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
 def _export_faces(recipe: Recipe, method: Method, run: Path, out: Path, precision: Literal["half", "full", "int8"],
                   mirror: bool, data: str | Path | None, temperature: float | None) -> Exported:  # fmt: skip
     """A model of single faces, judged anew with ``data``, else described as the run's own."""
-    from tronie.lab.deliver import describe_as_before, graph_logits, with_temperature, write_graph, write_model
+    from tronie.lab.deliver import describe_as_before, graph_answers, with_temperature, write_graph, write_model
     from tronie.lab.judge import judge_finally
     from tronie.lab.sources import training_parts, validation_parts
 
@@ -86,7 +86,7 @@ def _export_faces(recipe: Recipe, method: Method, run: Path, out: Path, precisio
         if data is None:
             describe_as_before(run / "model", made, temperature)
         else:
-            verdict = judge_finally(lambda part: graph_logits(graph, part, size), judged, recipe.labels)
+            verdict = judge_finally(lambda part: graph_answers(graph, part, size), judged, recipe.labels)
             write_model(recipe, made, size, with_temperature(verdict, temperature), learn)
         return Exported(out, _placed(made, out), report)
 

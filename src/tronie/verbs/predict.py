@@ -64,7 +64,8 @@ def predict_each(given: Sequence[One], analyser: Analyser, *,
                  stop: Callable[[], bool] | None = None) -> Iterator[tuple[str, Timeline]]:  # fmt: skip
     """:func:`predict` file by file: the name of each source and its timeline, as soon as it is done.
 
-    A source that cannot be read gives an empty timeline with its warning, unless it is the only one or all fail.
+    A source that cannot be read gives an empty timeline with its warning. Raises SourceError where no source is given,
+    where the only one cannot be read, and, at the last one, where none could be. Ends early where ``stop`` says true.
     """
     items = list(_expanded(given))
     alone = len(items) == 1

@@ -25,6 +25,8 @@ from tronie.pipeline.crops import Prepared
 from tronie.pipeline.crops import prepare as cut
 from tronie.pipeline.packclips import Baseline, prepare_crops, prepare_points
 
+_LARGEST = 4096  # pixels a side: a face of a million pixels a side is a slip of the keyboard
+
 
 @dataclass(frozen=True)
 class Made:
@@ -42,15 +44,15 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
 
     Rows that are clips (films, folders of frames, spans of a pack) become a prepared folder of clips; of these, a job
     that was stopped goes on. ``frames`` keeps at most so many frames of each, evenly spread (0: all of a pack's, 128 of
-    a film).
-    ``size`` is the side of the faces in pixels. ``folds`` > 1 cuts the training rows (all rows, where the owners made
-    no parts) into so many folds, seeded and stratified, with near-duplicates and people kept together; 0 keeps folds
-    that the data set brings. ``baseline`` "person" takes tracked points relative to the person's mean face, by all
-    clips of each person and no label (:func:`tronie.pipeline.packclips.prepare_points`).
+    a film). ``size`` is the side of the faces in pixels, 16 to 4096. ``folds`` > 1 cuts the training rows (all rows,
+    where the owners made no parts) into so many folds, seeded and stratified, with near-duplicates and people kept
+    together; 0 keeps folds that the data set brings. ``baseline`` "person" takes tracked points relative to the
+    person's mean face, by all clips of each person and no label (:func:`tronie.pipeline.packclips.prepare_points`).
     ``options`` are the reader's. Raises SourceError, SettingError and OutputError.
     """
-    if folds == 1 or folds < 0 or size < 16 or frames < 0:
-        raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, and a size of 16 pixels or more.")
+    if folds == 1 or folds < 0 or not 16 <= size <= _LARGEST or frames < 0 or seed < 0:
+        raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, a seed of 0 or more, and a size of "
+                           f"16 to {_LARGEST:,} pixels.")  # fmt: skip
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     out = Path(out)
     points = len(manifest) > 0 and holds_points(manifest)
@@ -80,10 +82,10 @@ def _cut(manifest: Manifest, out: Path, detector: str, size: int, frames: int,
 
 def _cut_folds(folder: Path, folds: int, seed: int) -> int:
     """Write folds and groups into the prepared manifest; returns how many rows have a near-duplicate."""
-    from tronie.lab.prepared import open_prepared  # a researcher's room, though without PyTorch
+    from tronie.lab.prepared import open_prepared, ratings  # a researcher's room, though without PyTorch
 
     opened = open_prepared(folder)
-    manifest = opened.manifest
+    manifest, rated = opened.manifest, ratings(opened.manifest)
     group, several = manifest.group, 0
     if opened.kind == "pixels":
         twins = twin_groups(perceptual_hash(_grey(opened.faces, opened.starts)))
@@ -94,7 +96,8 @@ def _cut_folds(folder: Path, folds: int, seed: int) -> int:
     alone = manifest.subject == ""
     people[alone] = len(people) + np.flatnonzero(alone)
     group = joined_groups(group, people)
-    ours = np.isin(manifest.split, ("train", "")) & (manifest.label >= 0)
+    known = (manifest.label >= 0) | (False if rated is None else np.isfinite(rated).all(1))
+    ours = np.isin(manifest.split, ("train", "")) & known
     if len(np.unique(group[ours])) < folds:
         raise SettingError(f"{int(ours.sum())} training rows cannot be cut into {folds} folds: they are too few, or "
                            "too many of them belong together.")  # fmt: skip

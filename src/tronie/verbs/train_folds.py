@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from tronie.lab.recipe import Recipe
 
 FILE, TABLE = "folds.json", "folds.md"
-_SCORES = ("war", "uar")
+AFFECT = ("valence", "arousal")
+_SCORES = {"war": "WAR", "uar": "UAR", "ccc_valence": "100 · CCC of valence", "ccc_arousal": "100 · CCC of arousal"}
 _LAST = "report.html"  # what is written last in a fold's run
 _DRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Crossed:
-    """One score of one source over all folds.
+    """One score of one source over all folds, as a share in 0..1.
 
-    ``values`` by fold; ``deviation`` is their sample standard deviation (NaN for one fold). ``mean`` comes with a 95 %
-    bootstrap interval over rows (or groups of them), as if other faces had been judged by the same runs.
+    ``score`` is "war" (accuracy), "uar" (mean recall) or, of rows rated so, "ccc_valence" or "ccc_arousal" (Lin's
+    concordance, down to -1), ``values`` are by fold; ``deviation`` is their sample standard
+    deviation (NaN for one fold). ``mean`` comes with a 95 % bootstrap interval over rows (or groups of them), as if
+    other faces had been judged by the same runs; ``rows`` is how many different ones were judged.
     """
 
     source: str
@@ -62,8 +65,8 @@ def train_folds(recipe: str | Path | None = None, folds: str = "all", *, data: s
 
     ``folds``: "all", or some by number (``"0,2"``), counted from 0. The runs lie in ``out/<date>-<name>-folds-<n>`` as
     ``fold0`` and so on, with the summary ``folds.json``, ``folds.md`` and the answers to every row in ``answers.csv``,
-    so that ``tronie compare-models`` takes the folder. ``resume`` is such a folder: folds that are done are kept.
-    Other arguments and errors are those of :func:`tronie.verbs.train.train`.
+    so that ``tronie compare-models`` takes the folder. ``resume`` is such a folder: folds that are done are kept. Other
+    arguments and errors are those of :func:`tronie.verbs.train.train`; SettingError also for folds that are not there.
     """
     with needing("Training"):
         from tronie.lab.recipe import read_recipe
@@ -123,14 +126,17 @@ def fold_numbers(recipe: Recipe, data: Path, folds: str) -> tuple[int, ...]:
 
 
 def summarise(answers: Mapping[int, Mapping[str, Answered]]) -> list[Crossed]:
-    """Accuracy and mean recall over folds, from each fold's answers by source.
+    """Accuracy and mean recall, and concordance where faces are rated, over folds, from each fold's answers by source.
 
     A source held out fold by fold (``"dfew/fold0"``) counts as one (``"dfew"``); only sources that every fold was
-    judged on are given. The mean is over folds, as official protocols take it, not over rows.
+    judged on are given. The mean is over folds, as official protocols take it, not over rows. There is one
+    fold or more.
     """
     named = {n: {_plain(name, n): a for name, a in found.items()} for n, found in answers.items()}
     shared = [name for name in next(iter(named.values())) if all(name in found for found in named.values())]
-    return [_cross(name, score, [found[name] for found in named.values()]) for name in shared for score in _SCORES]
+    parts = {name: [found[name] for found in named.values()] for name in shared}
+    return [_cross(name, score, mine) for name, mine in parts.items() for score in _SCORES
+            if any(_judged(part, score).any() for part in mine)]  # fmt: skip
 
 
 def table(folded: Folded) -> str:
@@ -140,7 +146,7 @@ def table(folded: Folded) -> str:
     for s in folded.scores:
         cells = " | ".join(f"{100 * v:.2f}" for v in s.values)
         spread = f" ± {100 * s.deviation:.2f}" if np.isfinite(s.deviation) else ""
-        lines.append(f"| {s.source} ({s.rows:,}) | {s.score.upper()} | {cells} | {100 * s.mean.value:.2f}{spread} | "
+        lines.append(f"| {s.source} ({s.rows:,}) | {_SCORES[s.score]} | {cells} | {100 * s.mean.value:.2f}{spread} | "
                      f"{100 * s.mean.low:.2f} to {100 * s.mean.high:.2f} |")  # fmt: skip
     return "\n".join(lines)
 
@@ -150,31 +156,51 @@ def _plain(source: str, fold: int) -> str:
 
 
 def _cross(name: str, score: str, parts: Sequence[Answered]) -> Crossed:
+    parts = [part.select(_judged(part, score)) for part in parts]
     home = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
-    truth = np.concatenate([p.truth for p in parts])
-    answer = np.concatenate([p.probability.argmax(1) for p in parts])
     # Groups are numbered by the data set: one that several runs have judged is drawn, or not, for all of them.
     group = np.concatenate([p.group for p in parts])
-    classes = len(parts[0].labels)
+    measure = _measure(score, parts)
 
     def of(rows: NDArray[np.int64]) -> list[float]:
-        tables = [scores.confusion(truth[r], answer[r], classes)
-                  for k in range(len(parts)) for r in (rows[home[rows] == k],)]  # fmt: skip
-        return [scores.accuracy(t) if score == "war" else scores.mean_recall(t) for t in tables]
+        return [measure(rows[home[rows] == k]) for k in range(len(parts))]
 
     def mean(rows: NDArray[np.int64]) -> float:
         values = np.array(of(rows))
         return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
 
-    values = of(np.arange(len(truth)))
+    values = of(np.arange(len(home)))
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-    return Crossed(name, score, tuple(values), bootstrap(mean, len(truth), groups=group, draws=_DRAWS), deviation,
-                   len({i for p in parts for i in p.id.tolist()}))  # fmt: skip
+    interval = bootstrap(mean, len(home), groups=group, draws=_DRAWS)
+    return Crossed(name, score, tuple(values), interval, deviation, len({i for p in parts for i in p.id.tolist()}))
+
+
+def _judged(part: Answered, score: str) -> NDArray[np.bool_]:
+    """Rows ``(n,)`` that have what a score needs: a label, or answers and ratings."""
+    if score in ("war", "uar"):
+        return part.truth >= 0
+    column = AFFECT.index(score.removeprefix("ccc_"))
+    if part.affect is None or part.rating is None:
+        return np.zeros(len(part), bool)
+    return np.isfinite(part.affect[:, column]) & np.isfinite(part.rating[:, column])
+
+
+def _measure(score: str, parts: Sequence[Answered]) -> Callable[[NDArray[np.int64]], float]:
+    """A score as a function of positions among the rows of all parts, all of which have what it needs."""
+    if score in ("war", "uar"):
+        truth = np.concatenate([p.truth for p in parts])
+        answer = np.concatenate([p.probability.argmax(1) for p in parts])
+        share = scores.accuracy if score == "war" else scores.mean_recall
+        return lambda rows: share(scores.confusion(truth[rows], answer[rows], len(parts[0].labels)))
+    column = AFFECT.index(score.removeprefix("ccc_"))
+    said, given = (np.concatenate([a[:, column] for p in parts if (a := getattr(p, name)) is not None] or [np.zeros(0)])
+                   for name in ("affect", "rating"))  # fmt: skip
+    return lambda rows: scores.concordance(said[rows], given[rows])
 
 
 def _finish(folder: Path, numbers: tuple[int, ...]) -> Folded:
     """The answers of all runs together, and the summary."""
-    from tronie.lab.answers import Answered, read_answers, write_answers
+    from tronie.lab.answers import joined, read_answers, write_answers
 
     answers = {n: read_answers(folder / f"fold{n}") for n in numbers}
     folded = Folded(folder, numbers, tuple(summarise(answers)))
@@ -182,10 +208,7 @@ def _finish(folder: Path, numbers: tuple[int, ...]) -> Folded:
     together = {}
     for source in dict.fromkeys(_plain(name, n) for n, name, _ in held):
         parts = [a for n, name, a in held if _plain(name, n) == source]
-        together[source] = Answered(
-            np.concatenate([p.id for p in parts]), np.concatenate([p.group for p in parts]),
-            np.concatenate([p.truth for p in parts]), np.concatenate([p.probability for p in parts]),
-            parts[0].labels)  # fmt: skip
+        together[source] = joined(parts)
     write_answers(folder, together)
     _write(folder, {"folds": numbers, "scores": [_plainly(s) for s in folded.scores]})
     with replacing(folder / TABLE) as temporary:

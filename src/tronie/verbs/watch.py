@@ -50,20 +50,16 @@ def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path
     """
     target = _checked(out)
     analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
-    look = looks(analyser.labels.names)
     warnings: list[str] = []
-    seen, begun = 0, time.monotonic()
+    seen = 0
     try:
         with ExitStack() as stack:
             feed = _feed(source, fps, realtime, stop or (lambda: False), stack)
             try:
-                for shot in feed.shots:
-                    image = shot.pixels()
-                    marks = [_mark(one) for one in analyser.push(image, shot.time)]
+                for picture in _pictures(feed, analyser):
                     seen += 1
                     if show is not None:
-                        note = f"{seen / max(time.monotonic() - begun, 1e-3):.1f} pictures/s, {feed.missed()} left out"
-                        show(Seen(image, shot.time, marks, look, note))
+                        show(picture)
             except TronieError as error:
                 if not seen:
                     raise
@@ -86,6 +82,16 @@ class _Feed:
     shots: Iterator[Shot]
     missed: Callable[[], int]
     told: Callable[[int], list[str]]
+
+
+def _pictures(feed: _Feed, analyser: Analyser) -> Iterator[Seen]:
+    """Every picture of a feed, with what can be said of it at once."""
+    look, begun = looks(analyser.labels.names), time.monotonic()
+    for number, shot in enumerate(feed.shots, 1):
+        image = shot.pixels()
+        marks = [_mark(one) for one in analyser.push(image, shot.time)]
+        note = f"{number / max(time.monotonic() - begun, 1e-3):.1f} pictures/s, {feed.missed()} left out"
+        yield Seen(image, shot.time, marks, look, note)
 
 
 def _checked(out: str | Path | None) -> Path | None:
