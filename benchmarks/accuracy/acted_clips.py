@@ -146,7 +146,10 @@ def against_own(clips: Clips) -> Floats:
 
 @dataclass(frozen=True)
 class Trial:
-    """One row of a table with one seed: a run per actor. ``settings`` of the method ``method``."""
+    """One row of a table with one seed: a run per actor. ``settings`` of the method ``method``.
+
+    ``photos``: learns from photos beside the clips; ``stretch``: least share of a clip that it learns from at a time.
+    """
 
     row: str
     method: str
@@ -159,6 +162,7 @@ class Trial:
     looks: int = 0
     batch: int = 64
     photos: bool = False
+    stretch: float = 1.0
 
     def recipe(self) -> Recipe:
         """Everything that its runs depend on besides clips and labels."""
@@ -172,7 +176,8 @@ class Trial:
         recipe = config.as_dict(self.recipe())
         told = json.dumps([recipe[part] for part in ("method", "config", "loop", "optim")], sort_keys=True)
         key = hashlib.sha256(told.encode()).hexdigest()[:12]
-        return out / f"{self.condition}{'-photos' * self.photos}-{self.seed}-{key}-{model}.npz"
+        kind = "-photos" * self.photos + f"-stretch{self.stretch:g}" * (self.stretch < 1)
+        return out / f"{self.condition}{kind}-{self.seed}-{key}-{model}.npz"
 
 
 def read_photos(prepared: Path, model: Model, cache: Path, names: Sequence[str]) -> Rows:
@@ -187,12 +192,12 @@ def read_photos(prepared: Path, model: Model, cache: Path, names: Sequence[str])
                 np.ones(len(index), np.float32), starts=opened.starts, kind="features")  # fmt: skip
 
 
-def fit(trial: Trial, clips: Clips, actor: int, photos: Rows | None = None) -> tuple[Probabilities, Probabilities]:
-    """Learn from the other actors: ``(m, codes)`` for this one's clips, and ``(looks, m, codes)`` of random looks.
+def fit(trial: Trial, clips: Clips, report: Ints, photos: Rows | None = None) -> tuple[Probabilities, Probabilities]:
+    """Learn from all clips but ``report`` ``(m,)``: ``(m, codes)`` for these; ``(looks, m, codes)`` of random looks.
 
     With ``photos`` every epoch draws as many of them as there are clips to learn from.
     """
-    learn, report = np.flatnonzero(clips.actor != actor), np.flatnonzero(clips.actor == actor)
+    learn = np.setdiff1d(np.arange(len(clips.label)), report)
     recipe = trial.recipe()
     method = make_method(recipe)
     method.prepare(clips.manifest.select(learn), torch.from_numpy(clips.feature[clips.starts[learn]]))
@@ -200,7 +205,8 @@ def fit(trial: Trial, clips: Clips, actor: int, photos: Rows | None = None) -> t
         rows = [clips.rows(learn)]
         if trial.photos and photos is not None:
             rows.append(replace(photos, share=len(learn) / len(photos)))
-        made = train(method, rows, recipe.loop, OPTIM, Augment(), Path(folder), Listeners())
+        how = Augment(stretch=trial.stretch)
+        made = train(method, rows, recipe.loop, OPTIM, how, Path(folder), Listeners())
     held = clips.rows(report)
     looks = [softmax(answer(made, held, look=Look(k, trial.seed, 9999)).logits) for k in range(trial.looks)]
     one = softmax(answer(made, held).logits)
@@ -213,7 +219,7 @@ def run(trial: Trial, clips: Clips, photos: Rows | None = None) -> dict[str, Any
     one, looks = np.zeros((len(clips.label), codes)), np.zeros((trial.looks, len(clips.label), codes))
     for actor in np.unique(clips.actor).tolist():
         mine = clips.actor == actor
-        one[mine], looks[:, mine] = fit(trial, clips, actor, photos)
+        one[mine], looks[:, mine] = fit(trial, clips, np.flatnonzero(mine), photos)
     return {"one": one, "looks": looks, "seconds": time.process_time() - began}
 
 

@@ -43,6 +43,9 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 FULL, AGREED = "RDFER", f"RDFER, mean of {LOOKS} looks"
 PHOTOS = "RDFER, photos as still clips"
 """Learns from as many of RAF-DB's photos as clips, in batches twice as large; of people whose mean is not known."""
+PARTLY = ", from stretches"
+"""Learns from random stretches of at least a quarter of a clip: a second of four, as films are read."""
+STRETCH = 0.25
 CODES = {"six codes": True, "without the unsure code": False}
 TITLES = {"alone": "each clip by itself", "person": "against the person's own mean"}
 BATCH = {6: 64, 5: 47}  # of seven actors' clips, by number of codes: three steps an epoch either way
@@ -94,12 +97,12 @@ def framewise(clips: Clips) -> dict[str, Said]:
 def trained(trials: Sequence[Trial], clips: Clips, out: Path, model: str) -> dict[str, Said]:
     """The rows that learnt, and the mean of RDFER's looks."""
     rows = {}
-    for name in (*ROWS, PHOTOS):
+    for name in (*ROWS, FULL + PARTLY, PHOTOS, PHOTOS + PARTLY):
         runs = found([t for t in trials if t.row == name], out, model)
         if not runs:
             continue
         rows[name] = Said(np.stack([r["one"].argmax(1) for r in runs]), clips.label, clips.actor)
-        if name in (FULL, PHOTOS):
+        if name.startswith(FULL):
             mean = np.stack([r["looks"].mean(0).argmax(1) for r in runs])
             rows[AGREED.replace(FULL, name)] = Said(mean, clips.label, clips.actor)
     return rows
@@ -179,13 +182,14 @@ def main() -> None:
                     args.epochs, LOOKS if row == FULL else 0, BATCH[len(clips.manifest.labels)])
               for seed in args.seeds for condition, clips in conditions.items() for row in args.rows]  # fmt: skip
     alone = [t for t in trials if t.row == FULL and TITLES["alone"] in t.condition]
-    trials += [replace(t, row=PHOTOS, photos=True, batch=2 * t.batch) for t in alone]
-    if args.photos is None:
-        do([] if args.table else [t for t in trials if not t.photos], conditions, args.out, model.hash)
-    else:
+    more = alone + [replace(t, row=PHOTOS, photos=True, batch=2 * t.batch) for t in alone]
+    trials += more[len(alone) :] + [replace(t, row=t.row + PARTLY, stretch=STRETCH) for t in more]
+    if args.photos is None and not args.table:
+        do([t for t in trials if not t.photos], conditions, args.out, model.hash)
+    elif not args.table:
         photos = {name: read_photos(args.photos, model, args.out, clips.manifest.labels.names)
                   for name, clips in conditions.items()}  # fmt: skip
-        do([] if args.table else trials, conditions, args.out, model.hash, photos)
+        do(trials, conditions, args.out, model.hash, photos)
     print(HEAD.format(folder=model.name, seeds=" ".join(map(str, args.seeds)), name=model.name,
                       hash=model.hash, seen=" and ".join(s.partition(":")[0] for s in model.info.seen),
                       clips=len(whole.label), actors=len(np.unique(whole.actor))))  # fmt: skip

@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "RDFER without re-sampling": ("rdfer", WHOLE | {"resampling": "uniform"}),
     "RDFER without channel gate": ("rdfer", WHOLE | {"channels": False}),
     "RDFER, w_KI = 0": ("rdfer", WHOLE | {"key": 0.0}),
+    "RDFER, synopsis' loss weighs 1": ("rdfer", WHOLE | {"coarse": 1.0}),
     "RDFER, centres from the pooled synopsis": ("rdfer", WHOLE | {"locate": "pooled", "target": "peaks"}),
     "RDFER": ("rdfer", WHOLE),
 }

@@ -92,6 +92,8 @@ def test_answers_have_the_promised_shapes(name: str, frames: int) -> None:
     assert output.logits.shape == (6, len(LABELS)) and output.feature.shape[0] == 6 and output.feature.ndim == 2
     assert torch.isfinite(output.logits).all() and torch.isfinite(output.feature).all()
     assert output.steps is None or output.steps.shape == (6, frames, len(LABELS))
+    assert (output.affect is not None) == method.learns_affect
+    assert output.affect is None or (output.affect.shape == (6, 2) and output.affect.abs().max() <= 1)
 
 
 @pytest.mark.parametrize("frames", [1, 3])

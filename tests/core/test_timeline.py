@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tronie.core.errors import OutputError, SettingError, SourceError
+from tronie.core.errors import MissingExtraError, OutputError, SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import AFTER, BEFORE, Looked, Provenance, Timeline
@@ -342,3 +343,25 @@ def test_other_libraries_take_the_columns() -> None:
     table = timeline.to_arrow()
     assert table.column_names == list(timeline.columns)
     assert table["usable"].to_pylist() == [True, True, False]
+
+
+def test_polars_takes_the_columns() -> None:
+    polars = pytest.importorskip("polars", reason="polars is not installed: pip install 'tronie[polars]'")
+    timeline = make(film("nhU"))
+    frame = timeline.to_polars()
+    assert isinstance(frame, polars.DataFrame) and frame.columns == list(timeline.columns)
+    for name, column in timeline.columns.items():
+        assert frame[name].to_list() == column.tolist()
+    assert [str(frame[name].dtype) for name in ("label", "frame", "time", "usable")] == [
+        "String", "Int64", "Float64", "Boolean"]  # fmt: skip
+    assert make([]).to_polars().height == 0
+
+
+@pytest.mark.parametrize(("missing", "call", "extra"), [
+    ("pandas", "to_pandas", "table"), ("pyarrow", "to_arrow", "table"), ("polars", "to_polars", "polars")])  # fmt: skip
+def test_a_library_that_is_not_there_is_named(missing, call, extra, monkeypatch) -> None:
+    if missing == "polars":
+        pytest.importorskip("pyarrow")
+    monkeypatch.setitem(sys.modules, missing, None)  # as Python marks what cannot be imported
+    with pytest.raises(MissingExtraError, match=rf"{call}\(\) needs the extra '{extra}': pip install"):
+        getattr(make(film("nh")), call)()

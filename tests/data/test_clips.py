@@ -168,6 +168,23 @@ def test_features_are_not_varied_but_in_time() -> None:
                               cut(source, row, plain, HOW, (4,)))  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["pixels", "features"])
+def test_stretches_of_clips_are_learnt_from_only_where_they_are_asked_for(kind: str) -> None:
+    source, view = rows(kind), View(20, 30, augment=True, kind=kind)
+    own, lengths = frames_of(source, 2), set()
+    for seed in range(12):
+        first, n = window(30, 0.4, np.random.default_rng((seed,)))
+        found = cut(source, 2, view, replace(STILL, stretch=0.4), (seed,))
+        assert np.array_equal(found, own[first + uniform(n, 30)].astype(found.dtype))
+        lengths.add(n)
+        whole = cut(source, 2, replace(view, augment=False), replace(STILL, stretch=0.4), (seed,))
+        for other in (whole, cut(source, 2, view, STILL, (seed,))):  # when judged, and by default: all of it
+            assert np.array_equal(other, own.astype(other.dtype))
+    assert min(lengths) >= 12 and len(lengths) > 5
+    photo = cut(source, 3, view, replace(STILL, stretch=0.4), (0,))  # a clip of one frame has no parts
+    assert np.array_equal(photo, np.repeat(frames_of(source, 3), 30, 0).astype(photo.dtype))
+
+
 def test_mirror_views() -> None:
     for made in draw(rows(), View(20, 3, augment=True), View(20, 3, mirror=True)):
         assert torch.equal(made.clips[1], made.clips[0].flip(-1))

@@ -12,7 +12,8 @@ from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.methods.method import Batch, Progress
-from tronie.methods.sequence import Pool, Sequence, SequenceConfig, Statistics
+from tronie.methods.sequence import Sequence, SequenceConfig
+from tronie.nn.pooling import Pool, Statistics
 
 LABELS = LabelSet(("happiness", "sadness"))
 

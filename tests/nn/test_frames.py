@@ -93,3 +93,21 @@ def test_the_shift_acts_on_what_is_projected() -> None:
     clip = torch.randn(1, 8, 6, requires_grad=True)
     net(clip)[0, 2].sum().backward()
     assert (clip.grad[0].abs().sum(1) > 0).tolist() == [False, True, True, True, False, False, False, False]
+
+
+def test_faces_that_give_an_encoder_its_start_are_seen_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are frames of many clips, in whatever number; afterwards frames of one clip see each other as before."""
+    torch.manual_seed(0)
+    net = frame_net(How("pixels"), 4).eval()
+    assert isinstance(net, PixelFrames)
+    encoder, faces = net.encoder, torch.randint(0, 256, (7, 3, 40, 40)).float()
+    seen: list[Tensor] = []
+    monkeypatch.setattr(encoder, "start", lambda given: seen.append(encoder(given)))
+    with torch.no_grad():
+        together = encoder(faces[:4])
+        net.start(faces)
+        net.start(faces[3:4])
+        assert seen[0].shape == (7, 256) and torch.allclose(seen[0][3:4], seen[1], atol=1e-5)
+        assert torch.equal(encoder(faces[:4]), together) and not torch.allclose(together, seen[0][:4], atol=1e-3)
+    with pytest.raises(RuntimeError):
+        encoder(faces)  # seven frames are no segments of four

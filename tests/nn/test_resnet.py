@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -57,6 +58,22 @@ def test_weights_from_elsewhere_load_whatever_wraps_them(tmp_path: Path, before:
     torch.save({box: state, "epoch": 3} if box else state, tmp_path / "weights.pt")
     load_weights(target, tmp_path / "weights.pt")
     assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
+
+
+def test_weights_load_from_a_numpy_archive_in_half_precision_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source, target = HalfResNet18(), HalfResNet18()
+    kept = {f"encoder.{name}": value.numpy() for name, value in source.half().state_dict().items()}
+    np.savez_compressed(tmp_path / "weights.npz", **kept, **{"encoder.fc.bias": np.zeros(3)})
+    load_weights(target, tmp_path / "weights.npz")
+    assert target.conv1.weight.dtype == torch.float32
+    assert all(torch.equal(a.float(), b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
+    (tmp_path / "text.npz").write_text("no weights")
+    np.savez(tmp_path / "objects.npz", a=np.array([{}, None]))
+    np.savez(tmp_path / "words.npz", a=np.array(["a", "b"]))
+    for name in ("text", "objects", "words"):
+        with pytest.raises(ModelError, match=rf"{name}\.npz holds no weights that NumPy can read"):
+            load_weights(target, tmp_path / f"{name}.npz")
 
 
 def test_weights_that_do_not_fit_change_nothing(tmp_path: Path) -> None:

@@ -76,6 +76,39 @@ def test_photos_are_read_as_they_are_and_say_so(planted) -> None:
     assert "Photos are read as they are" in warning
 
 
+def test_a_photo_s_valence_and_arousal_are_the_mean_with_its_mirror_image(planted) -> None:
+    class Lopsided(planted.AffectModel):
+        """What it says of a face is how light its left and its right half are."""
+
+        def read(self, crops):
+            half = crops.shape[2] // 2
+            halves = [crops[:, :, part].reshape(len(crops), -1).mean(1) for part in (slice(half), slice(half, None))]
+            return self.predict(crops), (np.stack(halves, 1) / 128 - 1).astype(np.float32)
+
+    picture = planted.paint(planted.two_people("h")[0], 0)
+    picture[:, :44] //= 2  # the left half of the square
+    film = planted.two_people("h")
+    timeline = Analyser(Lopsided(), detector=planted.Detector(film)).analyse(picture)
+    assert timeline["valence"] == pytest.approx(timeline["arousal"], abs=1e-6)
+    read = Analyser(Lopsided(), detector=planted.Detector(film), settings=Settings(fps=1.0)).analyse(picture[None])
+    assert read["valence"][0] < read["arousal"][0] - 0.1  # as a film's frame the halves are told apart
+    assert timeline["valence"][0] == pytest.approx((read["valence"][0] + read["arousal"][0]) / 2, abs=1e-5)
+    plain = analyser(planted, film).analyse(picture)
+    assert "valence" not in plain.columns and (plain.probabilities == timeline.probabilities).all()
+
+
+def test_pushed_frames_tell_valence_and_arousal_at_once(planted) -> None:
+    film, at = planted.two_people("s" * 40 + "h" * 40), np.arange(80) / 25
+    warm = Analyser(planted.AffectModel(), detector=planted.Detector(film))
+    said = [warm.push(planted.paint(film[i], i), float(t))[0] for i, t in enumerate(at)]
+    assert said[30].valence < -0.4 and said[-1].valence > 0.4 and said[-1].arousal > said[30].arousal
+    ended = warm.finish()
+    assert ended["valence"][-1] == pytest.approx(said[-1].valence, abs=1e-5)  # nothing followed
+    plain, _ = pushed(planted, film, at)
+    assert {(one.valence, one.arousal) for (one,) in plain} == {(None, None)}
+    assert [one.label for (one,) in plain] == [one.label for one in said]
+
+
 def test_a_model_that_was_not_measured_is_refused_before_the_work(planted) -> None:
     model = planted.Model()
     model.neutral = None

@@ -22,8 +22,8 @@ def times(n, rate=RATE):
     return np.arange(n) / rate
 
 
-def run(planted, film, at=None, config=None, source="film"):
-    model, detector = planted.Model(), planted.Detector(film)
+def run(planted, film, at=None, config=None, source="film", kind="Model"):
+    model, detector = getattr(planted, kind)(), planted.Detector(film)
     chain = Chain(model, detector, config or Settings(), source)
     timeline = Timeline.concat(list(chain.run(planted.Film(film, times(len(film)) if at is None else at))))
     return timeline, chain, model, detector
@@ -74,18 +74,18 @@ def test_an_empty_film_is_an_empty_timeline(planted) -> None:
     assert chain.looked.frames == 0
 
 
-@pytest.mark.parametrize("baseline", ["model", "person"])
+@pytest.mark.parametrize(("kind", "baseline"), [("Model", "model"), ("Model", "person"), ("AffectModel", "model")])
 @pytest.mark.parametrize("cells", [1, 3, 6, 7])
-def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells, baseline) -> None:
+def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells, kind, baseline) -> None:
     film = planted.two_people("n" * 70 + "." * 8 + "h" * 65 + "s" * 60, "." * 20 + "h" * 90 + "." * 30 + "n" * 60)
     rng = np.random.default_rng(3)
     at = np.cumsum(rng.choice([0.02, 1 / 30, 0.05], len(film)))  # a variable frame rate
     settings = Settings(baseline=baseline, calm=0.5)
-    whole, first_chain, _, _ = run(planted, film, at, settings)
+    whole, first_chain, _, _ = run(planted, film, at, settings, kind=kind)
     # A film that is measured against its people is another one: what is taken up must be their rest, too.
     assert (whole.probabilities == run(planted, film, at)[0].probabilities).all() == (baseline == "model")
 
-    chain = Chain(planted.Model(), planted.Detector(film), settings, "film")
+    chain = Chain(getattr(planted, kind)(), planted.Detector(film), settings, "film")
     parts = []
     for part in chain.run(planted.Film(film, at)):
         parts.append(part)
@@ -93,15 +93,41 @@ def test_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cell
             break
     text = json.dumps(chain.state())
 
-    later = Chain(planted.Model(), planted.Detector(film), settings, "film")
+    later = Chain(getattr(planted, kind)(), planted.Detector(film), settings, "film")
     later.restore(json.loads(text))
     parts += later.run(planted.Film(film, at))
     again = Timeline.concat(parts)
     assert again == whole
     assert later.looked == first_chain.looked
+    assert ("valence" in whole.columns) == (kind == "AffectModel")
     whole.save(tmp_path / "whole.csv")
     again.save(tmp_path / "again.csv")
     assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+def test_valence_and_arousal_follow_the_face_and_leave_all_else_as_it_was(planted) -> None:
+    film = planted.two_people("n" * 60 + "h" * 60 + "s" * 60, "." * 60 + "s" * 90)
+    plain, told = run(planted, film)[0], run(planted, film, kind="AffectModel")[0]
+    names = list(plain.columns)
+    assert list(told.columns) == [*names[:-3], "valence", "arousal", *names[-3:]]
+    assert all((told[name] == plain[name]).all() for name in names)
+    assert told.provenance == replace(plain.provenance, affect=True)
+    # Away from the changes: red minus blue and red minus grey of the painted squares, by 256.
+    colours = {"happiness": (220, 80), "sadness": (90, 240), "neutral": (60, 60)}
+    for second, label in ((1, "neutral"), (3, "happiness"), (5, "sadness")):
+        (row,) = np.flatnonzero((told["time"] == second) & (told["track"] == 0))
+        red, blue = colours[label]
+        assert told["valence"][row] == pytest.approx((red - blue) / 256, abs=0.06)
+        assert told["arousal"][row] == pytest.approx((red - 128) / 256, abs=0.06)
+    happy = next(s for s in told.segments() if s.label == "happiness")
+    rows = told.select(track=happy.track, start=happy.start, end=happy.end)
+    assert happy.valence == pytest.approx(rows["valence"].mean(), abs=1e-3) and happy.arousal is not None
+    assert [s.valence for s in plain.segments()] == [None] * len(plain.segments())
+
+
+def test_a_film_without_faces_still_names_the_columns(planted) -> None:
+    timeline, _, _, _ = run(planted, planted.two_people("." * 40), kind="AffectModel")
+    assert len(timeline) == 0 and list(timeline.columns)[-5:-3] == ["valence", "arousal"]
 
 
 def test_a_state_fits_only_its_own_run(planted) -> None:

@@ -39,8 +39,11 @@ def looks_at(
     ]
 
 
-def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Probabilities and counts per look: every window of the grid is tried on every run, frame by frame."""
+Said = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap) -> list[Said]:
+    """Probabilities, counts and affect per look: every window of the grid is tried on every run, frame by frame."""
     runs: list[list[Look]] = []
     for one in looks:
         if runs and one.time - runs[-1][-1].end <= gap + 1e-9:
@@ -56,7 +59,7 @@ def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap)
             first, last = math.floor((start - info.window) / info.hop) - 1, math.ceil(end / info.hop) + 1
             spans = [(i, i * info.hop, i * info.hop + info.window) for i in range(first, last)]
             windows = [(i, a, b) for i, a, b in spans if start - 1e-6 <= (a + b) / 2 <= end + 1e-6]
-        said: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id(one): [] for one in run}
+        said: dict[int, list[Said]] = {id(one): [] for one in run}
         for number, a, b in windows:
             edge = 1e-6 * info.hop
             inside = [one for one in run if a - edge <= one.time < b - edge] if len(windows) > 1 else run
@@ -64,7 +67,7 @@ def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap)
                 continue
             seen = [one for one in inside if one.usable] or inside
             span = min(b, inside[-1].end)
-            votes, probability = np.zeros(3), np.zeros(3)
+            votes, probability, affect = np.zeros(3), np.zeros(3), np.zeros(2)
             for k in range(info.looks):
                 drawn = np.random.default_rng((number % 2**32, k)).random(info.frames)
                 frames = []
@@ -73,14 +76,15 @@ def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap)
                     frames.append(max((one for one in seen if one.time <= moment), key=lambda one: one.time,
                                       default=seen[0]).feature.astype(np.float32))  # fmt: skip
                 odds = np.exp(np.float64(10 * np.stack(frames).mean(0)))
+                affect += np.clip(3 * np.stack(frames).mean(0)[:2] - 1, -1, 1) / info.looks
                 votes[odds.argmax()] += 1
                 probability += odds / odds.sum() / info.looks
             cooled = probability ** (1 / 1.5)
             for one in inside:
-                said[id(one)].append((cooled / cooled.sum(), votes))
+                said[id(one)].append((cooled / cooled.sum(), votes, affect))
         for one in run:
-            every = said[id(one)]
-            answers.append((np.mean([p for p, _ in every], 0), np.sum([v for _, v in every], 0)))
+            p, v, a = zip(*said[id(one)], strict=True)
+            answers.append((np.mean(p, 0), np.sum(v, 0), np.mean(a, 0)))
     return answers
 
 
@@ -102,9 +106,10 @@ def fed(Model, looks: list[Look], cell: float = 1.0, info: ClipInfo = INFO, stop
     return found + ready
 
 
-def same(found: list[Look], expected: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def same(found: list[Look], expected: list[Said], affect: bool = False) -> None:
     assert len(found) == len(expected)
-    for one, (p, says) in zip(found, expected, strict=True):
+    for one, (p, says, told) in zip(found, expected, strict=True):
+        assert (one.affect == pytest.approx(told, abs=1e-6)) if affect else one.affect is None
         assert one.probabilities == pytest.approx(p, abs=1e-6) and one.feature is None
         assert one.says is not None and one.says.tolist() == says.tolist()
 
@@ -139,12 +144,15 @@ def films(draw):
 def test_any_film_in_any_cells_gives_the_windows_cut_by_hand(planted, film, cell, grid) -> None:
     info = replace(INFO, window=grid[0], hop=grid[1])
     same(fed(planted.ClipModel, film, cell, info), by_hand(film, info))
+    same(fed(planted.AffectClipModel, film, cell, info), by_hand(film, info), affect=True)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("kind", ["ClipModel", "AffectClipModel"])
+@settings(max_examples=30, deadline=None)
 @given(films(), st.integers(0, 40))
-def test_laid_down_anywhere_it_goes_on_to_the_bit(planted, film, stop_at) -> None:
-    whole, again = fed(planted.ClipModel, film), fed(planted.ClipModel, film, stop_at=stop_at)
+def test_laid_down_anywhere_it_goes_on_to_the_bit(planted, kind, film, stop_at) -> None:
+    model = getattr(planted, kind)
+    whole, again = fed(model, film), fed(model, film, stop_at=stop_at)
     assert [one.state() for one in whole] == [one.state() for one in again]
 
 
@@ -188,13 +196,14 @@ def test_a_rows_agreement_is_about_its_label() -> None:
     assert math.isnan(Settled(look(0, 0, 0.04), p, 0).agreement)
 
 
+@pytest.mark.parametrize("kind", ["ClipModel", "AffectClipModel"])
 @pytest.mark.parametrize("cells", [1, 3, 6])
-def test_a_film_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells) -> None:
+def test_a_film_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_path, cells, kind) -> None:
     film = planted.two_people("n" * 70 + "." * 20 + "h" * 65 + "s" * 60, "." * 20 + "h" * 90 + "." * 30 + "n" * 60)
     at = np.cumsum(np.random.default_rng(3).choice([0.02, 1 / 30, 0.05], len(film)))
 
     def chain() -> Chain:
-        return Chain(planted.ClipModel(), planted.Detector(film), SETTINGS, "film")
+        return Chain(getattr(planted, kind)(), planted.Detector(film), SETTINGS, "film")
 
     whole = Timeline.concat(list(chain().run(planted.Film(film, at))))
     first, parts = chain(), []
@@ -208,6 +217,7 @@ def test_a_film_stopped_and_restored_is_the_uninterrupted_table(planted, tmp_pat
     plain = Timeline.concat(list(Chain(planted.Model(), planted.Detector(film), SETTINGS).run(planted.Film(film, at))))
     assert again == whole and (whole["frame"] == plain["frame"]).all() and (whole["track"] == plain["track"]).all()
     assert "agreement" not in plain.columns
+    assert ("valence" in whole.columns) == (kind == "AffectClipModel")
     assert whole["frame"].tolist() == sorted(whole["frame"].tolist())
     assert whole.provenance.clips == 3 and not np.isnan(whole["agreement"]).any()
     labels = [s.label for s in whole.segments() if s.track == 0]
@@ -225,21 +235,26 @@ def test_a_photo_is_a_clip_that_stands_still_and_has_no_agreement(planted) -> No
     timeline = Analyser(planted.ClipModel(), detector=planted.Detector(film)).analyse(planted.paint(film[0], 0))
     assert timeline["label"].tolist() == ["happiness"] and np.isnan(timeline["agreement"]).all()
     assert timeline.segments()[0].agreement is None and timeline.segments()[0].told == ""
+    told = Analyser(planted.AffectClipModel(), detector=planted.Detector(film)).analyse(planted.paint(film[0], 0))
+    expected = [np.clip(3 * colour / 255 - 1, -1, 1) for colour in (220, 80)]  # red and blue of the square
+    assert [told["valence"][0], told["arousal"][0]] == pytest.approx(expected, abs=0.05)
 
 
 def test_a_stream_answers_at_once_and_ends_as_the_film(planted) -> None:
     film = planted.two_people("n" * 60 + "h" * 60)
     at = np.arange(len(film)) / 30
-    analyser = Analyser(planted.ClipModel(), detector=planted.Detector(film))
+    analyser = Analyser(planted.AffectClipModel(), detector=planted.Detector(film))
     said = [analyser.push(planted.paint(faces, i), float(at[i])) for i, faces in enumerate(film)]
     assert [len(one) for one in said] == [1] * 120
     assert said[30][0].label == "neutral" and said[-1][0].label == "happiness"
+    assert said[-1][0].valence > said[30][0].valence + 0.5 and -1 <= said[30][0].arousal <= 1
     ended = analyser.finish()
     whole = Timeline.concat(
-        list(Chain(planted.ClipModel(), planted.Detector(film), SETTINGS, "stream").run(planted.Film(film, at)))
+        list(Chain(planted.AffectClipModel(), planted.Detector(film), SETTINGS, "stream").run(planted.Film(film, at)))
     )
     assert len(ended) == len(whole) and ended["label"].tolist() == whole["label"].tolist()
     assert ended["agreement"] == pytest.approx(whole["agreement"], abs=1e-5)
+    assert ended["arousal"] == pytest.approx(whole["arousal"], abs=0.02)  # features are float16, batches differ
 
 
 def test_what_is_said_at_once_forgets_what_is_past(planted) -> None:
@@ -253,13 +268,13 @@ def test_what_is_said_at_once_forgets_what_is_past(planted) -> None:
 
 
 def test_an_archive_that_was_stopped_goes_on_to_the_byte(planted, tmp_path, monkeypatch) -> None:
-    """Also that the table's heading knows the agreement before the first row is there."""
+    """Also that the table's heading knows the optional columns before the first row is there."""
     monkeypatch.setattr(resumable, "EVERY", 0.5)
     film, path = planted.two_people("n" * 60 + "h" * 60), tmp_path / "film.mkv"
     planted.write_film(path, film)
 
     def read(name: str, stop=None):
-        analyser = Analyser(planted.ClipModel(), detector=planted.Detector(film))
+        analyser = Analyser(planted.AffectClipModel(), detector=planted.Detector(film))
         files = resumable.Files(tmp_path / f"{name}.rows", tmp_path / f"{name}.mark")
         return resumable.read_film(path, "film.mkv", analyser, files, stop=stop)
 
@@ -269,3 +284,4 @@ def test_an_archive_that_was_stopped_goes_on_to_the_byte(planted, tmp_path, monk
     assert (tmp_path / "cut.rows").read_bytes() == (tmp_path / "whole.rows").read_bytes()
     columns = read_columns(tmp_path / "whole.rows")
     assert len(columns["time"]) == 120 and (columns["agreement"] > 0.5).mean() > 0.9
+    assert list(columns)[-6:-3] == ["agreement", "valence", "arousal"] and columns["valence"].max() > 0.5

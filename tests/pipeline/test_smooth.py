@@ -20,9 +20,9 @@ NEUTRAL, HAPPY = 0, 1
 BASE = Settings()
 
 
-def look(time, odds, *, duration=1 / 30, track=0, quality=1.0, usable=True, frame=None) -> Look:
+def look(time, odds, *, duration=1 / 30, track=0, quality=1.0, usable=True, frame=None, affect=None) -> Look:
     return Look(round(time * 1000) if frame is None else frame, time, duration, track, (0.0, 0.0, 50.0, 50.0), 0.9,
-                quality, usable, np.array(odds, np.float64))  # fmt: skip
+                quality, usable, np.array(odds, np.float64), affect=affect)  # fmt: skip
 
 
 def clear(label, sure=0.9, labels=3) -> list[float]:
@@ -232,7 +232,8 @@ def streams(draw):
             if int(time * 1.3 + track) % 4:
                 odds = 0.6 * np.array(clear(mood[track])) + 0.4 * rng.dirichlet([1.0] * 3)
                 looks.append(look(time, odds, duration=duration, track=track, quality=float(rng.random()),
-                                  usable=bool(rng.random() < 0.9), frame=frame))  # fmt: skip
+                                  usable=bool(rng.random() < 0.9), frame=frame,
+                                  affect=rng.uniform(-1, 1, 2)))  # fmt: skip
         time += duration
     return looks
 
@@ -251,7 +252,9 @@ def by_cells(looks, stop_at=None):
 
 
 def plain(answers):
-    return [(one.look.frame, one.look.track, one.label, one.probabilities.tolist()) for one in answers]
+    return [
+        (one.look.frame, one.look.track, one.label, one.probabilities.tolist(), one.affect.tolist()) for one in answers
+    ]
 
 
 @given(streams(), st.integers(0, 8))
@@ -259,7 +262,7 @@ def plain(answers):
 def test_laid_down_and_taken_up_goes_on_exactly(looks, stop_at) -> None:
     whole = plain(by_cells(looks))
     assert plain(by_cells(looks, stop_at)) == whole
-    assert [(frame, track) for frame, track, _, _ in whole] == [(one.frame, one.track) for one in looks]
+    assert [(frame, track) for frame, track, *_ in whole] == [(one.frame, one.track) for one in looks]
 
 
 @given(streams())
@@ -267,6 +270,36 @@ def test_laid_down_and_taken_up_goes_on_exactly(looks, stop_at) -> None:
 def test_bounded_lag_gives_the_average_of_the_whole_film(looks) -> None:
     for now, later in zip(by_cells(looks), through(looks), strict=True):
         assert now.probabilities == pytest.approx(later.probabilities, abs=1e-12)
+        assert now.affect == pytest.approx(later.affect, abs=1e-12)
+
+
+@given(streams())
+@settings(max_examples=20, deadline=None)
+def test_valence_and_arousal_are_averaged_as_the_probabilities_by_hand(looks) -> None:
+    answers = through(looks)
+    for track in (0, 1):
+        mine = [one for one in looks if one.track == track]
+        for first, behind in runs(mine, BASE.gap):  # nothing is averaged over a gap
+            part = mine[first:behind]
+            for one in part:
+                total, weights = np.zeros(2), 0.0
+                for other in part:
+                    speaks = min(max(other.duration, 1e-3), BASE.look)
+                    kernel = max(0.0, 1 - abs(one.time - other.time) / BASE.kernel) * speaks
+                    weight = kernel * (max(other.quality, 1e-3) if other.usable else 1e-6)
+                    total, weights = total + weight * other.affect, weights + weight
+                (found,) = [a for a in answers if a.look is one]
+                assert found.affect == pytest.approx(total / weights, abs=1e-9)
+                assert (np.abs(found.affect) <= 1 + 1e-12).all()
+
+
+@given(streams())
+@settings(max_examples=10, deadline=None)
+def test_valence_and_arousal_change_nothing_else(looks) -> None:
+    without = through([replace(one, affect=None) for one in looks])
+    for one, other in zip(through(looks), without, strict=True):
+        assert other.affect is None
+        assert (one.label, one.probabilities.tolist()) == (other.label, other.probabilities.tolist())
 
 
 @given(streams())

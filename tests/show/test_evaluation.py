@@ -40,6 +40,13 @@ CONTENT = {
 LOG = [{"epoch": i, "ce": 2.0 / (i + 1), "drawn/war": 0.5 + 0.1 * i, "drawn/uar": None} for i in range(4)]
 
 
+def test_answers_that_are_no_numbers_still_give_a_page() -> None:
+    """A run whose weights have grown beyond all numbers is judged, and told, like any other."""
+    broken = source() | {"reliability": [[None, None, 30]], "risk_coverage": [[0.5, None], [1.0, 0.7]]}
+    page = evaluation_page({"sources": {"drawn": broken}}, "page", log=LOG)
+    assert "Reliability" in page and "nan" not in page.lower()
+
+
 class Seen(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -21,8 +21,11 @@ onnx = pytest.importorskip("onnx")
 LABELS = ("happiness", "sadness", "neutral")
 
 
-def graph(path: Path, *, size: int = 4, classes: int = 3, output: str = "logits") -> Path:
-    """A graph that is easy to follow: logits are mean red, green and blue of a face, times a tenth."""
+def graph(path: Path, *, size: int = 4, classes: int = 3, output: str = "logits", affect: int = 0) -> Path:
+    """A graph that is easy to follow: logits are mean red, green and blue of a face, times a tenth.
+
+    With ``affect`` there are so many numbers of it, the mean red, green … by 100, less 1: often above 1.
+    """
     from onnx import TensorProto, helper
 
     faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", size, size, 3])
@@ -32,9 +35,15 @@ def graph(path: Path, *, size: int = 4, classes: int = 3, output: str = "logits"
     nodes = [helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
              helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
              helper.make_node("MatMul", ["mean", "w"], [output])]  # fmt: skip
-    made = helper.make_graph(nodes, "g", [faces], [out], [
-        helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
-        helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])])  # fmt: skip
+    numbers = [helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
+               helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])]  # fmt: skip
+    outputs = [out]
+    if affect:
+        nodes.append(helper.make_node("Gemm", ["mean", "v", "b"], ["affect"]))
+        numbers.append(helper.make_tensor("v", TensorProto.FLOAT, [3, affect], np.eye(3, affect).ravel() / 100))
+        numbers.append(helper.make_tensor("b", TensorProto.FLOAT, [affect], [-1.0] * affect))
+        outputs.append(helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", affect]))
+    made = helper.make_graph(nodes, "g", [faces], outputs, numbers)
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
     return path
 
@@ -67,6 +76,80 @@ def test_it_answers_calibrated_probabilities(folder: Path) -> None:
     assert model.predict(faces(0)).shape == (0, 3)
     assert (model.name, model.size, model.labels.names) == ("test", 4, LABELS)
     assert model.info.scores == {"a/war": (0.8, 0.7, 0.9)}
+
+
+def with_affect(folder: Path) -> Model:
+    rewrite(folder, graph_sha256=sha256(graph(folder / "encoder.onnx", affect=2)))
+    return load_folder(folder)
+
+
+def test_valence_and_arousal_are_answered_where_the_graph_has_them(folder: Path) -> None:
+    plain = load_folder(folder)
+    assert not plain.affect and plain.answer(faces(2)).affect is None and plain.read(faces(2))[1] is None
+    model = with_affect(folder)
+    light = np.full((2, 4, 4, 3), 255, np.uint8)
+    for n in (1, BATCH, BATCH + 3):
+        some = np.concatenate([faces(n), light])
+        p, affect = model.read(some)
+        assert np.array_equal(p, plain.predict(some)) and affect is not None and model.affect
+        expected = some.reshape(n + 2, 16, 3).mean(1)[:, :2] / 100 - 1
+        assert affect.dtype == np.float32 and affect == pytest.approx(np.minimum(expected, 1), abs=1e-5)
+        assert np.array_equal(model.answer(some).affect, affect) and (affect[-2:] == 1).all()
+    found = model.answer(faces(0)).affect
+    assert found is not None and found.shape == (0, 2)
+
+
+def test_an_affect_of_another_shape_is_refused(folder: Path) -> None:
+    rewrite(folder, graph_sha256=sha256(graph(folder / "encoder.onnx", affect=3)))
+    with pytest.raises(ModelError, match="something else than valence and arousal"):
+        load_folder(folder)
+
+
+def temporal(path: Path, *, frames: int = 4, affect: bool = True) -> Path:
+    """A second graph: logits of a clip are ten times the mean of its frames, affect its first two numbers less 1."""
+    from onnx import TensorProto, helper
+
+    clips = helper.make_tensor_value_info("clips", TensorProto.FLOAT, ["n", frames, 3])
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])]
+    nodes = [helper.make_node("ReduceMean", ["clips", "axes"], ["mean"], keepdims=0),
+             helper.make_node("Mul", ["mean", "ten"], ["logits"])]  # fmt: skip
+    if affect:
+        nodes.append(helper.make_node("Gemm", ["mean", "v", "b"], ["affect"]))
+        outputs.append(helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", 2]))
+    made = helper.make_graph(nodes, "g", [clips], outputs, [
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]), helper.make_tensor("ten", TensorProto.FLOAT, [], [10]),
+        helper.make_tensor("v", TensorProto.FLOAT, [3, 2], np.eye(3, 2).ravel()),
+        helper.make_tensor("b", TensorProto.FLOAT, [2], [-1.0, -1.0])])  # fmt: skip
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
+    return path
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_video_model_says_the_mean_of_its_looks(folder: Path, says: bool) -> None:
+    from onnx import helper
+
+    encoder = onnx.load(str(graph(folder / "encoder.onnx", affect=2)))  # its own affect says nothing
+    encoder.graph.node.append(helper.make_node("Identity", ["mean"], ["feature"]))
+    encoder.graph.output.append(helper.make_tensor_value_info("feature", onnx.TensorProto.FLOAT, ["n", 3]))
+    onnx.save(encoder, str(folder / "encoder.onnx"))
+    second = temporal(folder / "temporal.onnx", affect=says)
+    clip = {"graph": second.name, "graph_sha256": sha256(second), "frames": 4, "width": 3, "looks": 5}
+    rewrite(folder, clip=clip, graph_sha256=sha256(folder / "encoder.onnx"))
+    model = load_folder(folder)
+    assert model.clip is not None and model.affect == says
+    rng = np.random.default_rng(0)
+    features, time = rng.uniform(0, 3, (30, 3)).astype(np.float16), np.arange(30) / 25
+    heard = model.clip.read(features, time, 1.2, 7)
+    once, still = model.clip.read_once(features, time, 1.2)[1], model.answer(faces(3)).affect
+    if not says:
+        assert heard.affect is None and once is None and still is None
+        return
+    chosen = np.searchsorted(time, heard.time)  # the frames of each look
+    looks = features.astype(np.float32)[chosen].mean(1)[:, :2] - 1
+    assert (looks > 1).any()  # each look is brought to the range, then the mean is taken
+    assert heard.affect == pytest.approx(np.clip(looks, -1, 1).mean(0), abs=1e-5) and heard.affect.dtype == np.float64
+    assert once is not None and once.shape == (2,) and still is not None
+    assert still == pytest.approx(np.minimum(faces(3).reshape(3, 16, 3).mean(1)[:, :2] - 1, 1), abs=1e-2)
 
 
 @pytest.mark.parametrize("wrong", [faces(2)[:, :3], faces(2).astype(np.float32), faces(2)[0]])
@@ -164,6 +247,9 @@ def test_models_are_found_by_path_by_name_or_as_they_are(folder: Path) -> None:
     with pytest.raises(ModelError, match="There is no model 'defalt'"):
         load_model("defalt")
     with pytest.raises(ModelError, match="No model in"):
+        load_model(folder.parent)
+    (folder.parent / "recipe.toml").touch()
+    with pytest.raises(ModelError, match=r"is a run, no model folder: .* `tronie export .*` says why"):
         load_model(folder.parent)
 
 

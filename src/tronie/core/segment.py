@@ -55,6 +55,9 @@ class Segment:
     Where a video model read each moment in ``clips`` clips, ``agreement`` is the mean share of them, 0..1, that say the
     label ``said``: this segment's own, and for "uncertain" the one that leads in most rows, over these rows.
     ``agreement`` is None where the timeline has none, ``clips`` 0 where their number is not known.
+
+    ``valence`` and ``arousal``, -1..1, are means of the rows', weighted as the confidence is, None where there are
+    none.
     """
 
     source: str
@@ -68,6 +71,8 @@ class Segment:
     agreement: float | None = None
     said: str = ""
     clips: int = 0
+    valence: float | None = None
+    arousal: float | None = None
 
     @property
     def told(self) -> str:
@@ -140,7 +145,17 @@ def _segment(timeline: Timeline, source: str, track: int, rows: NDArray[np.int64
     return Segment(
         source, track, start, end, label, round(confidence, 5),
         round(min(share, 1.0), 5), len(rows), agreement, said, timeline.provenance.clips if said else 0,
+        *(_mean(timeline, name, rows, weight) for name in ("valence", "arousal")),
     )  # fmt: skip
+
+
+def _mean(timeline: Timeline, name: str, rows: NDArray[np.int64], weight: NDArray[np.float64]) -> float | None:
+    """The weighted mean of an optional column over rows; None where it has no value with any weight."""
+    if name not in timeline.columns:
+        return None
+    values = timeline[name][rows]
+    known = ~np.isnan(values) & (weight > 0)
+    return round(float(np.average(values[known], weights=weight[known])), 5) if known.any() else None
 
 
 def _agreement(timeline: Timeline, rows: NDArray[np.int64], label: str) -> tuple[float | None, str]:
@@ -169,8 +184,10 @@ def totals(timeline: Timeline) -> list[Total]:
 
 
 def as_rows(found: Sequence[Segment]) -> list[dict[str, Any]]:
-    """Segments as plain dictionaries, for tables and JSON; agreement, said and clips only where there is one."""
+    """Segments as plain dictionaries, for tables and JSON; agreement and affect only where there are any."""
     names = ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
     if any(segment.agreement is not None for segment in found):
         names += ["agreement", "said", "clips"]
+    if any(segment.valence is not None for segment in found):
+        names += ["valence", "arousal"]
     return [{name: getattr(segment, name) for name in names} for segment in found]

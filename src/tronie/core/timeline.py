@@ -21,8 +21,8 @@ confidence      0..1    smoothed probability of ``label``; for "uncertain" the h
 p_<label>       0..1    smoothed probability of each label, in the model's order; they sum to one
 agreement       0..1    optional: share of a video model's clips of the moment that say ``label``; for "uncertain",
                         that say the label with the highest probability
-valence         -1..1   optional
-arousal         -1..1   optional
+valence         -1..1   optional: how unpleasant (-1) or pleasant (1) the expression shown is, smoothed as p_<label>
+arousal         -1..1   optional: how calm (-1) or excited (1) it is, smoothed alike
 au_<n>          0..1    optional: facial action unit n
 model           str     first 12 hex digits of the model's hash
 settings        str     first 12 hex digits of the settings' hash
@@ -60,7 +60,8 @@ BEFORE = (
     "usable", "label", "confidence",
 )  # fmt: skip
 AFTER = ("model", "settings", "version")
-OPTIONAL = ("agreement", "valence", "arousal")
+AFFECT = ("valence", "arousal")
+OPTIONAL = ("agreement", *AFFECT)
 PROBABILITY = "p_"
 _UNIT = re.compile(r"au_\d+")
 _DECIMALS = {"time": 6, "duration": 6, "x": 2, "y": 2, "width": 2, "height": 2, "face_size": 2}
@@ -79,7 +80,7 @@ class Provenance:
 
     ``segments`` is the calibration of :meth:`Timeline.segments`, None where there is none for this model and these
     settings. ``clips`` is in how many clips a video model reads each window of a film, 0 where faces were read one by
-    one: ``agreement`` is a share of such clips.
+    one: ``agreement`` is a share of such clips. ``affect``: the model says ``valence`` and ``arousal``.
     """
 
     model: str = ""
@@ -90,6 +91,7 @@ class Provenance:
     schema: int = SCHEMA
     segments: SegmentCalibration | None = None
     clips: int = 0
+    affect: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ class Timeline:
     def empty(labels: LabelSet, provenance: Provenance | None = None) -> Timeline:
         """A timeline without rows."""
         about = provenance or Provenance()
-        names = [*BEFORE, *(PROBABILITY + name for name in labels.names), *["agreement"] * (about.clips > 0), *AFTER]
+        extra = [*["agreement"] * (about.clips > 0), *AFFECT * about.affect]
+        names = [*BEFORE, *(PROBABILITY + name for name in labels.names), *extra, *AFTER]
         return Timeline({name: np.array([]) for name in names}, labels, about)
 
     def __len__(self) -> int:
@@ -186,7 +189,7 @@ class Timeline:
 
         Raises SettingError for no parts or for parts with different labels. Where models or settings differ, the
         provenance of the first is kept, a warning says so, and the rows still carry their own. A segment calibration
-        and a number of clips are kept only where all parts have the same.
+        and a number of clips are kept only where all parts have the same; ``affect`` where one part has it.
         """
         if not parts:
             raise SettingError("There is nothing to join: give at least one timeline.")
@@ -206,6 +209,7 @@ class Timeline:
             provenance = replace(provenance, segments=None)
         if any(part.provenance.clips != provenance.clips for part in parts):
             provenance = replace(provenance, clips=0)
+        provenance = replace(provenance, affect=any(part.provenance.affect for part in parts))
         looked = tuple(one for part in parts for one in part.looked)
         return Timeline(columns, first.labels, provenance, looked, tuple(dict.fromkeys(warnings)))
 

@@ -18,7 +18,8 @@ from tronie.core.labels import LabelSet
 from tronie.core.segment import Segment, SegmentCalibration, as_rows
 from tronie.core.timeline import AFTER, PROBABILITY, SCHEMA, TEXT, WHOLE, Column, Looked, Provenance, Timeline, decimals
 
-_SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5}
+_SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5, "valence": 5,
+                     "arousal": 5}  # fmt: skip
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
 _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
@@ -36,7 +37,11 @@ def save(timeline: Timeline, path: Path) -> list[Path]:
 
 
 def load(path: Path) -> Timeline:
-    """Read a timeline by the suffix of ``path``; see :meth:`Timeline.load`."""
+    """Read a timeline by the suffix of ``path``; see :meth:`Timeline.load`.
+
+    Raises SettingError for another suffix, SourceError for a file that is missing, damaged or no such table, and
+    MissingExtraError for Parquet without pyarrow.
+    """
     read = _by_suffix(path, _READERS)
     try:
         return read(path)
@@ -53,7 +58,7 @@ def load(path: Path) -> Timeline:
 
 
 def save_segments(found: Sequence[Segment], path: Path) -> Path:
-    """Write segments as CSV: source, track, start, end, label, confidence, usable, rows[, agreement, said, clips]."""
+    """Write segments as CSV: the columns of :func:`tronie.core.segment.as_rows`."""
     rows = as_rows(found)
     names = list(rows[0]) if rows else ["source", "track", "start", "end", "label", "confidence", "usable", "rows"]
     with replacing(path) as temporary, _text(temporary) as file:
@@ -100,8 +105,8 @@ def about_of(timeline: Timeline) -> dict[str, Any]:
 
 
 def _made(provenance: Provenance) -> dict[str, Any]:
-    """``clips`` only where there are any: tables of single faces have no use for it."""
-    return {name: value for name, value in asdict(provenance).items() if name != "clips" or value}
+    """``clips`` and ``affect`` only where there are any: the tables of most models have no use for them."""
+    return {name: value for name, value in asdict(provenance).items() if name not in ("clips", "affect") or value}
 
 
 def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:

@@ -24,7 +24,9 @@ class Augment:
 
     Of these, ``rotate``, ``scale``, ``shift`` and ``flip`` hold for points, too; their unit of length is the distance
     between the eyes. ``noise``: standard deviation of what is added to every point; ``window``: least share of a
-    clip's length that is looked at (all the more slowly, as the number of frames stays).
+    clip's length that is looked at (all the more slowly, as the number of frames stays). ``stretch`` is the same for
+    clips of pixels and of features, which are seen whole unless it is below 1: films are read in windows shorter than
+    the clips that were learnt from.
     """
 
     rotate: float = 12.0
@@ -39,11 +41,13 @@ class Augment:
     erase: float = 0.3
     noise: float = 0.01
     window: float = 0.7
+    stretch: float = 1.0
 
     def __post_init__(self) -> None:
-        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase, self.window)
+        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase, self.window,
+                  self.stretch)  # fmt: skip
         if not all(0 <= share <= 1 for share in shares):
-            raise ValueError("flip, grey, blur, low_resolution, erase and window are shares in 0..1")
+            raise ValueError("flip, grey, blur, low_resolution, erase, window and stretch are shares in 0..1")
         if min(self.rotate, self.scale, self.shift, self.colour, self.noise) < 0 or self.smallest < 1:
             raise ValueError("rotate, scale, shift, colour and noise cannot be negative, smallest is at least 1")
 

@@ -30,7 +30,8 @@ class Rows:
     photos. ``index`` ``(m,)``: which of the n are these rows. ``target`` ``(m, classes)`` probabilities; ``weight``
     ``(m,)``; ``share`` in (0, 1]: how much of this source one epoch draws. ``mirror`` ``(P,)``: which point each
     becomes in the mirror image; None where points have none. ``shown`` ``(total,)``: which frame is shown at each
-    place, where clips were made hard on purpose; None: each its own.
+    place, where clips were made hard on purpose; None: each its own. ``affect`` ``(m, 2)``: valence and arousal, NaN
+    where not annotated; None for none. A row with these and no label has an all-zero target.
     """
 
     faces: NDArray[Any]
@@ -42,6 +43,7 @@ class Rows:
     kind: Kind = "pixels"
     mirror: NDArray[np.int64] | None = None
     shown: NDArray[np.int64] | None = None
+    affect: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -85,11 +87,11 @@ def cut(rows: Rows, row: int, view: View, how: Augment, seed: tuple[int, ...]) -
 
 
 def _clip(rows: Rows, span: NDArray[np.int64], view: View, how: Augment, seed: tuple[int, ...]) -> NDArray[Any]:
-    """The frames of one clip that the view shows; time is varied by ``jitter``, and that of points by ``augment``."""
+    """The frames of one clip that the view shows; ``jitter`` varies time, and so does ``augment`` if ``how`` does."""
     first, n = int(span[0]), int(span[1] - span[0])
     rng = np.random.default_rng(seed)
-    if view.augment and rows.kind == "points":
-        skipped, n = window(n, how.window, rng)
+    if view.augment and (rows.kind == "points" or how.stretch < 1):
+        skipped, n = window(n, how.window if rows.kind == "points" else how.stretch, rng)
         first += skipped
     place = jittered(n, view.frames, rng) if view.jitter else uniform(n, view.frames)
     if rows.kind != "pixels":
@@ -104,12 +106,16 @@ def _clip(rows: Rows, span: NDArray[np.int64], view: View, how: Augment, seed: t
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A batch as arrays: one clip tensor per view, targets, weights, and (source, row) of each row."""
+    """A batch as arrays: one clip tensor per view, targets, weights, and (source, row) of each row.
+
+    ``affect`` ``(b, 2)``: valence and arousal, NaN where not annotated; None where no source has any.
+    """
 
     clips: tuple[Tensor, ...]
     target: Tensor
     weight: Tensor
     where: NDArray[np.int64]
+    affect: Tensor | None = None
 
 
 def batch_starts(rows: int, size: int, varied: bool) -> range:
@@ -136,7 +142,17 @@ def batches(sources: Sequence[Rows], order: NDArray[np.int64], views: Sequence[V
             torch.from_numpy(np.stack([sources[s].target[r] for s, r in part])),
             torch.from_numpy(np.array([sources[s].weight[r] for s, r in part], np.float32)),
             part,
+            _affect(sources, part),
         )
+
+
+def _affect(sources: Sequence[Rows], part: NDArray[np.int64]) -> Tensor | None:
+    """Valence and arousal of rows ``(b, 2)`` (source, row)."""
+    if all(rows.affect is None for rows in sources):
+        return None
+    unknown = np.full(2, np.nan, np.float32)
+    rated = (sources[s].affect for s, _ in part)
+    return torch.from_numpy(np.stack([unknown if a is None else a[r] for a, (_, r) in zip(rated, part, strict=True)]))
 
 
 def clips(sources: Sequence[Rows], part: NDArray[np.int64], views: Sequence[View], how: Augment, seed: int,

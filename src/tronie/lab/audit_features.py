@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tronie.clips.sampling import uniform
-from tronie.core.errors import ModelError
+from tronie.core.errors import ModelError, SettingError
 from tronie.core.face import Pixels
 from tronie.data.augment import Augment, augment
 from tronie.lab.audit_clips import SEEN, clip_components, sparse
@@ -27,7 +27,7 @@ from tronie.lab.audit_views import BATCH, DIMS, Progress, Reader, begin, keep, k
 from tronie.lab.prepared import Opened
 from tronie.lab.run import open_run
 from tronie.measure.probe import Components, Matrix, principal
-from tronie.nn.encoders.dlib import DlibResNet, load_dat
+from tronie.nn.encoders.dlib import LEAST_SIZE, DlibResNet, load_dat
 
 VARIED = Augment(rotate=8, scale=0.08, shift=0.04, flip=0.5, colour=0.15, grey=0, blur=0, low_resolution=0, erase=0)
 """How views after the face and its mirror image differ: as another aligner and another light would make them."""
@@ -44,8 +44,11 @@ def components(opened: Opened, folder: Path, *, model: Path | None = None, views
     one. Of photos: the face, its mirror image, then varied ones. Of clips each of up to sixteen frames is looked
     at once; views are mean and deviation over the frames of the whole clip, then of random parts of it. What is done
     lies in ``folder`` and is used again if data, net and numbers are the same. Raises ModelError for a run without an
-    encoder.
+    encoder, SettingError for faces too small for dlib's net.
     """
+    if (side := opened.faces.shape[-2]) < LEAST_SIZE[False]:
+        raise SettingError(f"An audit looks at faces of {LEAST_SIZE[False]} pixels or more, and these have {side}: "
+                           "prepare them again, with --size 112.")  # fmt: skip
     nets = [("dlib", None)] if model is None else [("dlib", None), ("run", model)]
     one = len(opened.manifest) * (views if opened.starts is None else 1)
     parts = []

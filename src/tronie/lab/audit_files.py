@@ -83,9 +83,11 @@ class Audited:
 
 
 def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Mapping[str, str],
-                decisions: Path | None) -> Audited:  # fmt: skip
-    """Lay the audit down in its folder; ``opened`` gives the page its faces. Raises OutputError, SourceError."""
-    decided = {} if decisions is None else read_decisions(decisions, found.manifest)
+                decided: Mapping[str, tuple[str, int]]) -> Audited:  # fmt: skip
+    """Lay the audit down in its folder; ``opened`` gives the page its faces, ``decided`` what a person decided.
+
+    Raises OutputError.
+    """
     told = _told(found)
     cleaned, changes = clean(found, cuts, decided, told)
     found.folder.mkdir(parents=True, exist_ok=True)

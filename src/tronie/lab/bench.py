@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,9 +18,9 @@ from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.lab.answers import Answered
 from tronie.lab.evaluate import Evaluation, evaluate
-from tronie.lab.prepared import open_prepared, read_folds, vote_shares
+from tronie.lab.prepared import open_prepared, ratings, read_folds, vote_shares
 from tronie.lab.robustness import Hardship, robustness
-from tronie.zoo.folder import Model, both_ways
+from tronie.zoo.folder import Model, both_ways, mirrored, together
 
 Cut = Literal["aligned", "whole"]
 _BLOCK = 256
@@ -34,7 +34,8 @@ class Bench:
 
     ``faces`` ``(N, cuts, s, s, 3)`` is the whole prepared set, ``index`` ``(n,)`` says where these rows lie in it;
     ``left_out`` rows carry a label that the model does not know, or none. Where rows are clips, ``faces``
-    ``(total, s, s, 3)`` are all their frames, and each clip begins at ``starts`` ``(N + 1,)``.
+    ``(total, s, s, 3)`` are all their frames, and each clip begins at ``starts`` ``(N + 1,)``. ``rating`` ``(n, 2)``:
+    valence and arousal, NaN for none, for a model that says them; a row with these may have no label, truth -1.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Bench:
     truth: NDArray[np.int64]
     left_out: int
     starts: NDArray[np.int64] | None = None
+    rating: NDArray[np.float32] | None = None
 
     def crops(self, start: int, stop: int, size: int, cut: Cut) -> NDArray[np.uint8]:
         """Faces ``(m, size, size, 3)`` of rows ``start`` to ``stop``, as the aligner cut them or whole.
@@ -65,8 +67,11 @@ class Bench:
 
 
 def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", folds: str = "",
-               fold: int | None = None) -> Bench:  # fmt: skip
-    """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold. Raises SourceError."""
+               fold: int | None = None, affect: bool = False) -> Bench:  # fmt: skip
+    """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold. Raises SourceError.
+
+    ``affect``: rows that carry valence and arousal count too.
+    """
     opened = open_prepared(folder)
     manifest = opened.manifest
     if opened.kind != "pixels":
@@ -75,14 +80,16 @@ def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", fo
     wanted = manifest.split == split if split else np.ones(len(manifest), bool)
     if fold is not None:
         wanted &= read_folds(folds, manifest) == fold
-    index = np.flatnonzero(wanted & (truth >= 0))
+    rating = ratings(manifest) if affect else None
+    known = (truth >= 0) if rating is None else (truth >= 0) | np.isfinite(rating).all(1)
+    index = np.flatnonzero(wanted & known)
     if not len(index):
         raise SourceError(f"'{name}' has no row to judge by: none of the {int(wanted.sum())} that were asked for "
                           f"carries one of {', '.join(labels.names)}.")  # fmt: skip
     parts = [name, split, "" if fold is None else f"fold{fold}"]
     left = int(wanted.sum()) - len(index)
     return Bench("/".join(p for p in parts if p), manifest.select(index), opened.faces, index, truth[index], left,
-                 opened.starts)  # fmt: skip
+                 opened.starts, None if rating is None else rating[index])  # fmt: skip
 
 
 def judge(model: Model, bench: Bench, cut: Cut = "aligned",
@@ -91,25 +98,46 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
 
     The answer to a clip is the mean of those to its frames, each read once, as films are; a video model reads it whole.
     """
-    parts: list[NDArray[np.floating]] = []
+    parts: list[tuple[NDArray[np.floating], NDArray[np.floating] | None]] = []
     step = _BLOCK if bench.starts is None else 1
     for start in range(0, len(bench.index), step):
         if bench.starts is None:
-            parts.append(both_ways(model.predict, bench.crops(start, start + step, model.size, cut)))  # as photos are
+            parts.append(_photos(model, bench.crops(start, start + step, model.size, cut)))
         else:
-            frames = bench.clip(start, model.size, _FRAMES if model.clip is None else _ALL)
-            parts.append(model.predict_clip(frames)[None])
+            parts.append(_clip(model, bench.clip(start, model.size, _FRAMES if model.clip is None else _ALL)))
         if progress:
             progress(min(start + step, len(bench.index)), len(bench.index))
-    probability, rows = np.concatenate(parts).astype(np.float64), bench.manifest
-    found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group,
-                     votes=vote_shares(rows, model.labels), left_out=bench.left_out)  # fmt: skip
-    return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names)
+    probability, rows = np.concatenate([p for p, _ in parts]).astype(np.float64), bench.manifest
+    said = [a.astype(np.float64) for _, a in parts if a is not None]
+    affect, rating = np.concatenate(said) if said else None, bench.rating
+    found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group, affect=affect,
+                     votes=vote_shares(rows, model.labels), rating=rating, left_out=bench.left_out)  # fmt: skip
+    given = None if rating is None else rating.astype(np.float64)
+    return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names, affect, given)
+
+
+def _photos(model: Model, faces: NDArray[np.uint8]) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+    """Probabilities, and valence and arousal, of faces read together with their mirror images, as photos are."""
+    (first, one), (second, other) = model.read(faces), model.read(mirrored(faces))
+    return together(first, second), None if one is None or other is None else (one + other) / 2
+
+
+def _clip(model: Model, frames: NDArray[np.uint8]) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+    """The same of one clip: the mean over its frames, or what a video model makes of it."""
+    if model.clip is None:
+        probability, affect = model.read(frames)
+        return probability.mean(0)[None], None if affect is None else affect.mean(0)[None]
+    heard = model.clip.read(model.features(frames), np.arange(len(frames), dtype=np.float64), float(len(frames)))
+    return heard.probability[None], None if heard.affect is None else heard.affect[None]
 
 
 def harden(model: Model, bench: Bench, cut: Cut = "aligned",
            progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
-    """:func:`robustness` of a model on these rows."""
+    """:func:`robustness` of a model on these rows; those without a label are left out, and nothing is said of none."""
+    named = np.flatnonzero(bench.truth >= 0)
+    if not len(named):
+        return []
+    bench = replace(bench, manifest=bench.manifest.select(named), index=bench.index[named], truth=bench.truth[named])
     return robustness(partial(both_ways, model.predict), lambda a, b: bench.crops(a, b, model.size, cut), bench.truth,
                       len(model.labels), groups=bench.manifest.group, progress=progress)  # fmt: skip
 
@@ -124,8 +152,9 @@ def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:
         told.append(f"The model has learnt from rows of '{name}'{held}.")
     if not model.info.calibrated:
         told.append("The model is not calibrated: its confidences are raw.")
-    missing = [n for n, c in zip(model.labels.names, np.bincount(bench.truth, minlength=len(model.labels)), strict=True)
-               if not c]  # fmt: skip
+    named = bench.truth[bench.truth >= 0]
+    missing = [n for n, c in zip(model.labels.names, np.bincount(named, minlength=len(model.labels)), strict=True)
+               if not c and len(named)]  # fmt: skip
     if missing:
         told.append(f"No face of {bench.name} shows {', '.join(missing)}: answers with these labels count as wrong.")
     return told

@@ -18,7 +18,7 @@ from tronie.core.errors import ModelError
 from tronie.data.augment import Augment
 from tronie.data.loader import cut
 from tronie.lab.export import export_onnx, quantize_int8, store_half
-from tronie.lab.judge import Verdict
+from tronie.lab.judge import Said, Verdict
 from tronie.lab.recipe import Recipe, method_kind
 from tronie.lab.sources import Part
 from tronie.measure.intervals import Interval, bootstrap
@@ -88,12 +88,27 @@ def reads_faces(method: Method) -> bool:
     return view.kind == "pixels" and view.frames == 1
 
 
+def unlabelled(learn: Sequence[Part]) -> str:
+    """Why nobody should be given a model that learnt from these parts: "" if one of their rows carries a label."""
+    if not learn or any((part.truth >= 0).any() for part in learn):
+        return ""
+    return ("no training row carries a label, so what it would say of expressions is chance: learn from labelled faces "
+            "beside the rated ones")  # fmt: skip
+
+
 def graph_logits(graph: Path, part: Part, size: int) -> NDArray[np.float32]:
-    """What an exported graph answers for a part: logits ``(n, classes)``."""
+    """What an exported graph says of the labels of a part: logits ``(n, classes)``."""
+    return graph_answers(graph, part, size).logits
+
+
+def graph_answers(graph: Path, part: Part, size: int) -> Said:
+    """What an exported graph says of a part."""
     session, rows = Session(graph), range(len(part.rows))
     faces = (np.stack([_face(part, row, size) for row in rows[at : at + _BATCH]])
              for at in range(0, len(rows), _BATCH))  # fmt: skip
-    return np.concatenate([session.run(faces=batch)["logits"] for batch in faces])
+    found = [session.run(faces=batch) for batch in faces]
+    affect = np.concatenate([one["affect"] for one in found]) if "affect" in found[0] else None
+    return Said(np.concatenate([one["logits"] for one in found]), affect)
 
 
 def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: int) -> Quantized:
@@ -108,7 +123,12 @@ def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: in
 
 def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part],
                 clip: ClipInfo | None = None) -> Path:  # fmt: skip
-    """``model.json`` and ``card.md`` beside the graph in ``folder``; ``clip`` where it is a video model."""
+    """``model.json`` and ``card.md`` beside the graph in ``folder``; ``clip`` where it is a video model.
+
+    Raises ModelError where no row of ``learn`` carries a label.
+    """
+    if reason := unlabelled(learn):
+        raise ModelError(f"There is no model to write: {reason}.")
     found = {f"{source}/{name}": (i.value, i.low, i.high)
              for source, e in verdict.evaluations.items() for name, i in e.scores.items()}  # fmt: skip
     write_info(folder, ModelInfo(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from tronie.measure import calibration, scores
 from tronie.measure.intervals import Interval, bootstrap, wilson
 
 Rows = NDArray[np.int64]
+AFFECT = ("valence", "arousal")
+_AFFECT_SCORES = {"ccc": scores.concordance, "pearson": scores.pearson, "rmse": scores.root_mean_square}
 _CURVE = 101  # points of the risk–coverage curve that are kept
 
 
@@ -22,10 +25,13 @@ _CURVE = 101  # points of the risk–coverage curve that are kept
 class Evaluation:
     """Scores of one model on one set of rows.
 
-    ``rows`` is the number of faces scored, ``hash`` names them; ``left_out`` rows carry no label the model knows.
+    ``rows`` is the number of faces scored, ``hash`` names them; ``left_out`` rows carry nothing the model knows, and
+    ``rated`` of those scored carry valence and arousal. Where no row has a label, what is said of labels is empty.
     ``scores`` maps a name to its estimate with a 95 % bootstrap interval over rows (or groups of them): ``war``
     accuracy, ``uar`` mean recall, ``macro_f1``, ``nll`` (nats), ``calibration_error`` (debiased), ``coverage_95``
-    (share of rows kept at 95 % accuracy), and where votes exist ``votes_kl`` (nats) and ``votes_correlation``.
+    (share of rows kept at 95 % accuracy), and where votes exist ``votes_kl`` (nats) and ``votes_correlation``; where a
+    model says valence and arousal of rated rows ``ccc_valence`` (concordance), ``pearson_valence``, ``rmse_valence``
+    (of a scale from -1 to 1), and the same of arousal.
     ``per_class`` maps a label to recall, precision, f1 and faces; ``confusion`` has the truth in its rows;
     ``reliability`` rows are (confidence, share right, faces); ``risk_coverage`` rows are (share of faces kept, share
     wrong among them).
@@ -40,18 +46,59 @@ class Evaluation:
     reliability: tuple[tuple[float, ...], ...]
     risk_coverage: tuple[tuple[float, float], ...]
     left_out: int = 0
+    rated: int = 0
 
 
 def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...], hash_: str,
-             *, votes: NDArray[np.floating] | None = None, groups: NDArray[np.integer] | None = None, left_out: int = 0,
+             *, votes: NDArray[np.floating] | None = None, groups: NDArray[np.integer] | None = None,
+             affect: NDArray[np.floating] | None = None, rating: NDArray[np.floating] | None = None, left_out: int = 0,
              draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
-    """Scores of probabilities ``(n, classes)`` against labels ``(n,)``.
+    """Scores of probabilities ``(n, classes)`` against labels ``(n,)``, -1 for rows without one.
 
     ``votes`` ``(n, classes)`` are shares, NaN rows have none; ``groups`` ``(n,)`` are drawn whole by the bootstrap.
-    Raises SourceError for no rows at all.
+    ``affect`` ``(n, 2)``, what the model says of valence and arousal, is held against ``rating`` ``(n, 2)``, NaN where
+    there is none. Raises SourceError for no rows at all.
     """
-    if not len(truth):
-        raise SourceError("There is no face to judge: no row carries a label that the model knows.")
+    named = np.flatnonzero(np.asarray(truth) >= 0)
+    rated = affect_scores(affect, rating, groups, draws, seed)
+    if not len(named) and not rated:
+        raise SourceError("There is no face to judge: no row carries a label that the model knows, or valence and "
+                          "arousal that it says.")  # fmt: skip
+    number = 0 if not rated or rating is None else int(np.isfinite(rating).any(1).sum())
+    found = Evaluation(0, "", labels, {}, {}, (), (), ())
+    if len(named):
+        found = _by_label(probability[named], truth[named], labels, None if votes is None else votes[named],
+                          None if groups is None else groups[named], draws, seed)  # fmt: skip
+    return replace(found, rows=len(truth), hash=hash_, scores=found.scores | rated, left_out=left_out, rated=number)
+
+
+def affect_scores(affect: NDArray[np.floating] | None, rating: NDArray[np.floating] | None,
+                  groups: NDArray[np.integer] | None, draws: int = 1000,
+                  seed: int = 0) -> dict[str, Interval]:  # fmt: skip
+    """``ccc_valence`` and so on of answers against ratings, both ``(n, 2)``; empty where either is missing."""
+    if affect is None or rating is None:
+        return {}
+    found = {}
+    for column, name in enumerate(AFFECT):
+        known = np.flatnonzero(np.isfinite(rating[:, column]))
+        if not len(known):
+            continue
+        said, given = affect[known, column].astype(np.float64), rating[known, column].astype(np.float64)
+        inside = None if groups is None else groups[known]
+        for score, measure in _AFFECT_SCORES.items():
+            found[f"{score}_{name}"] = bootstrap(partial(_of_rows, measure, said, given), len(known), groups=inside,
+                                                 draws=draws, seed=seed)  # fmt: skip
+    return found
+
+
+def _of_rows(measure: Callable[..., float], said: NDArray[np.float64], given: NDArray[np.float64], rows: Rows) -> float:
+    return measure(said[rows], given[rows])
+
+
+def _by_label(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...],
+              votes: NDArray[np.floating] | None, groups: NDArray[np.integer] | None, draws: int,
+              seed: int) -> Evaluation:  # fmt: skip
+    """Everything that is said of rows with labels ``(n,)``."""
 
     def interval(measure: Callable[[Rows], float], centred: bool = False) -> Interval:
         return bootstrap(measure, len(truth), groups=groups, draws=draws, seed=seed, centred=centred)
@@ -70,7 +117,7 @@ def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labe
         for name, score in (("votes_kl", scores.kl_divergence), ("votes_correlation", scores.vote_correlation)):
             found[name] = bootstrap(lambda rows, s=score: s(voted[rows], given[rows]), len(known),  # type: ignore[misc]
                                     groups=inside, draws=draws, seed=seed)  # fmt: skip
-    return replace(_tables(probability, truth, labels), hash=hash_, scores=found, left_out=left_out)
+    return replace(_tables(probability, truth, labels), scores=found)
 
 
 def _measures(probability: NDArray[np.floating], truth: NDArray[np.integer],

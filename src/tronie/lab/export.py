@@ -26,9 +26,10 @@ _TALKATIVE = ("torch.onnx", "onnx_ir", "onnxscript")
 class _Serving(nn.Module):
     """``faces`` ``(n, s, s, 3)`` uint8 RGB → logits ``(n, classes)``, feature ``(n, d)``; what the graph computes.
 
-    A method that imagines neutral faces adds their features, neutral ``(n, d)``; one that has the vectors its features
-    are matched with by cosine as ``words`` adds them ``(classes, d)``, the same for all faces. ``mirror``: all but the
-    words are means over the face and its mirror image, which halves the noise of an asymmetric crop at twice the cost.
+    A method that imagines neutral faces adds their features, neutral ``(n, d)``, one that learns valence and arousal
+    affect ``(n, 2)``; one that has the vectors its features are matched with by cosine as ``words`` adds them
+    ``(classes, d)``, the same for all faces. ``mirror``: all but the words are means over the face and its mirror
+    image, which halves the noise of an asymmetric crop at twice the cost.
     """
 
     def __init__(self, method: Method, mirror: bool) -> None:
@@ -45,14 +46,14 @@ class _Serving(nn.Module):
 
     def _look(self, clip: Tensor) -> tuple[Tensor, ...]:
         output = self.method(clip)
-        found = (output.logits, output.feature)
-        return found if output.neutral is None else (*found, output.neutral)
+        more = (output.neutral, output.affect)
+        return (output.logits, output.feature, *(one for one in more if one is not None))
 
     def names(self, faces: Tensor) -> list[str]:
         """What the graph's outputs are called."""
-        neutral = self.method(faces.permute(0, 3, 1, 2)[:, None]).neutral is not None
-        words = getattr(self.method, "words", None) is not None
-        return ["logits", "feature", *["neutral"] * neutral, *["words"] * words]
+        output = self.method(faces.permute(0, 3, 1, 2)[:, None])
+        more = {"neutral": output.neutral, "affect": output.affect, "words": getattr(self.method, "words", None)}
+        return ["logits", "feature", *(name for name, one in more.items() if one is not None)]
 
 
 def export_onnx(method: Method, path: Path, size: int, *, mirror: bool = False) -> Path:

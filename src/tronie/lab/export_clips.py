@@ -16,9 +16,9 @@ from tronie.methods.method import Method
 
 
 class _Reading(nn.Module):
-    """``clips`` ``(n, T, D)`` float32 → logits ``(n, classes)``, and where a method looks closely ``(n, keys·each)``.
+    """``clips`` ``(n, T, D)`` float32 → logits ``(n, classes)``, perhaps where ``(n, keys·each)``, affect ``(n, 2)``.
 
-    A method that chooses where to look has ``look``, whose ``position`` says it in frames.
+    A method that chooses where to look closely has ``look``, whose ``position`` says it in frames.
     """
 
     def __init__(self, method: Method) -> None:
@@ -26,15 +26,20 @@ class _Reading(nn.Module):
         self.method = method
 
     def forward(self, clips: Tensor) -> tuple[Tensor, ...]:
-        position, logits = self._seen(clips)
-        return (logits,) if position is None else (logits, position.clamp(0, clips.shape[1] - 1))
+        return tuple(self.named(clips).values())
 
-    def _seen(self, clips: Tensor) -> tuple[Tensor | None, Tensor]:
+    def named(self, clips: Tensor) -> dict[str, Tensor]:
+        """The graph's outputs by name."""
         method: Any = self.method
-        if not hasattr(method, "look"):
-            return None, method(clips).logits
-        seen = method.look(method.encode(clips))
-        return seen.position, seen.answer.logits
+        if hasattr(method, "look"):
+            seen = method.look(method.encode(clips))
+            found = {"logits": seen.answer.logits, "where": seen.position}
+        else:
+            output = method(clips)
+            found = {"logits": output.logits, "where": None, "affect": output.affect}
+        if found["where"] is not None:
+            found["where"] = found["where"].clamp(0, clips.shape[1] - 1)
+        return {name: one for name, one in found.items() if one is not None}
 
 
 def export_temporal(method: Method, path: Path, width: int) -> Path:
@@ -48,7 +53,7 @@ def export_temporal(method: Method, path: Path, width: int) -> Path:
     reading = _Reading(copy.deepcopy(method)).eval().requires_grad_(False)
     example = torch.zeros(2, method.draw_view().frames, width)
     with torch.no_grad():
-        outputs = ["logits", "where"][: len(reading(example))]
+        outputs = list(reading.named(example))
     return write_onnx(reading, example, path, "clips", outputs)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tronie.core.atomic import replacing
 from tronie.core.labels import LabelSet
 from tronie.lab.answers import Answered, write_answers
-from tronie.lab.evaluate import Evaluation, evaluate, plain
+from tronie.lab.evaluate import AFFECT, Evaluation, evaluate, plain
 from tronie.lab.loop import Judge, answer
 from tronie.lab.prepared import vote_shares
 from tronie.lab.recipe import Recipe
@@ -25,10 +25,20 @@ from tronie.methods.method import Method
 
 LEAST_TO_CALIBRATE = 100
 """Faces below which no temperature is fitted: a few right answers would make a model look sure of everything."""
+_WORDS = {"war": "accuracy", "uar": "mean recall", "ccc_valence": "CCC of valence", "ccc_arousal": "CCC of arousal"}
 _PARTS = 5  # a temperature is fitted on four and judged on the fifth
 
-Answering = Callable[[Part], NDArray[np.float32]]
-"""A part's faces → logits ``(n, classes)``."""
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What is said of a part's ``n`` rows: ``logits`` ``(n, classes)``, and perhaps ``affect`` ``(n, 2)``."""
+
+    logits: NDArray[np.float32]
+    affect: NDArray[np.float32] | None = None
+
+
+Answering = Callable[[Part], Said]
+"""Looks at a part's rows."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +55,39 @@ class Verdict:
 
 
 def scorer(judged: Sequence[Part], recipe: Recipe, say: Callable[[str], None]) -> Judge | None:
-    """What the loop asks every few epochs: accuracy and mean recall on each source; None if there is none."""
+    """What the loop asks every few epochs: accuracy, mean recall, concordance on each source; None if there is none."""
 
     def judge(weights: Method) -> dict[str, float]:
         found: dict[str, float] = {}
         for part in judged:
-            logits = answer(weights, part.rows, half=recipe.loop.half).logits
-            table = scores.confusion(part.truth, logits.argmax(1), len(recipe.labels))
-            war, uar = scores.accuracy(table), scores.mean_recall(table)
-            found |= {f"{part.name}/war": war, f"{part.name}/uar": uar}
-            say(f"  {part.name}: accuracy {war:.4f}, mean recall {uar:.4f}")
+            mine = quick_scores(said_by(weights, part, recipe.loop.half), part, len(recipe.labels))
+            found |= {f"{part.name}/{name}": value for name, value in mine.items()}
+            say(f"  {part.name}: " + ", ".join(f"{_WORDS[name]} {value:.4f}" for name, value in mine.items()))
         return found
 
     return judge if judged else None
+
+
+def said_by(weights: Method, part: Part, half: bool = False) -> Said:
+    """What a method says of a part's rows, unvaried."""
+    found = answer(weights, part.rows, half=half)
+    return Said(found.logits, found.affect)
+
+
+def quick_scores(said: Said, part: Part, classes: int) -> dict[str, float]:
+    """``war`` and ``uar`` of the rows with a label, ``ccc_valence`` and ``ccc_arousal`` of those that are rated."""
+    found: dict[str, float] = {}
+    named = part.truth >= 0
+    if named.any():
+        table = scores.confusion(part.truth[named], said.logits[named].argmax(1), classes)
+        found |= {"war": scores.accuracy(table), "uar": scores.mean_recall(table)}
+    for column, name in enumerate(AFFECT):
+        if said.affect is None or part.rows.affect is None:
+            continue
+        given = part.rows.affect[:, column]
+        if (known := np.isfinite(given)).any():
+            found[f"ccc_{name}"] = scores.concordance(said.affect[known, column], given[known])
+    return found
 
 
 def judge_finally(answering: Answering, judged: Sequence[Part], labels: tuple[str, ...]) -> Verdict:
@@ -66,26 +96,37 @@ def judge_finally(answering: Answering, judged: Sequence[Part], labels: tuple[st
     The temperature is fitted on all rows of the first source that has enough of them; that source itself is judged
     with cross-fitted temperatures, so that no row had a say in its own.
     """
-    logits = {part.name: answering(part) for part in judged}
-    home = next((p for p in judged if len(p.rows) >= LEAST_TO_CALIBRATE), None)
-    temperature = fit_temperature(logits[home.name], home.truth) if home else 1.0
+    said = {part.name: answering(part) for part in judged}
+    home = next((p for p in judged if (p.truth >= 0).sum() >= LEAST_TO_CALIBRATE), None)
+    temperature = 1.0
+    if home is not None:
+        named = home.truth >= 0
+        temperature = fit_temperature(said[home.name].logits[named], home.truth[named])
     evaluations, answered = {}, {}
     for part in judged:
-        probability = softmax(logits[part.name] / temperature)
-        if part is home:
-            probability = _cross_fitted(logits[part.name], part)
-        rows = part.manifest
+        logits, affect = said[part.name].logits, said[part.name].affect
+        probability = _cross_fitted(logits, part) if part is home else softmax(logits / temperature)
+        rows, rating = part.manifest, None if affect is None else part.rows.affect
         votes = vote_shares(rows, LabelSet(labels))
-        evaluations[part.name] = evaluate(probability, part.truth, labels, rows.hash(), votes=votes, groups=rows.group)
-        answered[part.name] = Answered(rows.id, rows.group, part.truth, probability, labels)
-    calibrated = f"{home.name} ({len(home.rows)} faces, not learnt from)" if home else ""
+        evaluations[part.name] = evaluate(probability, part.truth, labels, rows.hash(), votes=votes, groups=rows.group,
+                                          affect=affect, rating=rating)  # fmt: skip
+        answered[part.name] = Answered(rows.id, rows.group, part.truth, probability, labels, _double(affect),
+                                       _double(rating))  # fmt: skip
+    calibrated = f"{home.name} ({int((home.truth >= 0).sum())} faces, not learnt from)" if home else ""
     return Verdict(evaluations, answered, temperature, calibrated)
+
+
+def _double(numbers: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+    return None if numbers is None else numbers.astype(np.float64)
 
 
 def _cross_fitted(logits: NDArray[np.float32], part: Part) -> NDArray[np.float64]:
     """Twins and clips stay in one part, so that no row is judged with a temperature its own twin helped to fit."""
-    parts = stratified_folds(part.truth, part.manifest.group, _PARTS)
-    return cross_fitted(logits, part.truth, parts)
+    named = part.truth >= 0
+    parts = stratified_folds(part.truth[named], part.manifest.group[named], _PARTS)
+    probability = softmax(logits)  # of rows without a label, which no score is taken of
+    probability[named] = cross_fitted(logits[named], part.truth[named], parts)
+    return probability
 
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:

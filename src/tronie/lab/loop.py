@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tronie.core.errors import SettingError
 from tronie.data.augment import Augment
@@ -86,8 +87,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
         checkpoint.ready(folder, first)
     for epoch in range(first, loop.epochs):
         began, at = time.monotonic(), Progress(epoch, loop.epochs)
-        # Seeded anew, so that a resumed epoch draws for dropout what the first run drew; not alike in all processes.
-        torch.manual_seed(loop.seed * 100003 + epoch + (team.rank << 32))
+        _seed(loop, epoch, team)
         remembered = memories(method, len(decided))
         losses = _epoch(method, average, optimizer, decided.sources(), loop, optim, how, epoch, team)
         row: dict[str, float] = {"epoch": epoch, "seconds": time.monotonic() - began, **losses}
@@ -98,8 +98,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
         if decisions is not None:
             decided.apply(decisions)
         if team.leads:
-            if listeners.judge and ((epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs):
-                row |= listeners.judge(average if optim.ema else method)
+            row |= _judged(listeners.judge, loop, epoch, average if optim.ema else method)
             if decisions is not None:
                 listeners.record(decisions)
             append_log(folder, row)
@@ -107,6 +106,17 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
             listeners.say(_line(row, loop.epochs))
         team.agreed(None)  # nobody runs ahead of the leader's judging
     return average if optim.ema else method
+
+
+def _seed(loop: Loop, epoch: int, team: Team) -> None:
+    """Seed PyTorch anew: a resumed epoch draws for dropout what the first run drew; not alike in all processes."""
+    torch.manual_seed(loop.seed * 100003 + epoch + (team.rank << 32))
+
+
+def _judged(judge: Judge | None, loop: Loop, epoch: int, weights: Method) -> dict[str, float]:
+    """Named scores after an epoch that is judged: every so-manieth, and the last; none after others."""
+    due = (epoch + 1) % loop.judge_every == 0 or epoch + 1 == loop.epochs
+    return judge(weights) if judge is not None and due else {}
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
@@ -143,7 +153,9 @@ def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, so
 def _batch(cut: Cut, starts: NDArray[np.int64], device: str) -> Batch:
     """The loader's arrays as a method wants them, with rows counted through all sources."""
     row = torch.from_numpy(starts[cut.where[:, 0]] + cut.where[:, 1])
-    return Batch(tuple(c.to(device) for c in cut.clips), cut.target.to(device), cut.weight.to(device), row.to(device))
+    rated = None if cut.affect is None else cut.affect.to(device)
+    return Batch(tuple(c.to(device) for c in cut.clips), cut.target.to(device), cut.weight.to(device), row.to(device),
+                 rated)  # fmt: skip
 
 
 def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Progress, loop: Loop, optim: Optim,
@@ -197,7 +209,7 @@ UNVARIED = Look()
 
 
 def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False, look: Look = UNVARIED) -> Answers:
-    """Logits ``(m, classes)`` and features ``(m, d)`` of ``rows`` in their order, unvaried unless ``look`` draws."""
+    """What ``method`` answers to ``rows`` in their order, unvaried unless ``look`` draws."""
     order = np.stack([np.zeros(len(rows), np.int64), np.arange(len(rows))], 1)
     return _answers(method, [rows], order, batch, half, ALONE, look)
 
@@ -209,11 +221,11 @@ def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], 
     views = method.views(False)[:1] if look.draw is None else (method.draw_view(),)
     was_training = method.training
     method.eval()
-    logits, features = [], []
+    found: list[tuple[Tensor, ...]] = []
     for cut in batches(sources, mine, views, batch, how=look.how, seed=look.seed, epoch=look.epoch, draw=look.draw):
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             output = method(cut.clips[0].to(device))
-        logits.append(output.logits.float().cpu().numpy())
-        features.append(output.feature.float().cpu().numpy())
+        found.append((output.logits, output.feature, *(() if output.affect is None else (output.affect,))))
     method.train(was_training)
-    return Answers(*(team.joined(np.concatenate(parts), len(order)) for parts in (logits, features)))
+    return Answers(*(team.joined(torch.cat(parts).float().cpu().numpy(), len(order))
+                     for parts in zip(*found, strict=True)))  # fmt: skip

@@ -127,6 +127,14 @@ def votes_among(manifest: Manifest, labels: LabelSet) -> NDArray[np.float32]:
     return ours
 
 
+def ratings(manifest: Manifest) -> NDArray[np.float32] | None:
+    """Valence and arousal ``(n, 2)``, NaN where not annotated; None where no row has any."""
+    unknown = np.full(len(manifest), np.nan, np.float32)
+    columns = [unknown if c is None else c for c in (manifest.valence, manifest.arousal)]
+    rated = np.stack(columns, 1)
+    return rated if np.isfinite(rated).any() else None
+
+
 def vote_shares(manifest: Manifest, labels: LabelSet) -> NDArray[np.float32]:
     """Shares ``(n, len(labels))`` that sum to 1; NaN rows have no vote for any of ``labels``."""
     votes = votes_among(manifest, labels)

@@ -29,7 +29,9 @@ class Source:
     a file in ``recipes/folds`` or is the path of one, or "manifest" for the prepared manifest's own column. ``noise``
     plants wrong labels among the rows that are learnt from (:mod:`tronie.data.corrupt.named`: "symmetric:0.3", a file),
     drawn by ``noise_seed``; ``hard`` makes a share of the clips that are learnt from hard (0.2, or a plan's file, see
-    :mod:`tronie.data.corrupt.clips`). Rows that the run is judged on are left as they are.
+    :mod:`tronie.data.corrupt.clips`). Rows that the run is judged on are left as they are. ``taught``: the recipe's
+    teacher, where it has one, has a say in these rows' targets. ``affect``: rows count too where valence and arousal
+    are annotated and no label is, for a method that learns these.
     """
 
     data: str
@@ -41,6 +43,8 @@ class Source:
     noise: str = ""
     noise_seed: int = 0
     hard: float | str = 0.0
+    taught: bool = True
+    affect: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
@@ -50,14 +54,33 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Distillation (:mod:`tronie.lab.teacher`): models that have a say in what is learnt.
+
+    ``models``: folders of image models, or names of those that ship; several are one ensemble, none: no distillation.
+    ``share`` in [0, 1] of every target is theirs. ``heat`` >= 1 flattens what they say, so that more of it is about the
+    labels they did not choose.
+    """
+
+    models: tuple[str, ...] = ()
+    share: float = 0.5
+    heat: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1 or not self.heat >= 1:
+            raise ValueError("share lies in 0..1, heat is 1 or more")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything a run depends on.
 
     ``fold``: which fold is held out to choose by; -1 trains on all rows of ``train`` (for the model that ships, once
     the recipe is chosen). ``valid`` are further validation sources. ``labels`` may be empty: then they are those of
     the first training source. ``weights``: a state dict that the method's encoders start from, in the place of their
-    own start. ``start``: a run folder whose averaged weights this run goes on from (a second stage). ``balance`` in
-    [0, 1]: class weights are proportional to count^-balance. ``config`` overrides the method's own defaults.
+    own start. ``start``: a run folder whose averaged weights this run goes on from (a second stage). ``teacher``:
+    models whose answers have a share in the targets. ``balance`` in [0, 1]: class weights are proportional to
+    count^-balance. ``config`` overrides the method's own defaults.
     """
 
     name: str
@@ -69,6 +92,7 @@ class Recipe:
     config: Mapping[str, Any] = field(default_factory=dict)
     weights: str = ""
     start: str = ""
+    teacher: Teacher = field(default_factory=Teacher)
     balance: float = 0.35
     loop: Loop = field(default_factory=Loop)
     optim: Optim = field(default_factory=Optim)
@@ -101,8 +125,13 @@ def read_recipe(name: str | Path, assignments: Sequence[str] = ()) -> Recipe:
 def resolved(recipe: Recipe) -> Recipe:
     """The recipe with every number of its method written out, so that a change of defaults does not change it.
 
-    Raises SettingError for an unknown method or a setting that its ``Config`` does not have, before anything is read.
+    Raises SettingError for an unknown method or a setting that its ``Config`` does not have, before anything is read;
+    so it does for rows without labels that the method cannot learn from.
     """
+    unlabelled = next((s.data for s in (*recipe.train, *recipe.valid) if s.affect), None)
+    if unlabelled is not None and not method_kind(recipe).learns_affect:
+        raise SettingError(f"'{unlabelled}' has affect = true, and method '{recipe.method}' learns no valence and "
+                           "arousal: choose 'multitask', or leave affect = false.")  # fmt: skip
     return replace(recipe, config=config.as_dict(config.build(method_kind(recipe).Config, recipe.config, "config")))
 
 

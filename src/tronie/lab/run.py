@@ -1,7 +1,7 @@
 """The run folder: what went in, what happened, what came out; and the walk from a recipe to a model folder.
 
 ``recipe.toml environment.json log.jsonl samples.csv evaluation.json answers.csv model/ last.pt``; where wrong labels
-were planted also ``noise-<source>.csv noise.json``
+were planted also ``noise-<source>.csv noise.json``, where other models had a say ``teacher.npz``
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from tronie.core.manifest import Manifest
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
 from tronie.lab import checkpoint, planted
-from tronie.lab.deliver import reads_faces, write_graph, write_model
+from tronie.lab.deliver import reads_faces, unlabelled, write_graph, write_model
 from tronie.lab.deliver_clips import find_encoder, why_not, write_clip_model
 from tronie.lab.evaluate import Evaluation
-from tronie.lab.judge import judge_finally, scorer, write_verdict
-from tronie.lab.loop import Listeners, answer, train
+from tronie.lab.judge import Verdict, judge_finally, said_by, scorer, write_verdict
+from tronie.lab.loop import Listeners, train
 from tronie.lab.prepared import open_prepared
 from tronie.lab.recipe import Recipe, method_kind, read_recipe, resolved
 from tronie.lab.sources import Part, balanced, training_manifest, training_parts, validation_parts
+from tronie.lab.teacher import taught
 from tronie.lab.team import ALONE, Team
 from tronie.methods.method import Decisions, Method, load_state
 from tronie.nn.encoders.weights import load_weights
@@ -82,10 +83,12 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     recipe = with_labels(resolved(recipe), data)
     method = make_method(recipe)
     learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
-    manifest, rows = training_manifest(learn, LabelSet(recipe.labels)), balanced(learn, recipe.balance)
     if team.leads:
         begin(recipe, folder)
         planted.keep(folder, learn)
+    learn = taught(learn, recipe, folder, say)
+    manifest, rows = training_manifest(learn, LabelSet(recipe.labels)), balanced(learn, recipe.balance)
+    if team.leads:
         for part in learn:
             say(f"learns from {part.name}: {len(part.rows)} faces, {part.rows.share:.0%} of them each epoch")
     method.prepare(manifest, _sample(method, rows, recipe.loop.seed))
@@ -98,24 +101,28 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     weights = train(method, rows, recipe.loop, recipe.optim, recipe.augment, folder, listeners, team).cpu()
     evaluations: dict[str, Evaluation] = {}
     if team.leads:
-        verdict = judge_finally(lambda part: answer(weights, part.rows).logits, judged, recipe.labels)
+        verdict = judge_finally(lambda part: said_by(weights, part), judged, recipe.labels)
         write_verdict(folder, verdict)
         if told := planted.told_apart(folder, folder / checkpoint.SAMPLES, learn):
             say(str(told))
-        if reads_faces(weights):
-            write_graph(weights, folder / "model", "half")
-            write_model(recipe, folder / "model", weights.views(False)[0].size, verdict, learn)
-        elif reason := _of_clips(recipe, weights, data, folder / "model", learn, judged):
+        if reason := _deliver(recipe, weights, data, folder / "model", learn, judged, verdict):
             say(f"No model folder: {reason}")
         evaluations = verdict.evaluations
     return team.agreed(Outcome(folder, folder / "model", evaluations))
 
 
-def _of_clips(recipe: Recipe, weights: Method, data: Path, folder: Path, learn: Sequence[Part],
-              judged: Sequence[Part]) -> str:  # fmt: skip
-    """Write the folder of a video model; or say why there is none, for a run is not lost by that."""
-    if reason := why_not(weights):
+def _deliver(recipe: Recipe, weights: Method, data: Path, folder: Path, learn: Sequence[Part], judged: Sequence[Part],
+             verdict: Verdict) -> str:  # fmt: skip
+    """Write the model folder; or say why there is none, for a run is not lost by that."""
+    reason = unlabelled(learn)
+    if not reason and not reads_faces(weights):
+        reason = why_not(weights)
+    if reason:
         return f"{reason}."
+    if reads_faces(weights):
+        write_graph(weights, folder, "half")
+        write_model(recipe, folder, weights.views(False)[0].size, verdict, learn)
+        return ""
     try:
         encoder = find_encoder([data / source.data for source in recipe.train])
         write_clip_model(recipe, weights, folder, encoder, learn, judged)
@@ -128,7 +135,11 @@ def with_labels(recipe: Recipe, data: Path) -> Recipe:
     """The recipe with the labels of its first training source, where it names none."""
     if recipe.labels:
         return recipe
-    return replace(recipe, labels=open_prepared(data / recipe.train[0].data).manifest.labels.names)
+    first = recipe.train[0].data
+    names = open_prepared(data / first).manifest.labels.names
+    if not names:
+        raise SettingError(f"'{first}' has no labels of its own: name those of the run, as labels = [...].")
+    return replace(recipe, labels=names)
 
 
 def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
@@ -139,7 +150,12 @@ def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
 
 
 def begin(recipe: Recipe, folder: Path) -> None:
-    """Make the run folder with ``recipe.toml`` and ``environment.json``; a folder of another recipe is refused."""
+    """Make the run folder with ``recipe.toml`` and ``environment.json``.
+
+    Raises SettingError for a folder that holds another recipe or a device that is not there, OutputError where nothing
+    can be written.
+    """
+    _check_device(recipe.loop.device)
     text = config.to_toml(config.as_dict(recipe))
     path = folder / "recipe.toml"
     # Compared as they are read, so that a setting that is new since the run began keeps nobody from going on.
@@ -152,6 +168,15 @@ def begin(recipe: Recipe, folder: Path) -> None:
                "machine": platform.machine()}  # fmt: skip
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps(machine | packages, indent=1) + "\n", encoding="utf-8")
+
+
+def _check_device(name: str) -> None:
+    """Raises SettingError for a device that PyTorch does not know, or cannot use on this machine."""
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError):
+        raise SettingError(f"PyTorch cannot use the device '{name}' on this machine: set loop.device=cpu, or another "
+                           "that it can use.") from None  # fmt: skip
 
 
 def record(folder: Path, manifest: Manifest, found: Decisions) -> None:
@@ -174,6 +199,8 @@ def record(folder: Path, manifest: Manifest, found: Decisions) -> None:
 
 def open_run(folder: Path) -> tuple[Recipe, Method]:
     """A run's recipe and its averaged weights, in evaluation mode. Raises SettingError, SourceError, ModelError."""
+    if not (folder / "recipe.toml").is_file():
+        raise SettingError(f"{folder} is no run folder: it has no recipe.toml.")
     recipe = read_recipe(folder / "recipe.toml")
     method = make_method(recipe)
     state = checkpoint.read(folder / checkpoint.LAST)

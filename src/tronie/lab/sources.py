@@ -17,7 +17,7 @@ from tronie.data.corrupt import clips
 from tronie.data.corrupt.clips import HardPlan
 from tronie.data.corrupt.named import Planted, named
 from tronie.data.loader import Rows
-from tronie.lab.prepared import Opened, open_prepared, read_folds, votes_among
+from tronie.lab.prepared import Opened, open_prepared, ratings, read_folds, votes_among
 from tronie.lab.recipe import Recipe, Source
 
 
@@ -25,8 +25,9 @@ from tronie.lab.recipe import Recipe, Source
 class Part:
     """Rows of one source with what is needed to judge them: ``truth`` ``(m,)`` is the label, or the leading vote.
 
-    ``planted``: wrong labels that were put in on purpose, of all the source's rows; ``hard``: which of these rows are
-    clips that were made hard on purpose, and how (by all the source's ids); None for none.
+    It is -1 in rows that have valence and arousal (``rows.affect``) and no label. ``planted``: wrong labels that were
+    put in on purpose, of all the source's rows; ``hard``: which of these rows are clips that were made hard on purpose,
+    and how (by all the source's ids); None for none.
     """
 
     name: str
@@ -53,8 +54,9 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
               drop_fold: int | None = None, noisy: bool = False) -> Part:  # fmt: skip
     """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``.
 
-    ``noisy``: with the wrong labels that the source plants and the clips that it makes hard. Raises SourceError where
-    nothing is prepared or no row fits, SettingError for folds or noise that are not there.
+    With ``source.affect`` also those that carry valence and arousal and none of them. ``noisy``: with the wrong labels
+    that the source plants and the clips that it makes hard. Raises SourceError where nothing is prepared or no row
+    fits, SettingError for folds or noise that are not there.
     """
     folder = root / source.data
     opened = open_prepared(folder)
@@ -64,7 +66,11 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
         planted = named(ours, source.noise, source.noise_seed)
         manifest = planted.apply(ours)
     target, truth = targets(manifest, labels, source)
+    rated = ratings(manifest)
     keep = truth >= 0
+    if source.affect and rated is not None:
+        keep |= np.isfinite(rated).all(1)
+    target = target * (truth >= 0)[:, None]
     if source.split:
         keep &= manifest.split == source.split
     if source.folds and (keep_fold is not None or drop_fold is not None):
@@ -75,11 +81,12 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
     if not len(index):
         votes = f" and {source.least_votes} votes" if source.soft else ""
         which = f" in fold {keep_fold}" if keep_fold is not None else ""
+        rate = ", or with valence and arousal" * source.affect
         raise SourceError(f"{folder} has no row{which} of split '{source.split}' with a label of "
-                          f"{', '.join(labels.names)}{votes}: see its manifest.csv.")  # fmt: skip
+                          f"{', '.join(labels.names)}{votes}{rate}: see its manifest.csv.")  # fmt: skip
     shown = plan.places(opened.starts) if plan is not None and opened.starts is not None else None
     rows = Rows(opened.faces, index, target[index], np.ones(len(index), np.float32), source.share, opened.starts,
-                opened.kind, opened.mirror, shown)  # fmt: skip
+                opened.kind, opened.mirror, shown, None if rated is None else rated[index])  # fmt: skip
     parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
     return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index], planted,
                 None if plan is None else Hard(manifest.id, plan))  # fmt: skip
@@ -121,14 +128,16 @@ def _among(manifest: Manifest, labels: LabelSet) -> Manifest:
 def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
     """The parts' rows with class weights proportional to (count in the first part)^-power, mean 1 over that part.
 
-    A class that does not occur there is counted in the other parts.
+    A class that does not occur there is counted in the other parts. Rows without a label have weight 1.
     """
     count = parts[0].rows.target.sum(0)
     others = sum((p.rows.target.sum(0) * p.rows.share for p in parts[1:]), np.zeros_like(count))
     count = np.where(count > 0, count, others)
     per_class = count.clip(1) ** -power
-    per_class /= (per_class * count).sum() / count.sum()
-    return [replace(p.rows, weight=(p.rows.target @ per_class).astype(np.float32)) for p in parts]
+    if count.any():
+        per_class /= (per_class * count).sum() / count.sum()
+    return [replace(p.rows, weight=np.where(p.rows.target.any(1), p.rows.target @ per_class, 1).astype(np.float32))
+            for p in parts]  # fmt: skip
 
 
 def training_parts(recipe: Recipe, root: Path) -> list[Part]:

@@ -24,13 +24,15 @@ class Output:
     """What a method answers for a batch of clips.
 
     ``logits`` ``(b, classes)``, ``feature`` ``(b, d)``; ``steps`` ``(b, t, classes)`` where a method answers each
-    step; ``neutral`` ``(b, d)`` where it imagines the neutral face.
+    step; ``neutral`` ``(b, d)`` where it imagines the neutral face; ``affect`` ``(b, 2)``, valence and arousal of the
+    expression shown, each in [-1, 1], where it learns them.
     """
 
     logits: Tensor
     feature: Tensor
     steps: Tensor | None = None
     neutral: Tensor | None = None
+    affect: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,16 @@ class Batch:
     ``clips`` has one tensor per view the method asked for, by its kind: pixels ``(b, t, 3, h, w)`` uint8, points
     ``(b, t, p, 2)`` or features ``(b, t, d)`` float32; ``target`` ``(b, classes)`` are probabilities (one-hot, smoothed
     or votes); ``weight`` ``(b,)``; ``row`` ``(b,)`` are positions in the training manifest that :meth:`Method.prepare`
-    was given.
+    was given. ``affect`` ``(b, 2)`` are valence and arousal in [-1, 1], NaN where not annotated, None where no source
+    has any. A row may have these and no label: its target is all zero then, which only methods meet that
+    :attr:`Method.learns_affect`.
     """
 
     clips: tuple[Tensor, ...]
     target: Tensor
     weight: Tensor
     row: Tensor
+    affect: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,14 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """A method's answers as arrays: ``logits`` ``(m, classes)`` and ``feature`` ``(m, d)``, float32."""
+    """A method's answers as arrays: ``logits`` ``(m, classes)`` and ``feature`` ``(m, d)``, float32.
+
+    ``affect`` ``(m, 2)``: valence and arousal, None for a method that does not answer them.
+    """
 
     logits: NDArray[np.float32]
     feature: NDArray[np.float32]
+    affect: NDArray[np.float32] | None = None
 
 
 class Predict(Protocol):
@@ -127,6 +136,8 @@ class Method(nn.Module):
     Config: ClassVar[type]
     size: int = 112
     """Side in pixels of the crops it looks at. A method whose config has a ``size`` sets it from there."""
+    learns_affect: ClassVar[bool] = False
+    """Whether it learns valence and arousal, and takes rows that have these and no label."""
 
     def __init__(self, labels: LabelSet) -> None:
         super().__init__()

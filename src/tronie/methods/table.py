@@ -11,5 +11,6 @@ METHODS: dict[str, str] = {
     "coteaching": "tronie.methods.coteaching:Coteaching",
     "rdfer": "tronie.methods.rdfer:RDFER",
     "sequence": "tronie.methods.sequence:Sequence",
+    "multitask": "tronie.methods.affect:Multitask",
     "ke2nt": "tronie.methods.ke2nt:KE2NT",
 }

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tronie.clips.views import Kind
 from tronie.nn.encoders.table import make_encoder
-from tronie.nn.temporal import shifted, temporal_shift
+from tronie.nn.temporal import shifted, temporal_shift, unshifted
 
 
 class FrameSettings(Protocol):
@@ -105,8 +105,9 @@ class PixelFrames(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def start(self, faces: Tensor) -> None:
-        """Let the encoder start from its pre-trained state, with statistics of the training faces."""
-        self.encoder.start(faces)
+        """Let the encoder start from its pre-trained state, with statistics of the training faces, each seen alone."""
+        with unshifted(self.encoder) as encoder:
+            encoder.start(faces)
 
     def forward(self, frames: Tensor) -> Tensor:
         images = frames.flatten(0, 1).float().contiguous(memory_format=torch.channels_last)

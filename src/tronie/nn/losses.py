@@ -91,3 +91,32 @@ def symmetric_kl_rows(one: Tensor, other: Tensor) -> Tensor:
     """Mean of both KL divergences between two answers in logits ``(n, classes)``: ``(n,)`` float32, in nats."""
     p, q = one.float().log_softmax(1), other.float().log_softmax(1)
     return ((p.exp() - q.exp()) * (p - q)).sum(1) / 2
+
+
+def concordance_loss(answer: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean over columns of ``1 - CCC`` of answers with ratings, both ``(n, k)``; in [0, 2].
+
+    Lin's concordance correlation (Biometrics 1989), ``2 cov / (var + var + (mean - mean)²)``, as a loss as in the ABAW
+    challenges (Kollias, CVPRW 2022). NaN ratings are left out; ``weight`` ``(n,)`` weighs rows in means and moments. A
+    column without ratings does not count, and 0 is answered where none has any; one whose ratings are all alike counts
+    1 and pulls nowhere. It is no mean over rows: that of a batch is not that of its shares.
+    """
+    known = torch.isfinite(truth)
+    share = known.float() if weight is None else known * weight.float()[:, None]
+    total = share.sum(0)
+    share = share / total.clamp_min(1e-12)
+    a, t = answer.float(), torch.where(known, truth, torch.zeros_like(truth)).float()
+    a_mean, t_mean = (share * a).sum(0), (share * t).sum(0)
+    a, t = a - a_mean, t - t_mean
+    spread = (share * (a.square() + t.square())).sum(0) + (a_mean - t_mean).square()
+    agreement = 2 * (share * a * t).sum(0) / spread.clamp_min(_TINY)
+    counts = (total > 0).float()
+    return ((1 - agreement) * counts).sum() / counts.sum().clamp_min(1)
+
+
+def rated_square(answer: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean squared error of answers ``(n, k)`` over the ratings that are no NaN; 0 where there are none."""
+    known = torch.isfinite(truth)
+    share = known.float() if weight is None else known * weight.float()[:, None]
+    gap = answer.float() - torch.where(known, truth, torch.zeros_like(truth)).float()
+    return weighted_mean(gap.square().flatten(), share.flatten())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +25,9 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a file that torch.save, torch.jit.save or safetensors wrote; boxes ("state_dict") are opened.
+    """Named tensors of a file that torch.save, torch.jit.save, safetensors or numpy.savez wrote.
+
+    Boxes ("state_dict") are opened.
 
     Raises ModelError if the file is absent, cannot be read safely or holds something else.
     """
@@ -30,6 +35,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"There are no weights at {path}: check the path.")
     if path.suffix == ".safetensors":
         return read_safetensors(path)
+    if path.suffix == ".npz":
+        return read_npz(path)
     if is_torchscript(path):
         return read_torchscript(path)
     try:
@@ -42,6 +49,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds a {type(content).__name__}, not a state dict.")
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def read_npz(path: Path) -> dict[str, Tensor]:
+    """Tensors of a NumPy archive without pickle, as this repository keeps full weights. Raises ModelError."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: torch.from_numpy(archive[name]) for name in archive.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(f"{path} holds no weights that NumPy can read ({error}): fetch it again.") from error
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -6,6 +6,8 @@ Each is small, has a slow oracle in the tests, and draws nothing. Time is the se
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +44,7 @@ class ShiftedConv2d(nn.Conv2d):
         self.weight, self.bias, self.segment = plain.weight, plain.bias, segment
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(temporal_shift(input, self.segment))
+        return super().forward(temporal_shift(input, self.segment) if self.segment > 1 else input)
 
 
 def shifted(encoder: Encoder, segment: int) -> Encoder:
@@ -57,6 +59,20 @@ def shifted(encoder: Encoder, segment: int) -> Encoder:
             old = block.conv1
             block.conv1 = ShiftedConv2d(old, segment)
     return encoder
+
+
+@contextmanager
+def unshifted(encoder: Encoder) -> Iterator[Encoder]:
+    """``encoder`` for as long as each picture is seen alone: faces of many clips, in any number, are no sequence."""
+    assert isinstance(encoder, nn.Module)
+    held = [(module, module.segment) for module in encoder.modules() if isinstance(module, ShiftedConv2d)]
+    try:
+        for module, _ in held:
+            module.segment = 1
+        yield encoder
+    finally:
+        for module, segment in held:
+            module.segment = segment
 
 
 class BiLSTM(nn.Module):

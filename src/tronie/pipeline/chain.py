@@ -21,7 +21,7 @@ from tronie.pipeline.clipwise import Clips, Hear
 from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
 from tronie.pipeline.person import Persons
-from tronie.pipeline.reading import Model, Reader, clip_reader
+from tronie.pipeline.reading import Model, Reader, clip_reader, says_affect
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken
@@ -48,7 +48,7 @@ def provenance(model: Model, settings: Settings) -> Provenance:
     return Provenance(
         model.name, model.hash, settings.as_dict(), settings.hash, __version__,
         segments=fit.calibration if fit is not None and holds else None,
-        clips=0 if reader is None else reader.info.looks,
+        clips=0 if reader is None else reader.info.looks, affect=says_affect(model),
     )  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 The windows lie on a grid of film time: window i is ``[i·hop, i·hop + window)`` seconds. Of one track, a run (looks
 without a gap longer than ``settings.gap``) is read in every window whose middle lies in it, and as one window where it
 is no longer than one. A window is read in K looks, drawn by its number, so the same film gives the same clips whatever
-came before. A row's probabilities are the mean over the windows that cover it; its agreement is the share of all their
-looks that say its final label. Looks at faces too poor to count are passed over where a window has others.
+came before. A row's probabilities, and its valence and arousal if the model says them, are the mean over the windows
+that cover it; its agreement is the share of all their looks that say its final label. Looks at faces too poor to count
+are passed over where a window has others.
 
 Frames were encoded once; only features wait here, for at most a window and a grid cell of each track. A row is ready
 when all windows over it are read: at most ``window`` seconds later, or ``gap`` seconds after the face is gone.
@@ -123,6 +124,8 @@ class Clips:
         says = np.bincount(heard.says, minlength=self._labels)
         for one in inside:
             one.total, one.windows, one.says = one.total + heard.probability, one.windows + 1, one.says + says
+            if heard.affect is not None:
+                one.affect = heard.affect if one.affect is None else one.affect + heard.affect
         if self._hear is not None:
             self._hear(Window(run.track, number, looks[0].time, end, heard))
 
@@ -137,12 +140,16 @@ class Clips:
 
 @dataclass(eq=False)
 class _Waiting:
-    """A look, the sum of what ``windows`` windows over it said, and how many of their looks said each label."""
+    """A look, the sum of what ``windows`` windows over it said, and how many of their looks said each label.
+
+    ``affect`` ``(2,)`` is the sum of the windows' valence and arousal, None where they say none.
+    """
 
     look: Look
     total: NDArray[np.float64]
     windows: int
     says: NDArray[np.int64]
+    affect: NDArray[np.float64] | None = None
 
 
 class _Run:
@@ -172,12 +179,14 @@ class _Run:
         count = sum(one.look.time < until for one in self.waiting)
         done, self.waiting = self.waiting[:count], self.waiting[count:]
         return [
-            replace(one.look, probabilities=one.total / one.total.sum(), feature=None, says=one.says) for one in done
-        ]
+            replace(one.look, probabilities=one.total / one.total.sum(), feature=None, says=one.says,
+                    affect=None if one.affect is None else one.affect / one.windows)
+            for one in done
+        ]  # fmt: skip
 
     def state(self) -> list[Any]:
-        waiting = [[one.look.state(), _text(one.look.feature), one.total.tolist(), one.windows, one.says.tolist()]
-                   for one in self.waiting]  # fmt: skip
+        waiting = [[one.look.state(), _text(one.look.feature), one.total.tolist(), one.windows, one.says.tolist(),
+                    None if one.affect is None else one.affect.tolist()] for one in self.waiting]  # fmt: skip
         return [self.track, self.start, self.end, self.following, self.closing, self.closed, waiting]
 
     @staticmethod
@@ -185,9 +194,10 @@ class _Run:
         track, start, end, following, closing, closed, waiting = state
         run = _Run(track, start)
         run.end, run.following, run.closing, run.closed = end, following, closing, closed
-        for look, feature, total, windows, says in waiting:
+        for look, feature, total, windows, says, affect in waiting:
             seen = replace(Look.restored(look), feature=np.frombuffer(base64.b64decode(feature), np.float16))
-            run.waiting.append(_Waiting(seen, np.array(total, np.float64), windows, np.array(says, np.int64)))
+            run.waiting.append(_Waiting(seen, np.array(total, np.float64), windows, np.array(says, np.int64),
+                                        None if affect is None else np.array(affect, np.float64)))  # fmt: skip
         return run
 
 
@@ -216,4 +226,5 @@ class Trailing:
         seen = [one for one in past if one.usable] or past
         features, time = np.stack([one.feature for one in seen if one.feature is not None]), [one.time for one in seen]
         step = (time[-1] - time[0]) / max(len(time) - 1, 1) or _EDGE
-        return replace(look, probabilities=reader.read_once(features, np.array(time), time[-1] + step))
+        probability, affect = reader.read_once(features, np.array(time), time[-1] + step)
+        return replace(look, probabilities=probability, affect=affect)

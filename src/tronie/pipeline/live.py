@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tronie.core.labels import UNCERTAIN, LabelSet
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.smooth import average, path_scores, speaking_time, spoken
+from tronie.pipeline.smooth import affect_of, path_scores, speaking_time, spoken, weights
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Reading:
 
     ``box`` is x, y, width, height in pixels; ``probabilities`` (by label), ``confidence``, ``detection`` and
     ``quality`` lie in 0..1; ``label`` may be "uncertain". The timeline's own row is made later, when what follows is
-    known too, and may differ.
+    known too, and may differ. ``valence`` and ``arousal`` lie in -1..1, None where the model does not say them.
     """
 
     time: float
@@ -32,6 +32,8 @@ class Reading:
     probabilities: dict[str, float]
     label: str
     confidence: float
+    valence: float | None = None
+    arousal: float | None = None
 
 
 class Live:
@@ -57,14 +59,15 @@ class Live:
         seconds = speaking_time(np.diff(time, prepend=time[0] - since), self._settings.look)
         usable, raw = np.array([one.usable for one in past]), np.stack([one.probabilities for one in past])
         quality = np.array([one.quality for one in past])
-        smoothed = average(time, seconds, quality, usable, raw, self._settings.kernel)
+        weight, said = weights(time, seconds, quality, usable, self._settings.kernel), affect_of(past)
         score = path_scores(raw[-1:], usable[-1:], seconds[-1:], self._settings, spoken(self._labels))[0]
         value = np.maximum(value, value.max() - self._settings.switch) + score
         self._tracks[look.track] = (past, value - value.max())
         names = [*self._labels.names, UNCERTAIN]
         label = names[int(value.argmax())]
-        odds = {name: float(p) for name, p in zip(self._labels.names, smoothed[-1], strict=True)}
+        odds = {name: float(p) for name, p in zip(self._labels.names, (weight @ raw)[-1], strict=True)}
+        valence, arousal = (None, None) if said is None else (weight @ said)[-1].tolist()
         return Reading(
             look.time, look.track, look.box, look.detection, look.quality, look.usable, odds, label,
-            odds.get(label, max(odds.values())),
+            odds.get(label, max(odds.values())), valence, arousal,
         )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float64]
+Affect = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Look:
 
     A video model first sees a frame, ``feature`` ``(d,)`` float16 (``probabilities`` are then empty), and reads it in
     the clips that cover it; ``says`` ``(labels,)`` is how many of these say each label. Both are None for a model of
-    single faces.
+    single faces. ``affect`` ``(2,)`` is valence and arousal, None for a model that does not say them.
     """
 
     frame: int
@@ -34,6 +35,7 @@ class Look:
     probabilities: Probabilities
     feature: NDArray[np.float16] | None = None
     says: NDArray[np.int64] | None = None
+    affect: Affect | None = None
 
     @property
     def end(self) -> float:
@@ -42,29 +44,34 @@ class Look:
 
     def state(self) -> list[Any]:
         """Plain values, exactly but for the feature; see :meth:`restored`."""
-        said = [] if self.says is None else [self.says.tolist()]
+        says, affect = (None if one is None else one.tolist() for one in (self.says, self.affect))
         return [
             self.frame, self.time, self.duration, self.track, list(self.box), self.detection, self.quality,
-            self.usable, self.probabilities.tolist(), *said,
+            self.usable, self.probabilities.tolist(), says, affect,
         ]  # fmt: skip
 
     @staticmethod
     def restored(state: list[Any]) -> Look:
         """The look that ``state`` was taken of."""
-        frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities, *said = state
+        frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities, says, affect = state
         return Look(
             frame, time, duration, track, (x, y, w, h), detection, quality, usable, np.array(probabilities, np.float64),
-            says=np.array(said[0], np.int64) if said else None,
+            says=None if says is None else np.array(says, np.int64),
+            affect=None if affect is None else np.array(affect, np.float64),
         )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Settled:
-    """A look with its final answer. ``label`` is an index into the labels, or -1 for "uncertain"."""
+    """A look with its final answer. ``label`` is an index into the labels, or -1 for "uncertain".
+
+    ``affect`` ``(2,)`` is valence and arousal, averaged as the probabilities are; None where the look has none.
+    """
 
     look: Look
     probabilities: Probabilities
     label: int
+    affect: Affect | None = None
 
     @property
     def confidence(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
@@ -16,8 +17,9 @@ from tronie.pipeline.looks import Look
 from tronie.pipeline.quality import quality
 from tronie.pipeline.settings import Settings
 from tronie.zoo.clip import ClipReader
-from tronie.zoo.folder import both_ways
+from tronie.zoo.folder import mirrored, together
 
+Array = NDArray[np.float64]
 _UNREAD = np.zeros(0)
 
 
@@ -33,6 +35,11 @@ class Model(Protocol):
     @property
     def size(self) -> int: ...
     def predict(self, crops: Pixels, /) -> Any: ...
+
+
+def says_affect(model: Model) -> bool:
+    """Whether the model says valence and arousal; one of single faces then has ``read`` beside ``predict``."""
+    return bool(getattr(model, "affect", False))
 
 
 def clip_reader(model: Model) -> ClipReader | None:
@@ -80,7 +87,20 @@ class Reader:
         if self._clipwise:
             found: Any = self._model.features(crops)  # type: ignore[attr-defined]  # see clip_reader
             return [Look(**seen, probabilities=_UNREAD, feature=f) for (seen, _), f in zip(batch, found, strict=True)]
-        predict = self._model.predict
-        answers = both_ways(predict, crops) if self._mirrored else np.asarray(predict(crops), np.float64)
+        answers, affect = self._mirrored_too(crops) if self._mirrored else self._answered(crops)
         answers /= answers.sum(1, keepdims=True)  # float32 sums to one only nearly
-        return [Look(**seen, probabilities=row) for (seen, _), row in zip(batch, answers, strict=True)]
+        each = [None] * count if affect is None else affect
+        return [Look(**seen, probabilities=row, affect=one)
+                for (seen, _), row, one in zip(batch, answers, each, strict=True)]  # fmt: skip
+
+    def _answered(self, crops: Pixels) -> tuple[Array, Array | None]:
+        """Probabilities ``(n, labels)``; valence and arousal ``(n, 2)`` if the model says them."""
+        if not says_affect(self._model):
+            return np.array(self._model.predict(crops), np.float64), None
+        probability, affect = self._model.read(crops)  # type: ignore[attr-defined]  # see says_affect
+        return np.array(probability, np.float64), np.array(affect, np.float64)
+
+    def _mirrored_too(self, crops: Pixels) -> tuple[Array, Array | None]:
+        """The same of faces and their mirror images together: see ``tronie.zoo.folder.both_ways``."""
+        (p, a), (q, b) = self._answered(crops), self._answered(mirrored(crops))
+        return together(p, q), None if a is None or b is None else (a + b) / 2

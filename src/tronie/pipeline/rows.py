@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tronie.core.labels import UNCERTAIN, LabelSet
-from tronie.core.timeline import PROBABILITY, Column, Provenance, Timeline
+from tronie.core.timeline import AFFECT, PROBABILITY, Column, Provenance, Timeline
 from tronie.pipeline.looks import Settled
 
 
@@ -34,8 +34,14 @@ def to_timeline(answers: Sequence[Settled], source: str, labels: LabelSet, prove
         "confidence": np.array([answer.confidence for answer in answers]),
         **{PROBABILITY + name: smoothed[:, i] for i, name in enumerate(labels.names)},
         **({"agreement": np.array([answer.agreement for answer in answers])} if provenance.clips else {}),
+        **(_affect(answers) if provenance.affect else {}),
         "model": np.array([provenance.model_hash[:12]] * len(looks), object),
         "settings": np.array([provenance.settings_hash[:12]] * len(looks), object),
         "version": np.array([provenance.version] * len(looks), object),
     }
     return Timeline(columns, labels, provenance)
+
+
+def _affect(answers: Sequence[Settled]) -> dict[str, Column]:
+    values = np.stack([np.full(2, np.nan) if answer.affect is None else answer.affect for answer in answers])
+    return {name: values[:, i] for i, name in enumerate(AFFECT)}

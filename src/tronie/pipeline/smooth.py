@@ -1,11 +1,12 @@
 """From looks to answers, per track: average the evidence, then find the label path. Nothing is invented.
 
 The average, which is what tables print, is a convex combination of what the model said nearby, so no probability
-leaves the range of its neighbours. The path is a penalised maximum-a-posteriori search (:mod:`tronie.pipeline.path`)
-over the labels and "uncertain"; it runs with a fixed lag, so latency and memory stay bounded on a film of any length.
-It weighs the looks themselves, not their average: a short clear expression then stands out against a long faint one
-(on talking faces a quarter of the changes, at equal sight of clear expressions of 0.4 s). In films, labels whose shape
-a talking mouth takes on have to lead a little (``settings.speech``).
+leaves the range of its neighbours; valence and arousal are averaged with the same weights. The path is a penalised
+maximum-a-posteriori search (:mod:`tronie.pipeline.path`) over the labels and "uncertain"; it runs with a fixed lag, so
+latency and memory stay bounded on a film of any length. It weighs the looks themselves, not their average: a short
+clear expression then stands out against a long faint one (on talking faces a quarter of the changes, at equal sight of
+clear expressions of 0.4 s). In films, labels whose shape a talking mouth takes on have to lead a little
+(``settings.speech``).
 """
 
 from __future__ import annotations
@@ -42,14 +43,29 @@ def average(time: Array, seconds: Array, quality: Array, usable: NDArray[np.bool
             half: float) -> Array:  # fmt: skip
     """Quality-weighted kernel average over true times.
 
-    ``time``, ``seconds``, ``quality``, ``usable`` are (rows,), ``raw`` is ``(rows, labels)``, ``half`` the half width
-    in seconds of a triangular kernel centred on each row. Returns the averages ``(rows, labels)``.
+    ``raw`` is ``(rows, labels)``, or any other numbers of the rows; the others are as in :func:`weights`. Returns the
+    averages ``(rows, labels)``.
+    """
+    smoothed: Array = weights(time, seconds, quality, usable, half) @ raw
+    return smoothed
+
+
+def weights(time: Array, seconds: Array, quality: Array, usable: NDArray[np.bool_], half: float) -> Array:
+    """What each row (second axis) counts in each row's average (first axis), ``(rows, rows)``; rows sum to one.
+
+    ``time``, ``seconds``, ``quality``, ``usable`` are (rows,), ``half`` is the half width in seconds of a triangular
+    kernel centred on each row.
     """
     kernel = np.maximum(1 - np.abs(time[:, None] - time[None, :]) / half, 0.0) * seconds
-    weight = kernel * np.where(usable, np.maximum(quality, _MOMENT), _UNUSABLE)
+    weight: Array = kernel * np.where(usable, np.maximum(quality, _MOMENT), _UNUSABLE)
     weight /= weight.sum(1, keepdims=True)
-    smoothed: Array = weight @ raw
-    return smoothed
+    return weight
+
+
+def affect_of(looks: Sequence[Look]) -> Array | None:
+    """Valence and arousal ``(rows, 2)`` of looks of one model, None where it does not say them."""
+    each = [look.affect for look in looks if look.affect is not None]
+    return np.stack(each) if each else None
 
 
 def path_scores(raw: Array, usable: NDArray[np.bool_], seconds: Array, settings: Settings,
@@ -165,7 +181,8 @@ def _answers(looks: Sequence[Look], known: int, count: int, before: Before | Non
     seconds = speaking_time(ends - time, settings.look)
     usable, raw = np.array([look.usable for look in looks]), np.stack([look.probabilities for look in looks])
     quality = np.array([look.quality for look in looks])
-    smoothed = average(time, seconds, quality, usable, raw, settings.kernel)[known:]
+    weight = weights(time, seconds, quality, usable, settings.kernel)
+    smoothed, said = (weight @ raw)[known:], affect_of(looks)
     scores = path_scores(raw, usable, seconds, settings, guarded)[known:]
     uncertain = raw.shape[1]
     if before is None and 0 < ends[-1] - time[0] < settings.least:
@@ -175,9 +192,10 @@ def _answers(looks: Sequence[Look], known: int, count: int, before: Before | Non
             scores, time[known:], ends[known:], switch=settings.switch, least=settings.least, before=before
         )  # fmt: skip
     pending = looks[known:]
+    affect = [None] * len(pending) if said is None else (weight @ said)[known:]
     done = [
-        Settled(look, p, -1 if state == uncertain else int(state))
-        for look, p, state in zip(pending[:count], smoothed, path, strict=False)
+        Settled(look, p, -1 if state == uncertain else int(state), a)
+        for look, p, state, a in zip(pending[:count], smoothed, path, affect, strict=False)
     ]
     last = len(done) - 1
     begin = last

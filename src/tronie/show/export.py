@@ -59,19 +59,29 @@ def film_end(timeline: Timeline) -> float:
 
 
 def write_csv(timeline: Timeline, path: Path, names: Names | None) -> None:
-    """source, track, person, start, end, label, confidence, usable, rows[, agreement, said, clips]; seconds, shares."""
+    """source, track, person, start, end, label, confidence, usable, rows[, agreement, said, clips][, valence, arousal].
+
+    Times are seconds, shares 0..1, valence and arousal -1..1.
+    """
     found = timeline.segments()
     agreement = any(segment.agreement is not None for segment in found)
+    affect = any(segment.valence is not None for segment in found)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         head = ["source", "track", "person", "start", "end", "label", "confidence", "usable", "rows"]
-        writer.writerow([*head, "agreement", "said", "clips"] if agreement else head)
+        writer.writerow([*head, *["agreement", "said", "clips"] * agreement, *["valence", "arousal"] * affect])
         for one in found:
             line = [one.source, one.track, person(names, one.source, one.track), f"{one.start:.6f}", f"{one.end:.6f}",
                     one.label, f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
             if agreement:
-                line += ["" if one.agreement is None else f"{one.agreement:.5f}", one.said, one.clips]
+                line += [_number(one.agreement), one.said, one.clips]
+            if affect:
+                line += [_number(one.valence), _number(one.arousal)]
             writer.writerow(line)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5f}"
 
 
 def _webvtt(timeline: Timeline, path: Path, names: Names | None) -> None:

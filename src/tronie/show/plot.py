@@ -1,5 +1,7 @@
 """Curves on paper (extra 'plot'): probabilities over time, person by person, and the segments under them.
 
+Where the timeline has valence and arousal, they follow in a panel of their own.
+
 Every expression is told apart by colour, line style, hatch and initials, so that a print in black and white and a
 colour-blind reader lose nothing.
 """
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 from tronie.core.labels import UNCERTAIN
 from tronie.core.people import Names
 from tronie.core.segment import Segment
-from tronie.core.timeline import Timeline
+from tronie.core.timeline import AFFECT, Timeline
 from tronie.show.export import film, film_end
 from tronie.show.palette import GREY, Look, looks
 from tronie.show.paper import checked, clock_axis, head, longest, save, styled, tag
@@ -21,6 +23,8 @@ from tronie.show.summary import Curve, curves, poor, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_PANELS = (4, 1, 2)  # heights of the probabilities, the segments, and valence and arousal
 
 
 def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None = None) -> Path:
@@ -33,8 +37,8 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
     found, left = longest(timeline, curves(timeline, names))
     styles, labels = looks(timeline.labels.names), shown(timeline)
     with styled() as figure_of:
-        count = max(len(found), 1)
-        figure = figure_of(9.0, 1.3 + 1.6 * count)
+        count, panels = max(len(found), 1), _PANELS[: 3 if any(curve.affect is not None for curve in found) else 2]
+        figure = figure_of(9.0, 1.3 + 0.32 * sum(panels) * count)
         inch = 1 / figure.get_figheight()
         segments, end, unread = timeline.segments(), film_end(timeline), poor(timeline)
         top = head(figure, f"{source}: expressions shown", labels, styles, lines=True)
@@ -44,14 +48,19 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
                                    bottom=(0.66 if note else 0.45) * inch, hspace=0.34)  # fmt: skip
         below = None
         for place, curve in enumerate(found):
-            pair = grid[place].subgridspec(2, 1, height_ratios=[4, 1], hspace=0.1)
-            above, below = figure.add_subplot(pair[0]), figure.add_subplot(pair[1])
+            parts = grid[place].subgridspec(len(panels), 1, height_ratios=panels, hspace=0.1)
+            every = [figure.add_subplot(parts[i]) for i in range(len(panels))]
+            above, strip, below = every[0], every[1], every[-1]
             draw_curves(above, curve, timeline.labels.names, labels, styles)
             for stretch in unread[curve.source, curve.track]:
                 above.axvspan(*stretch, facecolor="none", edgecolor="#B0B0B0", hatch="....", linewidth=0, zorder=0)
             mine = [s for s in segments if (s.source, s.track) == (curve.source, curve.track)]
-            draw_strip(below, mine, styles, end)
-            for axes in (above, below):
+            draw_strip(strip, mine, styles, end)
+            if below is not strip:
+                draw_affect(below, curve)
+                above.legend(*below.get_legend_handles_labels(), loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2,
+                             frameon=False, fontsize=7, borderaxespad=0, handlelength=2.4)  # fmt: skip
+            for axes in every:
                 clock_axis(axes, end, written=axes is below and place == len(found) - 1)
         if below is None:
             axes = figure.add_subplot(grid[0])
@@ -74,6 +83,16 @@ def draw_curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.5)
     axes.set_title(curve.person, loc="left", pad=3, fontweight="bold")
     axes.set_ylabel("probability")
+
+
+def draw_affect(axes: Axes, curve: Curve) -> None:
+    """Valence and arousal over time, from -1 to 1; empty for a person of whom there are none."""
+    if curve.affect is not None:
+        for values, name, colour, dash in zip(curve.affect.T, AFFECT, ("#000000", "#777777"), ("-", "--"), strict=True):
+            axes.plot(curve.time, values, color=colour, linestyle=dash, linewidth=0.9, label=name)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([-1, 0, 1], ["-1", "0", "1"])
+    axes.grid(axis="y", color="#E6E6E6", linewidth=0.5)
 
 
 def _note(left: int, unread: bool) -> str:

@@ -159,9 +159,22 @@ def _plot(timeline: Timeline, lines: Sequence[Curve], segments: Sequence[Segment
         parts.append(
             f'<div class="who">{escape(curve.person)}</div><svg viewBox="0 0 1000 100" preserveAspectRatio="none" '
             f'role="img" aria-label="probabilities of {escape(curve.person)}">{paths}</svg>'
-            f'<div class="lane" data-person="{place}">{bars}</div>'
+            f'<div class="lane" data-person="{place}">{bars}</div>{_affect(curve, end)}'
         )
     return "".join(parts) + _ticks(end)
+
+
+def _affect(curve: Curve, end: float) -> str:
+    """Valence and arousal as two lines under the segments; nothing where there are none."""
+    if curve.affect is None:
+        return ""
+    lines = "".join(
+        f'<path d="{_path(curve.time, (values + 1) / 2, end)}" stroke="#000" stroke-width="1.3"{dash}/>'
+        for values, dash in zip(curve.affect.T, ("", ' stroke-dasharray="5 3"'), strict=True)
+    )
+    return (f'<svg class="affect" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
+            f'aria-label="valence and arousal of {escape(curve.person)}">{lines}</svg>'
+            '<div class="key">valence (solid), arousal (dashed), from -1 to 1</div>')  # fmt: skip
 
 
 def _path(time: NDArray[np.float64], values: NDArray[np.float64],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tronie.core.labels import UNCERTAIN
 from tronie.core.people import Names, person
 from tronie.core.segment import JOIN_GAP, Segment, tracks
-from tronie.core.timeline import Timeline
+from tronie.core.timeline import AFFECT, Timeline
 from tronie.show.text import clock
 
 Floats = NDArray[np.float64]
@@ -29,29 +29,36 @@ USE = (
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One person over time: ``time`` (n,) in seconds and ``values`` (n, labels), NaN where the face was away."""
+    """One person over time: ``time`` (n,) in seconds and ``values`` (n, labels), NaN where the face was away.
+
+    ``affect`` (n, 2) is valence and arousal, -1..1, None where the timeline has none of this person.
+    """
 
     source: str
     track: int
     person: str
     time: Floats
     values: Floats
+    affect: Floats | None = None
 
 
 def curves(timeline: Timeline, names: Names | None = None, *, most: int = 1500) -> list[Curve]:
-    """The probabilities of every person, of no more than about ``most`` points each, persons by number.
+    """Probabilities, valence and arousal of every person, of no more than about ``most`` points each, by number.
 
     Where there are more rows, they are averaged in equal steps of time, weighted by their durations.
     """
     answer = []
-    values = timeline.probabilities
+    said = [name for name in AFFECT if name in timeline.columns]
+    labels = len(timeline.labels)
+    values = np.column_stack([timeline.probabilities, *(timeline[name] for name in said)])
     for source, track, rows in tracks(timeline):
         start, end = timeline["time"][rows], timeline.end[rows]
         if len(rows) > most:
             time, thin = _thinned(start, end, values[rows], most)
         else:
             time, thin = _broken((start + end) / 2, start, end, values[rows])
-        answer.append(Curve(source, track, person(names, source, track), time, thin))
+        affect = thin[:, labels:] if said and not np.isnan(thin[:, labels:]).all() else None
+        answer.append(Curve(source, track, person(names, source, track), time, thin[:, :labels], affect))
     return sorted(answer, key=lambda curve: curve.track)
 
 
@@ -150,6 +157,18 @@ def transitions(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[n
     return counts
 
 
+def _affect_fact(timeline: Timeline) -> list[tuple[str, str]]:
+    """Mean valence and arousal of all people where the face was good enough to read; nothing where there are none."""
+    if not all(name in timeline.columns for name in AFFECT):
+        return []
+    known = timeline["usable"] & ~np.isnan(timeline["valence"]) & ~np.isnan(timeline["arousal"])
+    weight = timeline["duration"][known]
+    if not weight.sum():
+        return []
+    means = [float(np.average(timeline[name][known], weights=weight)) for name in AFFECT]
+    return [("mean valence, arousal", ", ".join(f"{mean:+.2f}" for mean in means))]
+
+
 def facts(timeline: Timeline, end: float) -> list[tuple[str, str]]:
     """Figures about a film's timeline as (name, value) in words."""
     duration, label = timeline["duration"], timeline["label"]
@@ -169,6 +188,7 @@ def facts(timeline: Timeline, end: float) -> list[tuple[str, str]]:
         ("good enough to read", f"{100 * usable:.0f} % of that"),
         ("uncertain", f"{100 * doubt:.0f} % of that"),
         ("mean confidence", f"{100 * confidence:.0f} %" if known else "–"),
+        *_affect_fact(timeline),
         ("model", f"{about.model} {about.model_hash[:12]}".strip() or "not recorded"),
         ("settings", about.settings_hash[:12] or "not recorded"),
         ("Tronie", about.version or "not recorded"),

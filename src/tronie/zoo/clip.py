@@ -30,9 +30,10 @@ class ClipInfo:
     """How a video model reads time, as ``model.json`` says it.
 
     ``graph`` takes ``clips`` ``(n, frames, width)`` float32 and answers ``logits`` ``(n, classes)``, and if it looks
-    closely at parts of a clip, ``where`` ``(n, keys·each)``: positions in 0..frames-1, key after key. ``encoder`` names
-    the image model whose features it learnt from, by name and hash. A film is read in windows of ``window`` seconds
-    that begin every ``hop`` seconds, each in ``looks`` looks of ``frames`` frames.
+    closely at parts of a clip, ``where`` ``(n, keys·each)``: positions in 0..frames-1, key after key; if it says
+    valence and arousal, ``affect`` ``(n, 2)``. ``encoder`` names the image model whose features it learnt from, by name
+    and hash. A film is read in windows of ``window`` seconds that begin every ``hop`` seconds, each in ``looks`` looks
+    of ``frames`` frames.
     """
 
     graph: str
@@ -58,22 +59,30 @@ class Heard:
 
     ``probability`` ``(labels,)`` is calibrated; ``says`` ``(K,)`` is the label of each look. ``time`` ``(K, frames)``:
     seconds of the frames looked at; ``where`` ``(K, keys·each)``: seconds at which each looked closely, or None.
+    ``affect`` ``(2,)``: valence and arousal, the mean over the looks, or None.
     """
 
     probability: NDArray[np.float64]
     says: NDArray[np.int64]
     time: Times
     where: Times | None = None
+    affect: NDArray[np.float64] | None = None
+
+
+def bounded(affect: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Valence and arousal ``(n, 2)`` of a graph, brought to [-1, 1]; NaN and None stay."""
+    return None if affect is None else affect.clip(-1, 1)
 
 
 class ClipReader:
-    """Reads stretches of frames. Safe to share between threads."""
+    """Reads stretches of frames. Safe to share between threads. ``outputs`` are those of its graph, with shapes."""
 
     def __init__(self, info: ClipInfo, session: Session, temperature: float) -> None:
         self.info, self._session, self._temperature = info, session, temperature
+        self.outputs = session.outputs
 
     def answer(self, clips: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The graph's own outputs for clips ``(n, frames, width)`` float32: ``logits``, perhaps ``where``."""
+        """The graph's outputs for clips ``(n, frames, width)`` float32: ``logits``, perhaps ``where``, ``affect``."""
         return self._session.run(clips=clips)
 
     def read(self, features: Features, time: Times, end: float, place: int = 0) -> Heard:
@@ -88,23 +97,37 @@ class ClipReader:
         if "where" in found:
             order = np.arange(self.info.frames)
             where = np.stack([np.interp(w, order, time[c]) for w, c in zip(found["where"], chosen, strict=True)])
-        return Heard(self._calibrated(mean_logits(found["logits"])), found["logits"].argmax(1), time[chosen], where)
+        return Heard(
+            self._calibrated(mean_logits(found["logits"])), found["logits"].argmax(1), time[chosen], where,
+            _mean(found),
+        )  # fmt: skip
 
-    def read_once(self, features: Features, time: Times, end: float) -> NDArray[np.float64]:
-        """Calibrated probabilities ``(labels,)`` of one evenly spaced look at such a stretch: cheap, for live use."""
+    def read_once(self, features: Features, time: Times,
+                  end: float) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:  # fmt: skip
+        """One evenly spaced look at such a stretch, cheap, for live use: ``probability`` and ``affect`` as in Heard."""
         chosen = timed(time, end, self.info.frames)
-        return self._calibrated(self.answer(features[chosen][None].astype(np.float32))["logits"][0])
+        found = self.answer(features[chosen][None].astype(np.float32))
+        return self._calibrated(found["logits"][0]), _mean(found)
 
-    def still(self, features: Features) -> NDArray[np.float32]:
-        """Logits ``(n, labels)`` of single frames ``(n, width)``, each as a clip that stands still."""
+    def still(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Logits ``(n, labels)``, and affect ``(n, 2)`` if it has any, of frames ``(n, width)`` that stand still."""
         clips = np.repeat(features[:, None].astype(np.float32), self.info.frames, 1)
         # No frame at all is asked as one, so that the number of labels is known.
         asked = clips if len(clips) else np.zeros((1, *clips.shape[1:]), np.float32)
-        parts = [self.answer(asked[i : i + _BATCH])["logits"] for i in range(0, len(asked), _BATCH)]
-        return np.concatenate(parts)[: len(clips)]
+        parts = [self.answer(asked[i : i + _BATCH]) for i in range(0, len(asked), _BATCH)]
+        logits = np.concatenate([part["logits"] for part in parts])[: len(clips)]
+        if "affect" not in parts[0]:
+            return logits, None
+        return logits, bounded(np.concatenate([part["affect"] for part in parts])[: len(clips)])
 
     def _calibrated(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(softmax(logits[None] / self._temperature)[0])
+
+
+def _mean(found: dict[str, NDArray[np.float32]]) -> NDArray[np.float64] | None:
+    """Valence and arousal ``(2,)``: the mean over what the looks say."""
+    affect = bounded(found.get("affect"))
+    return None if affect is None else affect.astype(np.float64).mean(0)
 
 
 def mean_logits(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from tronie.core.labels import LabelSet
 from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
-from tronie.zoo.clip import LARGEST, ClipInfo, ClipReader
+from tronie.zoo.clip import LARGEST, ClipInfo, ClipReader, bounded
 
 FORMAT = 1
 BATCH = 32
@@ -116,12 +116,14 @@ class Answer:
     ``neutral`` ``(n, d)``: the feature of the neutral face that a model imagines behind each (KE2NT); None for others.
     A person's own neutral is the mean of their faces' ``neutral``, or of the features where they look most neutral.
     Measured against a reference ``r`` ``(d,)``, a face shows the change ``feature - r``, which is to be compared by
-    cosine with ``words - words[neutral]`` (:attr:`Model.words`).
+    cosine with ``words - words[neutral]`` (:attr:`Model.words`). ``affect`` ``(n, 2)``: valence and arousal of the
+    expression shown, each in [-1, 1]; None for a model that does not say them.
     """
 
     logits: NDArray[np.float32]
     feature: NDArray[np.float32] | None = None
     neutral: NDArray[np.float32] | None = None
+    affect: NDArray[np.float32] | None = None
 
 
 class Model:
@@ -138,6 +140,8 @@ class Model:
         self.name, self.size, self.labels = info.name, info.size, LabelSet(info.labels)
         self.view = View(info.size, info.frames)
         self._session = session
+        self.affect = "affect" in (session.outputs if clip is None else clip.outputs)
+        """Whether it says valence and arousal."""
 
     @property
     def segments(self) -> SegmentFit | None:
@@ -160,7 +164,8 @@ class Model:
         """All that the model says of aligned faces ``(n, size, size, 3)`` uint8 RGB. Raises SettingError for others."""
         if self.clip is not None:
             feature = self.features(crops).astype(np.float32)
-            return Answer(self.clip.still(feature), feature)
+            logits, affect = self.clip.still(feature)
+            return Answer(logits, feature, affect=affect)
         return self._encode(crops)
 
     def features(self, crops: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -182,7 +187,7 @@ class Model:
 
         logits = joined("logits")
         assert logits is not None  # load_folder looked
-        return Answer(logits, joined("feature"), joined("neutral"))
+        return Answer(logits, joined("feature"), joined("neutral"), bounded(joined("affect")))
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw logits ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
@@ -195,7 +200,12 @@ class Model:
 
     def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities ``(n, classes)`` of aligned faces ``(n, size, size, 3)`` uint8 RGB."""
-        return softmax(self.logits(crops) / self.info.temperature).astype(np.float32)
+        return self.read(crops)[0]
+
+    def read(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Of such faces the calibrated probabilities, and :attr:`Answer.affect`, which needs no calibration."""
+        answer = self.answer(crops)
+        return softmax(answer.logits / self.info.temperature).astype(np.float32), answer.affect
 
     def predict_clip(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities ``(classes,)`` of one clip ``(n, size, size, 3)`` of frames that come evenly.
@@ -218,8 +228,17 @@ def both_ways(predict: Predict, crops: NDArray[np.uint8]) -> NDArray[np.float64]
     The geometric mean of both readings, which is the reading of the mean logits, so a model's temperature keeps its
     meaning. Costs twice as much and errs less; photos are read so, films are not.
     """
-    product = predict(crops).astype(np.float64) * predict(np.ascontiguousarray(crops[:, :, ::-1]))
-    mean = np.sqrt(product)
+    return together(predict(crops), predict(mirrored(crops)))
+
+
+def mirrored(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Faces ``(n, s, s, 3)``, left and right exchanged."""
+    return np.ascontiguousarray(crops[:, :, ::-1])
+
+
+def together(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The geometric mean ``(n, classes)`` of two readings of the same faces, each ``(n, classes)``."""
+    mean = np.sqrt(first.astype(np.float64) * second)
     return np.asarray(mean / mean.sum(1, keepdims=True))
 
 
@@ -229,6 +248,9 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
     Raises ModelError (missing, damaged, tampered with, made for a newer Tronie), SettingError for the provider.
     """
     path = folder / "model.json"
+    if not path.is_file() and (folder / "recipe.toml").is_file():
+        raise ModelError(f"{folder} is a run, no model folder: give its model/, and if it has none, "
+                         f"`tronie export {folder} --out MODEL` says why.")  # fmt: skip
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = path.read_bytes()
@@ -243,6 +265,7 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
         raise ModelError(f"{folder / info.graph} gives no features of {info.clip.width} numbers, which "
                          f"{info.clip.graph} reads: export the model again.")  # fmt: skip
     clip = None if info.clip is None else _clip_reader(folder, info, threads, provider)
+    _check_affect(folder / info.graph, session)
     sides, classes = session.inputs["faces"][1:3], session.outputs["logits"][-1]
     if sides != [info.size, info.size] or (clip is None and classes != len(info.labels)):
         raise ModelError(f"{path} speaks of {len(info.labels)} labels and faces of {info.size} pixels, its graph of "
@@ -258,7 +281,13 @@ def _clip_reader(folder: Path, info: ModelInfo, threads: int, provider: str) -> 
     if shape != [info.clip.frames, info.clip.width] or classes != len(info.labels):
         raise ModelError(f"{folder / info.clip.graph} is not what model.json says (clips of "
                          f"{info.clip.frames} frames, {len(info.labels)} labels): export the model again.")  # fmt: skip
+    _check_affect(folder / info.clip.graph, session)
     return ClipReader(info.clip, session, info.temperature)
+
+
+def _check_affect(path: Path, session: Session) -> None:
+    if session.outputs.get("affect", [0, 2])[1:] != [2]:
+        raise ModelError(f"{path} gives as 'affect' something else than valence and arousal: export the model again.")
 
 
 def _info(path: Path, text: bytes) -> ModelInfo:

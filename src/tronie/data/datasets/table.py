@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,21 @@ def read(name: object, root: Path, **options: Any) -> Manifest:
     if wrong and not any(p.kind == p.VAR_KEYWORD for p in takes):
         hint = nearest(wrong[0], known) if known else " It has none."
         raise SettingError(f"The data set '{name}' has no option '{wrong[0]}'.{hint}")
+    for taken in takes:
+        if taken.name in options:
+            _check(str(taken.annotation), taken.name, options[taken.name])
     manifest = reader(Path(root), **options)
     if not isinstance(manifest, Manifest):
         raise SettingError(f"The reader of '{name}' returned {type(manifest).__name__}, not a Manifest: mend it.")
     return manifest
+
+
+def _check(kind: str, name: str, value: object) -> None:
+    """Raises SettingError for a value that is not of the ``kind`` that the reader says, such as a word for a list."""
+    if "Sequence" in kind and value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
+        raise SettingError(f"The option {name} is a list, such as {name}=['happy', 'sad'], not {value!r}.")
+    if "Mapping" in kind and value is not None and not isinstance(value, Mapping):
+        raise SettingError(f"The option {name} is a table, such as {name}={{1 = 'happy', 2 = 'sad'}}, not {value!r}.")
 
 
 def about(name: object) -> About | None:
