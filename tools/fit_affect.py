@@ -6,8 +6,9 @@ MODEL is a model folder whose graph gives `feature`; PREPARED holds what `tronie
 `rafdb`. FOLDER becomes a copy of MODEL whose graph has the output `affect` too; whatever else it answers stays the same
 to the bit. The head is linear: ridge regression of a clip's rating on the mean feature of its frames, so that what it
 says of a clip is the mean of what it says of the frames. Strength and stretch are chosen by inner folds, and the scores
-that go into `model.json` are those of clips that were held out. Clips of one film lie together, so folds are blocks of
-neighbours, and intervals draw short stretches of them.
+that go into `model.json` are those of clips that were held out. Films are not named, and neighbours in the pack are no
+more alike than any two clips (`benchmarks/accuracy/film_affect.md`, which also holds similar faces apart): so these
+scores are those of other clips of the same films.
 
 The films hardly show disgust. What a head says of it is then left to chance: pleasant and calm, as it happened. So
 photos of disgust (RAF-DB, folds 1 to 4) are put, on average, where the head puts those of anger, fear and sadness; for
