@@ -92,17 +92,19 @@ def test_labels_of_the_actor_under_test_change_nothing(scripts: dict[str, Module
     twisted = replace(clips, manifest=replace(manifest, label=other))
     assert np.array_equal(made.ridge(clips)[actor == 2], made.ridge(twisted)[actor == 2])
     trial = made.Trial("mean", "sequence", {"pool": "mean"}, 0, "c", WIDTH, LABELS.names, epochs=1)
-    assert np.array_equal(made.fit(trial, clips, 2)[0], made.fit(trial, twisted, 2)[0])
+    held = np.flatnonzero(actor == 2)
+    assert np.array_equal(made.fit(trial, clips, held)[0], made.fit(trial, twisted, held)[0])
 
 
 def test_photos_are_learnt_from_only_where_asked_for(scripts: dict[str, ModuleType], clips: Any) -> None:
     made, rng = scripts["acted_clips"], np.random.default_rng(1)
+    held = np.flatnonzero(clips.actor == 2)
     frame, surprise = rng.normal(0, 1, (60, WIDTH)).astype(np.float32), np.eye(6, dtype=np.float32)[[3] * 60]
     photos = Rows(frame, np.arange(60), surprise, np.ones(60, np.float32), starts=np.arange(61), kind="features")
     trial = made.Trial("mean", "sequence", {"pool": "mean"}, 0, "c", WIDTH, LABELS.names, epochs=2)
-    plain, without = made.fit(trial, clips, 2)[0], made.fit(trial, clips, 2, photos)[0]
+    plain, without = made.fit(trial, clips, held)[0], made.fit(trial, clips, held, photos)[0]
     assert np.array_equal(plain, without)
-    mixed = made.fit(replace(trial, photos=True), clips, 2, photos)[0]
+    mixed = made.fit(replace(trial, photos=True), clips, held, photos)[0]
     assert mixed[:, 3].mean() > plain[:, 3].mean()
     assert replace(trial, photos=True).path(REPO, "m") != trial.path(REPO, "m")
 
