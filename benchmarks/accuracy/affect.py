@@ -157,8 +157,8 @@ def report(model: Model, prepared: Path) -> list[str]:
         f"# Valence and arousal: {model.name}", "",
         f"Made by `python benchmarks/accuracy/affect.py PREPARED`, graph {model.info.graph_sha256[:12]}.",
         f"{len(clips.rated)} clips of films, {len(clips.frames)} frames, rated as wholes. {fitting.FOLDS} folds of",
-        f"neighbouring clips; intervals (95 %) are bootstraps over stretches of {fitting.STRETCH} neighbours. The pack does",
-        "not name its films: other clips of the same ones have been learnt from (`film_affect.md` holds faces apart, too).",
+        f"neighbouring clips; intervals (95 %) are bootstraps over stretches of {fitting.STRETCH} neighbours. The pack",
+        "names no films: other clips of the same ones have been learnt from (`film_affect.md` holds faces apart, too).",
         "", "## Film clips, held out", "", *clip_table(clips, tie, said), "", f"Chosen on all clips: {chosen}.", "",
         f"Ratings: mean {clips.rated.mean(0).round(2).tolist()}, spread {clips.rated.std(0).round(2).tolist()}.",
     ]  # fmt: skip

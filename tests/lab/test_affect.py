@@ -28,7 +28,7 @@ from tronie.lab.loop import Loop, answer  # noqa: E402
 from tronie.lab.optim import Optim  # noqa: E402
 from tronie.lab.recipe import Recipe, Source, read_recipe, resolved  # noqa: E402
 from tronie.lab.run import Outcome, execute, open_run  # noqa: E402
-from tronie.lab.sources import balanced, open_part, validation_parts  # noqa: E402
+from tronie.lab.sources import balanced, open_part, training_parts, validation_parts  # noqa: E402
 from tronie.measure import scores  # noqa: E402
 from tronie.methods.affect import Multitask, MultitaskConfig  # noqa: E402
 from tronie.runtime.session import Session  # noqa: E402
@@ -100,6 +100,20 @@ def test_rows_without_a_label_have_no_target_and_their_ratings(home: Path) -> No
         open_part(home, replace(RATED, split="test"), LABELS)
     labelled = open_part(home, replace(LABELLED, affect=True), LABELS)
     assert len(labelled.rows) == ROWS and labelled.rows.affect is None
+
+
+def test_a_run_that_would_learn_no_ratings_is_refused(home: Path) -> None:
+    """Its model would say valence and arousal by chance."""
+    with pytest.raises(SettingError, match="no training row carries them"):
+        training_parts(recipe(home, LABELLED), home)
+    assert len(training_parts(recipe(home), home)) == 2
+    assert len(training_parts(replace(recipe(home, LABELLED), method="sequence", config={}), home)) == 1
+
+
+def test_features_of_another_length_are_told(home: Path) -> None:
+    made = recipe(home)
+    with pytest.raises(SettingError, match=r"config\.inputs is 100: set config\.inputs=256"):
+        training_parts(replace(made, config={**made.config, "inputs": 100}), home)
 
 
 def test_weights_balance_labels_and_leave_other_rows_at_one(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -86,9 +87,7 @@ def test_the_graph_is_the_network_for_any_batch(
     assert (tmp_path / "b.onnx").stat().st_size < 0.52 * full.stat().st_size
 
 
-def test_half_stores_the_weights_alone(
-    faces: dict[int, np.ndarray], plain_net: ModuleType, tmp_path: Path
-) -> None:
+def test_half_stores_the_weights_alone(faces: dict[int, np.ndarray], plain_net: ModuleType, tmp_path: Path) -> None:
     """Whatever is computed stays fp32: with weights that fp16 holds exactly, answers are the very same."""
     method = lively(plain_net.Plain, 32)
     with torch.no_grad():
@@ -131,6 +130,11 @@ def test_int8_is_judged_before_it_ships(part: Part, plain_net: ModuleType, tmp_p
     assert report.rows == 60 and report.agreement == (a == b).mean()
     assert report.difference.value == pytest.approx((b == part.truth).mean() - (a == part.truth).mean())
     assert compare_graphs(full, full, [part], 32).passes
+    some = replace(part, truth=np.where(np.arange(60) % 3, part.truth, -1))  # rated faces without a label
+    report, known = compare_graphs(full, small, [some], 32), some.truth >= 0
+    assert report.rows == 40 and report.agreement == (a == b)[known].mean()
+    with pytest.raises(ModelError, match="no validation faces with labels"):
+        compare_graphs(full, small, [replace(part, truth=np.full(60, -1))], 32)
     with pytest.raises(ModelError, match="no validation faces"):
         compare_graphs(full, small, [], 32)
 

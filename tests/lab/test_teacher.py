@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from tronie.core.manifest import Manifest  # noqa: E402
 from tronie.lab.recipe import Recipe, Teacher, read_recipe  # noqa: E402
 from tronie.lab.run import execute, open_run  # noqa: E402
 from tronie.lab.sources import Part, training_parts  # noqa: E402
-from tronie.lab.teacher import mixed, taught  # noqa: E402
+from tronie.lab.teacher import known, mixed, taught  # noqa: E402
 from tronie.zoo.folder import both_ways, load_folder  # noqa: E402
 
 RECIPE = """
@@ -101,10 +102,11 @@ def test_a_run_that_goes_on_does_not_ask_again(recipe: Recipe, data: Path, teach
     first = taught(learn, of(recipe, teacher), tmp_path, lines.append)
     again = taught(learn, of(recipe, teacher), tmp_path, lines.append)
     assert len(lines) == 1 and (first[0].rows.target == again[0].rows.target).all()
-    (tmp_path / "teacher.npz").write_bytes(b"torn")
-    taught(learn, of(recipe, teacher), tmp_path, lines.append)
+    for torn in (b"torn", b"", (tmp_path / "teacher.npz").read_bytes()[:-100]):
+        (tmp_path / "teacher.npz").write_bytes(torn)
+        taught(learn, of(recipe, teacher), tmp_path, lines.append)
     taught(learn, of(recipe, teacher, teacher), tmp_path, lines.append)  # others: asked anew
-    assert len(lines) == 3
+    assert len(lines) == 5
 
 
 def test_a_teacher_of_other_rows_of_the_same_data_is_refused(recipe: Recipe, data: Path, teacher: Path,
@@ -115,6 +117,49 @@ def test_a_teacher_of_other_rows_of_the_same_data_is_refused(recipe: Recipe, dat
         taught(training_parts(asking, data), asking, tmp_path)
     whole = of(replace(recipe, fold=-1), teacher)  # nothing is held out: anyone may teach
     assert len(taught(training_parts(whole, data), whole, tmp_path)) == 1
+
+
+def test_a_teacher_is_held_to_the_parts_of_the_data_that_it_learnt_from(
+    recipe: Recipe, data: Path, teacher: Path, tmp_path: Path
+) -> None:
+    """Whatever split they come from: two splits that are both learnt from alike are fine, other rows are not."""
+    two = replace(recipe, train=(*recipe.train, replace(recipe.train[0], data="voted", split="valid")))
+    learn = training_parts(two, data)
+    ours = [f"{part.name}:{len(part.rows)}:{part.manifest.hash()}" for part in learn]
+    assert ours[1].startswith("voted/valid:")
+    for number, (seen, refused) in enumerate((
+        (ours, ""),
+        ([ours[0], "voted/valid:30:000000000000"], "30 rows of 'voted'"),
+        ([*ours, "drawn/valid:9:000000000000"], "9 rows of 'drawn'"),
+        ([*ours, "drawn-elsewhere:9:000000000000"], ""),
+    )):  # fmt: skip
+        folder = tmp_path / str(number)
+        shutil.copytree(teacher, folder)
+        about = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps(about | {"seen": seen}))
+        if refused:
+            with pytest.raises(SettingError, match=refused):
+                taught(learn, of(two, folder), folder)
+        else:
+            assert len(taught(learn, of(two, folder), folder)) == 2
+
+
+def test_rows_without_a_label_have_no_say_in_how_often_a_teacher_is_right(
+    recipe: Recipe, data: Path, teacher: Path, tmp_path: Path
+) -> None:
+    learn, lines = training_parts(recipe, data), list[str]()
+    truth = learn[0].truth.copy()
+    truth[: len(truth) // 2] = -1
+    taught(learn, of(recipe, teacher), tmp_path / "all", lines.append)
+    half = [replace(learn[0], truth=truth)]
+    taught(half, of(recipe, teacher), tmp_path / "half", lines.append)
+    taught([replace(learn[0], truth=np.full_like(truth, -1))], of(recipe, teacher), tmp_path / "none", lines.append)
+    model = load_folder(teacher)
+    right = both_ways(model.predict, faces(learn[0])).argmax(1)
+    order = [model.labels.names.index(name) for name in recipe.labels]
+    known = truth >= 0
+    share = (np.argsort(order)[right][known] == truth[known]).mean()
+    assert f"{share:.1%} as they are labelled" in lines[1] and lines[2].endswith("drawn")
 
 
 def test_whom_a_student_cannot_ask_is_said(recipe: Recipe, data: Path, teacher: Path, tmp_path: Path) -> None:
@@ -143,3 +188,6 @@ def test_a_student_that_only_hears_its_teacher_comes_to_say_what_it_says(
     theirs, mine = (load_folder(m).predict(faces(part)).argmax(1) for m in (teacher, student.model))
     assert (theirs == mine).mean() > 0.8 > 0.4 > (mine == (part.truth + 1) % 3).mean()
     assert open_run(student.folder)[0].teacher == Teacher((str(teacher),), 1.0)
+    seen = load_folder(student.model).info.seen  # what the teacher knows its student knows, too
+    assert set(load_folder(teacher).info.seen) < set(seen) and seen[0].startswith("wrong:60:")
+    assert known(of(recipe, tmp_path / "gone")) == ("teacher gone",) and known(recipe) == ()

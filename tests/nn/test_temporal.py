@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402
 
+from tronie.core.errors import SettingError  # noqa: E402
 from tronie.nn.encoders.resnet import HalfResNet18, ResNet18, ResNet50  # noqa: E402
 from tronie.nn.encoders.weights import load_weights  # noqa: E402
 from tronie.nn.temporal import (  # noqa: E402
@@ -166,3 +167,11 @@ def test_transformer_knows_the_order_and_takes_shorter_clips() -> None:
     with torch.no_grad():
         assert net(x).shape == (2, 6, 8) and net(x[:, :3]).shape == (2, 3, 8)
         assert not torch.allclose(net(x).mean(1), net(x.flip(1)).mean(1), atol=1e-4)
+
+
+def test_numbers_that_do_not_go_together_are_said() -> None:
+    for made in (lambda: AttentionGate(12, 5), lambda: AttentionGate(12, 0), lambda: Transformer(12, 4, 1, 7, 24)):
+        with pytest.raises(SettingError, match="heads that divide 12"):
+            made()
+    with pytest.raises(SettingError, match="layers \\(0\\) of 1 or more"):
+        BiLSTM(12, 6, 0)

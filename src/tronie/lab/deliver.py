@@ -21,6 +21,7 @@ from tronie.lab.export import export_onnx, quantize_int8, store_half
 from tronie.lab.judge import Said, Verdict
 from tronie.lab.recipe import Recipe, method_kind
 from tronie.lab.sources import Part
+from tronie.lab.teacher import known
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
 from tronie.runtime.session import Session, sha256
@@ -112,11 +113,15 @@ def graph_answers(graph: Path, part: Part, size: int) -> Said:
 
 
 def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: int) -> Quantized:
-    """Both graphs on the same validation faces. Raises ModelError where there are none to judge by."""
-    if not judged:
-        raise ModelError("An int8 model is only written where it can be judged: the run has no validation faces.")
-    truth = np.concatenate([p.truth for p in judged])
-    ours, theirs = (np.concatenate([graph_logits(g, p, size).argmax(1) for p in judged]) for g in (full, quantized))
+    """Both graphs on the same validation faces with labels. Raises ModelError where there are none to judge by."""
+    truth = np.concatenate([np.zeros(0, np.int64), *(p.truth for p in judged)])
+    named = truth >= 0
+    if not named.any():
+        raise ModelError("An int8 model is only written where it can be judged: the run has no validation faces with "
+                         "labels.")  # fmt: skip
+    truth = truth[named]
+    ours, theirs = (np.concatenate([graph_logits(g, p, size).argmax(1) for p in judged])[named]
+                    for g in (full, quantized))  # fmt: skip
     gain = (theirs == truth).astype(np.float64) - (ours == truth)
     return Quantized(len(truth), float((ours == theirs).mean()), bootstrap(lambda i: float(gain[i].mean()), len(truth)))
 
@@ -134,7 +139,8 @@ def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn
     write_info(folder, ModelInfo(
         name=recipe.name, labels=recipe.labels, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), size=size,
         temperature=verdict.temperature, calibrated=verdict.calibrated, licence="see card.md",
-        seen=tuple(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), scores=found,
+        seen=tuple(dict.fromkeys((*(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), *known(recipe)))),
+        scores=found,
         made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}", clip=clip,
     ))  # fmt: skip
     _card(recipe, folder, verdict, learn, "" if clip is None else f"Frames are encoded by the model {clip.encoder}.")

@@ -18,7 +18,7 @@ from tronie.data.corrupt.clips import HardPlan
 from tronie.data.corrupt.named import Planted, named
 from tronie.data.loader import Rows
 from tronie.lab.prepared import Opened, open_prepared, ratings, read_folds, votes_among
-from tronie.lab.recipe import Recipe, Source
+from tronie.lab.recipe import Recipe, Source, method_kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +141,23 @@ def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
 
 
 def training_parts(recipe: Recipe, root: Path) -> list[Part]:
-    """What the run learns from: every training source without the held-out fold."""
+    """What the run learns from: every training source without the held-out fold.
+
+    Raises as :func:`open_part` does, and SettingError for features of another length than ``config.inputs``, and
+    where a method that learns valence and arousal meets none: what its model says of them would be chance.
+    """
     labels = LabelSet(recipe.labels)
-    return [open_part(root, s, labels, drop_fold=recipe.fold, noisy=True) for s in recipe.train]
+    parts = [open_part(root, s, labels, drop_fold=recipe.fold, noisy=True) for s in recipe.train]
+    for part in parts:
+        size, inputs = part.rows.faces.shape[1], recipe.config.get("inputs", 0)
+        if part.rows.kind == "features" == recipe.config.get("kind") and inputs != size:
+            raise SettingError(f"'{part.name}' holds features of {size} numbers, and config.inputs is {inputs}: set "
+                               f"config.inputs={size}.")  # fmt: skip
+    rated = any(p.rows.affect is not None and np.isfinite(p.rows.affect).any() for p in parts)
+    if not rated and method_kind(recipe).learns_affect:
+        raise SettingError(f"Method '{recipe.method}' learns valence and arousal, and no training row carries them: "
+                           "add a source that does, or choose 'sequence' (clips) or 'baseline' (photos).")  # fmt: skip
+    return parts
 
 
 def training_manifest(parts: Sequence[Part], labels: LabelSet) -> Manifest:

@@ -10,6 +10,8 @@ weighted pair of cross-entropies by nothing but the student's own temperature (1
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from tronie.clips.views import View
 from tronie.core.atomic import replacing
-from tronie.core.errors import SettingError
+from tronie.core.errors import ModelError, SettingError
 from tronie.core.labels import LabelSet
 from tronie.data.augment import Augment
 from tronie.data.loader import cut
@@ -48,11 +50,26 @@ def taught(learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[s
     for source, part in zip(recipe.train, learn, strict=True):
         if source.taught and part.rows.starts is not None:
             raise SettingError(f"'{part.name}' holds clips: teachers read photos alone. Leave teacher.models empty.")
+        same = [p for s, p in zip(recipe.train, learn, strict=True) if s.data == source.data]
         for one in teachers if source.folds and recipe.fold >= 0 else ():
-            _insist_unseen(one, source.data, part)
+            _insist_unseen(one, source.data, same)
     said = iter(_answers(teachers, asked, labels, folder / _FILE, say))
     return [_mixed(part, next(said), how) if source.taught else part
             for source, part in zip(recipe.train, learn, strict=True)]  # fmt: skip
+
+
+def known(recipe: Recipe) -> tuple[str, ...]:
+    """What the recipe's teachers have learnt from, as ``model.json`` lists it: their student knows it too.
+
+    A teacher that is not there any more is named in its place.
+    """
+    found: dict[str, None] = {}
+    for name in recipe.teacher.models if recipe.teacher.share else ():
+        try:
+            found |= dict.fromkeys(load_model(name).info.seen)
+        except ModelError:
+            found[f"teacher {Path(name).name}"] = None
+    return tuple(found)
 
 
 def _mixed(part: Part, said: NDArray[np.float32], how: Teacher) -> Part:
@@ -76,16 +93,22 @@ def _teacher(name: str, labels: LabelSet) -> Model:
     return found
 
 
-def _insist_unseen(teacher: Model, data: str, part: Part) -> None:
-    """A teacher that knows the held-out rows would tell the student of them. Raises SettingError."""
-    rows = part.manifest.hash()
+def _insist_unseen(teacher: Model, data: str, parts: Sequence[Part]) -> None:
+    """A teacher that knows the held-out rows would tell the student of them. Raises SettingError.
+
+    ``parts`` are all that this run learns from of ``data``; of its other rows a teacher may know none, of any split.
+    """
+    ours = [part.manifest.hash() for part in parts]
     for seen in teacher.info.seen:
         name, _, identity = seen.partition(":")
-        if name == data and not identity.endswith(rows):
-            raise SettingError(
-                f"The teacher {teacher.folder} has learnt from {identity.partition(':')[0]} rows of '{data}' that are "
-                f"not the {len(part.rows)} of this run: it may know the rows held out, and scores on them would be too "
-                "good. Give a teacher that was trained with the same fold held out, or set fold=-1.")  # fmt: skip
+        if name.startswith(f"{data}/") or name == data:
+            count, _, rows = identity.partition(":")
+            if rows not in ours:
+                raise SettingError(
+                    f"The teacher {teacher.folder} has learnt from {count} rows of '{data}' that are not the "
+                    f"{sum(len(part.rows) for part in parts)} of this run: it may know the rows held out, and scores "
+                    "on them would be too good. Give a teacher that was trained with the same fold held out, or set "
+                    "fold=-1.")  # fmt: skip
 
 
 def _answers(teachers: Sequence[Model], learn: Sequence[Part], labels: LabelSet, path: Path,
@@ -113,8 +136,10 @@ def _asked(teachers: Sequence[Model], part: Part, labels: LabelSet, say: Callabl
             faces = np.stack([cut(part.rows, row, view, Augment(), (0,))[0] for row in rows])
             p = both_ways(teacher.predict, faces)[:, order]
             found[rows.start : rows.stop] += p / p.sum(1, keepdims=True) / len(teachers)
-    right = float((found.argmax(1) == part.truth).mean())
-    say(f"teachers answered {len(part.rows)} faces of {part.name}; {right:.1%} as they are labelled")
+    named = part.truth >= 0
+    right = (found.argmax(1) == part.truth)[named]
+    told = f"; {right.mean():.1%} as they are labelled" if named.any() else ""
+    say(f"teachers answered {len(part.rows)} faces of {part.name}{told}")
     return found.astype(np.float32)
 
 
@@ -123,5 +148,5 @@ def _kept(path: Path, key: str) -> NDArray[np.float32] | None:
     try:
         with np.load(path) as file:
             return np.asarray(file["said"]) if str(file["key"]) == key else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

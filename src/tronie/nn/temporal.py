@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from tronie.core.errors import SettingError
 from tronie.nn.encoders.dlib import Block
 from tronie.nn.encoders.resnet import BasicBlock, Bottleneck
 from tronie.nn.encoders.table import Encoder
@@ -76,10 +77,15 @@ def unshifted(encoder: Encoder) -> Iterator[Encoder]:
 
 
 class BiLSTM(nn.Module):
-    """``(b, steps, width)`` → ``(b, steps, 2·hidden)``: an LSTM that reads both ways, ``layers`` deep."""
+    """``(b, steps, width)`` → ``(b, steps, 2·hidden)``: an LSTM that reads both ways, ``layers`` deep.
+
+    Raises SettingError for numbers below 1.
+    """
 
     def __init__(self, width: int, hidden: int, layers: int = 2) -> None:
         super().__init__()
+        if min(width, hidden, layers) < 1:
+            raise SettingError(f"An LSTM needs width ({width}), hidden ({hidden}) and layers ({layers}) of 1 or more.")
         self.lstm = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,15 +93,23 @@ class BiLSTM(nn.Module):
         return y
 
 
+def _check_heads(width: int, heads: int) -> None:
+    if heads < 1 or width < 1 or width % heads:
+        raise SettingError(f"Attention over {width} numbers cannot be shared among {heads} heads: choose heads that "
+                           f"divide {width}.")  # fmt: skip
+
+
 class AttentionGate(nn.Module):
     """Self-attention over the steps, turned into factors in (0, 1) for the input (M3DFEL, CVPR 2023).
 
     With ``A`` the concatenated heads of scaled dot-product attention, no bias, no output projection:
-    ``y = x · sigmoid(LayerNorm(A(x)))``. ``(b, steps, width)`` → the same.
+    ``y = x · sigmoid(LayerNorm(A(x)))``. ``(b, steps, width)`` → the same. Raises SettingError unless ``width`` is a
+    multiple of ``heads``.
     """
 
     def __init__(self, width: int, heads: int = 8) -> None:
         super().__init__()
+        _check_heads(width, heads)
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.norm = nn.LayerNorm(width)
@@ -123,10 +137,14 @@ class ConvPool(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Self-attention over up to ``steps`` steps with learned places, pre-norm: ``(b, t, width)`` → the same."""
+    """Self-attention over up to ``steps`` steps with learned places, pre-norm: ``(b, t, width)`` → the same.
+
+    Raises SettingError unless ``width`` is a multiple of ``heads``.
+    """
 
     def __init__(self, width: int, steps: int, layers: int, heads: int, inner: int) -> None:
         super().__init__()
+        _check_heads(width, heads)
         self.places = nn.Parameter(torch.randn(1, steps, width) * 0.02)
         made = [nn.TransformerEncoderLayer(width, heads, inner, 0.1, batch_first=True, norm_first=True)
                 for _ in range(layers)]  # fmt: skip
