@@ -167,6 +167,13 @@ def test_wrong_data_and_methods_are_found_before_a_folder_is_made(recipe: Recipe
     assert not (tmp_path / "run").exists()
 
 
+def test_numbers_that_no_layer_takes_are_told(recipe: Recipe) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(SettingError, match="cannot be made with these settings: dropout probability"):
+        make_method(replace(recipe, labels=("a", "b"), config={"dropout": 2.0}))
+
+
 def test_folders_are_numbered(tmp_path: Path) -> None:
     first = new_folder(tmp_path, "x")
     first.mkdir()

@@ -68,7 +68,10 @@ def make_method(recipe: Recipe) -> Method:
     kind: Any = method_kind(recipe)  # methods take their own Config beside the labels
     torch.manual_seed(recipe.loop.seed)
     settings = config.build(kind.Config, recipe.config, "config")
-    made: Method = kind(LabelSet(recipe.labels), settings)
+    try:
+        made: Method = kind(LabelSet(recipe.labels), settings)
+    except ValueError as error:  # what PyTorch's layers say of a number that cannot be
+        raise SettingError(f"Method '{recipe.method}' cannot be made with these settings: {error}.") from error
     made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return made
 
