@@ -90,7 +90,7 @@ def draw_affect(axes: Axes, curve: Curve) -> None:
     if curve.affect is not None:
         for values, name, colour, dash in zip(curve.affect.T, AFFECT, ("#000000", "#777777"), ("-", "--"), strict=True):
             axes.plot(curve.time, values, color=colour, linestyle=dash, linewidth=0.9, label=name)
-    axes.set_ylim(-1, 1)
+    axes.set_ylim(-1.08, 1.08)  # so that a line at the end of the scale is seen
     axes.set_yticks([-1, 0, 1], ["-1", "0", "1"])
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.5)
 
