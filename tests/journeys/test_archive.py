@@ -80,6 +80,7 @@ def grown(out: Path, size: int) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_and_gone_on(archive, whole, tmp_path) -> None:
     total = sum(len(data) for name, data in whole.items() if name.startswith("film") and name.endswith(".csv"))
     moments = sorted(random.Random(5).randrange(total // 20, total) for _ in range(4))
@@ -124,6 +125,7 @@ def test_a_killed_worker_costs_its_film_in_flight_only(archive, whole, tmp_path)
     assert "ended without a word" in again["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 def test_workers_go_when_their_parent_is_killed(archive, whole, tmp_path) -> None:
     process = begin(str(archive), "-o", str(tmp_path), "--jobs", "2", "-q")

@@ -210,6 +210,7 @@ def test_a_bug_in_one_film_is_that_film_s_failure(film, tmp_path, monkeypatch) -
         perform(task_for(path), analyser(), folder(tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_film(planted, tmp_path) -> None:
     import gc
     import tracemalloc

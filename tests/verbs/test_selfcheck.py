@@ -72,6 +72,7 @@ def test_one_variation_that_changes_the_label_is_the_one_reported(photo: Path) -
     assert "worst changes:" in selfcheck_text(checked) and "seconds" not in selfcheck_text(checked)
 
 
+@pytest.mark.slow
 def test_a_film_of_two_expressions_keeps_them_and_a_forgetful_model_does_not(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     squares = np.random.default_rng(0).integers(-40, 40, (12, 16, 3)).repeat(10, 0).repeat(10, 1)
