@@ -9,7 +9,7 @@ import numpy as np
 from tronie.core.face import Face, Frame
 from tronie.core.labels import LabelSet
 from tronie.zoo import clip as zoo_clip
-from tronie.zoo.folder import NeutralFit
+from tronie.zoo.info import NeutralFit
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 SIDE = 48

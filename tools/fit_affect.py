@@ -34,7 +34,8 @@ from tronie.lab.prepared import open_prepared, read_folds
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.measure.scores import concordance, pearson, root_mean_square
 from tronie.runtime.session import sha256
-from tronie.zoo.folder import Model, load_folder, write_info
+from tronie.zoo.folder import Model, load_folder
+from tronie.zoo.info import write_info
 
 FOLDS = 10
 STRETCH = 10  # neighbouring clips that an interval draws together

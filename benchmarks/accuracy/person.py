@@ -34,7 +34,8 @@ from tronie.measure.intervals import Interval, bootstrap
 from tronie.pipeline.person import Persons, at_rest, centred, measured
 from tronie.pipeline.settings import Settings
 from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model, NeutralFit, load_folder, write_info
+from tronie.zoo.folder import Model, load_folder
+from tronie.zoo.info import NeutralFit, write_info
 
 SEED = 0
 GRID = [(own, calm) for own in (0.5, 1.0) for calm in (1.0, 3.0, 5.0, 10.0)]

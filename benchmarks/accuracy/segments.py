@@ -41,7 +41,8 @@ from tronie.measure.intervals import Interval, bootstrap
 from tronie.measure.scores import coverage_at
 from tronie.pipeline.settings import Settings
 from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model, SegmentFit, load_folder, write_info
+from tronie.zoo.folder import Model, load_folder
+from tronie.zoo.info import SegmentFit, write_info
 
 BINS = 8  # a few hundred segments: about 25 in each
 TARGETS = (0.05, 0.1, 0.2, 0.3)

@@ -14,7 +14,8 @@ import pytest
 
 from tronie.core.timeline import Timeline
 from tronie.zoo.catalog import SHIPPED, shipped
-from tronie.zoo.folder import NeutralFit, load_folder, write_info
+from tronie.zoo.folder import load_folder
+from tronie.zoo.info import NeutralFit, write_info
 
 SRC = Path(__file__).parents[2] / "src"
 WRONG_OPTION = 2

@@ -19,7 +19,8 @@ from tronie.lab.sources import open_part  # noqa: E402
 from tronie.methods.baseline import Baseline, BaselineConfig  # noqa: E402
 from tronie.methods.ke2nt import KE2NT, KE2NTConfig  # noqa: E402
 from tronie.runtime.session import sha256  # noqa: E402
-from tronie.zoo.folder import Model, ModelInfo, load_folder, write_info  # noqa: E402
+from tronie.zoo.folder import Model, load_folder  # noqa: E402
+from tronie.zoo.info import ModelInfo, write_info  # noqa: E402
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 

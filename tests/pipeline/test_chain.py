@@ -13,7 +13,7 @@ from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import Timeline
 from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.settings import Settings
-from tronie.zoo.folder import SegmentFit
+from tronie.zoo.info import SegmentFit
 
 RATE = 30
 

@@ -12,7 +12,7 @@ from tronie.core.labels import LabelSet
 from tronie.pipeline.looks import Look
 from tronie.pipeline.person import Persons, at_rest, centred, measured
 from tronie.pipeline.settings import Settings
-from tronie.zoo.folder import NeutralFit
+from tronie.zoo.info import NeutralFit
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 EXPECTED = {"happiness": -1.5, "sadness": -1.0, "neutral": 2.5}

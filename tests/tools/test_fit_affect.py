@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tronie.runtime.session import Session, sha256
-from tronie.zoo.folder import ModelInfo, load_folder, write_info
+from tronie.zoo.folder import load_folder
+from tronie.zoo.info import ModelInfo, write_info
 
 onnx = pytest.importorskip("onnx")
 TOOLS = Path(__file__).parents[2] / "tools"

@@ -15,7 +15,8 @@ from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import sha256
 from tronie.zoo.catalog import SHIPPED, load_model, shipped
-from tronie.zoo.folder import BATCH, Model, ModelInfo, load_folder, write_info
+from tronie.zoo.folder import BATCH, Model, load_folder
+from tronie.zoo.info import ModelInfo, write_info
 
 onnx = pytest.importorskip("onnx")
 LABELS = ("happiness", "sadness", "neutral")

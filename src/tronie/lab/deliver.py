@@ -26,7 +26,8 @@ from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
 from tronie.runtime.session import Session, sha256
 from tronie.zoo.clip import ClipInfo
-from tronie.zoo.folder import ModelInfo, load_folder, write_info
+from tronie.zoo.folder import load_folder
+from tronie.zoo.info import ModelInfo, write_info
 
 Precision = Literal["half", "full", "int8"]
 GRAPH = "encoder.onnx"

@@ -80,7 +80,8 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
             team: Team = ALONE) -> Outcome:  # fmt: skip
     """Train, judge and export ``recipe``; an interrupted run in the same folder goes on after its last epoch.
 
-    In a team every process calls this with the same arguments and gets the same outcome; the leader alone writes.
+    In a team every process calls this with the same arguments and gets the same outcome; the leader alone writes, but
+    for the answers of teachers, which each asks for and keeps alike.
     Raises SettingError, SourceError and OutputError before any time is spent.
     """
     recipe = with_labels(resolved(recipe), data)

@@ -27,7 +27,7 @@ from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken
 from tronie.pipeline.watched import Watched
 from tronie.pipeline.windows import cell_of, on_grid
-from tronie.zoo.folder import SegmentFit
+from tronie.zoo.info import SegmentFit
 
 Stop = Callable[[], bool]
 

@@ -2,7 +2,7 @@
 
 Some faces look sad or stern to a model when they are neutral. With ``x`` the logarithms of a model's probabilities,
 their mean over the labels taken out, and ``e`` what the model says of neutral faces on average over people
-(:class:`tronie.zoo.folder.NeutralFit`), a look of a person is moved by
+(:class:`tronie.zoo.info.NeutralFit`), a look of a person is moved by
 
     x' = x - own * W / (W + calm) * (r - e),    r = sum(w x) / W,    W = sum(w),    w = seconds * p(neutral)
 
@@ -33,7 +33,7 @@ from tronie.measure.calibration import softmax
 from tronie.pipeline.find import memory
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
-from tronie.zoo.folder import NeutralFit
+from tronie.zoo.info import NeutralFit
 
 Array = NDArray[np.float64]
 _FLOOR = 1e-4  # least probability that counts: below it a model's logarithms are noise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tronie.zoo.catalog import load_model, shipped
-from tronie.zoo.folder import ModelInfo
+from tronie.zoo.info import ModelInfo
 
 
 @dataclass(frozen=True)

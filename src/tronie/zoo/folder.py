@@ -3,110 +3,28 @@
 A video model has a second graph, ``temporal.onnx``, which reads what the encoder makes of each frame
 (:mod:`tronie.zoo.clip`); the encoder's own answers then say nothing.
 
-``model.json`` carries the label set, the view, the calibration, the licence, the scores with their intervals, what data
-was seen, and the hashes that tie them together.
+What ``model.json`` carries is in :mod:`tronie.zoo.info`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.clips.views import View
-from tronie.core.atomic import replacing
-from tronie.core.config import build
 from tronie.core.errors import ModelError, SettingError
 from tronie.core.labels import LabelSet
-from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
-from tronie.zoo.clip import LARGEST, ClipInfo, ClipReader, bounded
+from tronie.zoo.clip import LARGEST, ClipReader, bounded
+from tronie.zoo.info import ModelInfo, NeutralFit, SegmentFit, read_info
 
-FORMAT = 1
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class SegmentFit:
-    """How sure a film's segment is, as measured: see :class:`tronie.core.segment.SegmentCalibration`.
-
-    ``fitted_on`` says on what; ``settings`` are those of the film's chain that shape a segment, by name: with others
-    the numbers do not hold. ``scores`` maps a name to (value, low, high), measured with the person held out.
-    """
-
-    a: float
-    b: float
-    fitted_on: str
-    offsets: dict[str, float] = field(default_factory=dict)
-    settings: dict[str, float] = field(default_factory=dict)
-    scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.fitted_on:
-            raise ValueError("a segment calibration says on what it was fitted")
-        SegmentCalibration(self.a, self.b, self.offsets)
-
-    @property
-    def calibration(self) -> SegmentCalibration:
-        """The numbers alone. Raises ValueError for such as no fit gives."""
-        return SegmentCalibration(self.a, self.b, dict(self.offsets))
-
-
-@dataclass(frozen=True)
-class NeutralFit:
-    """How the model reads neutral faces, on average over people: see :mod:`tronie.pipeline.person`.
-
-    ``expected`` holds mean log-probabilities, their own mean taken out, in nats by label, ``fitted_on`` says on what.
-    """
-
-    expected: dict[str, float]
-    fitted_on: str
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """The contents of ``model.json``.
-
-    ``temperature`` divides the logits before the softmax; ``calibrated`` says on what it was fitted, or "" if it was
-    not. ``seen`` lists the labelled data the weights have learnt from. ``scores`` maps a name to (value, low, high).
-    ``segments`` is how sure a film's segments are, None where that was not measured: they are then uncalibrated.
-    ``neutral`` is how neutral faces are read, None where that was not measured. ``clip`` is how a video model reads
-    time, None for a model of single faces.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    graph: str
-    graph_sha256: str
-    size: int = 112
-    frames: int = 1
-    temperature: float = 1.0
-    calibrated: str = ""
-    licence: str = ""
-    seen: tuple[str, ...] = ()
-    scores: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-    made_by: str = ""
-    segments: SegmentFit | None = None
-    neutral: NeutralFit | None = None
-    clip: ClipInfo | None = None
-    format: int = FORMAT
-
-    def __post_init__(self) -> None:
-        LabelSet(self.labels)
-        if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not 0 < self.temperature < math.inf:
-            raise ValueError("a model needs two labels or more, and size, frames and temperature above 0")
-        if self.segments is not None and (unknown := [n for n in self.segments.offsets if n not in self.labels]):
-            raise ValueError(f"its segment calibration speaks of '{unknown[0]}', which is none of its labels")
-        if self.neutral is not None and set(self.neutral.expected) != set(self.labels):
-            raise ValueError("what it says of neutral faces has other labels than the model")
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +172,7 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = path.read_bytes()
-    info = _info(path, text)
+    info = read_info(path, text)
     for graph in (info.graph, *(() if info.clip is None else (info.clip.graph,))):
         if graph != Path(graph).name or graph in ("", "..") or "\\" in graph:
             raise ModelError(f"{path} names a graph outside its folder ({graph}): do not trust this model.")
@@ -288,24 +206,3 @@ def _clip_reader(folder: Path, info: ModelInfo, threads: int, provider: str) -> 
 def _check_affect(path: Path, session: Session) -> None:
     if session.outputs.get("affect", [0, 2])[1:] != [2]:
         raise ModelError(f"{path} gives as 'affect' something else than valence and arousal: export the model again.")
-
-
-def _info(path: Path, text: bytes) -> ModelInfo:
-    """What ``model.json`` says; its format is looked at first, as a newer one may say what this version cannot read."""
-    try:
-        raw: Any = json.loads(text)
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be read ({error}): export or fetch the model again.") from error
-    given = raw.get("format", FORMAT) if isinstance(raw, dict) else None
-    if given != FORMAT:
-        raise ModelError(f"{path} has format {given}, this Tronie reads {FORMAT}: upgrade Tronie or export again.")
-    try:
-        return build(ModelInfo, raw)
-    except SettingError as error:
-        raise ModelError(f"{path} cannot be used: {error} Export or fetch the model again.") from error
-
-
-def write_info(folder: Path, info: ModelInfo) -> None:
-    """Write ``model.json``. Raises OutputError."""
-    with replacing(folder / "model.json") as temporary:
-        temporary.write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
