@@ -39,11 +39,11 @@ def test_persons_with_few_rows_stay_where_they_are() -> None:
 
 def test_people_are_taken_away_only_where_labels_are_then_read_better() -> None:
     x, label, fold, person = people()
-    assert not np.array_equal(chosen(x, label, 3, fold, person)[0], x)
-    assert np.array_equal(chosen(x, label, 3, fold)[0], x)
+    assert not any(np.array_equal(choice.x, x) for choice in chosen(x, label, 3, fold, person))
+    assert all(np.array_equal(choice.x, x) for choice in chosen(x, label, 3, fold))
     one = person % 3  # each person shows one expression only: who it is says what it is
     faces = (np.eye(10)[one] * 3 + 0.3 * np.random.default_rng(1).normal(size=(3, len(one), 10))).astype(np.float32)
-    assert np.array_equal(chosen(faces, one, 3, fold, person)[0], faces)
+    assert all(np.array_equal(choice.x, faces) for choice in chosen(faces, one, 3, fold, person))
 
 
 def test_small_noisy_data_is_held_by_a_stronger_ridge() -> None:
@@ -67,6 +67,8 @@ def test_a_rows_own_label_is_not_in_its_first_look() -> None:
     other[inside] = (label[inside] + 1) % 3
     first, again = (cross_fitted(x, known, 3, fold)[0][:, inside] for known in (label, other))
     np.testing.assert_allclose(first, again, atol=1e-6)
+    first, again = (look(x, known, 3, fold, people=person).first[:, inside] for known in (label, other))
+    np.testing.assert_array_equal(first, again)  # not even in the choice of ridge and views
     found = look(x, label, 3, fold, people=person)
     assert found.looks.shape == (3, 240, 3) and found.neighbours.shape == (240, 3)
     with pytest.raises(SettingError, match="two folds"):

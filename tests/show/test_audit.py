@@ -24,7 +24,7 @@ CONTENT: dict[str, Any] = {
     "settings": {"data": NASTY, "folds": "5", "views": ""}, "rows": 40, "labels": ["anger", "neutral"], "looks": 4,
     "told_apart": 0.7, "weak": False, "hash": "abc",
     "verdicts": {"clean": 35, "hard": 1, "doubtful": 0, "wrong": 3, "unusable": 1, "duplicate": 0, "leaked": 0},
-    "share": {"value": 0.08, "low": 0.04, "high": 0.12}, "curve": [[10, 3.0, 1.5, 4.5], [40, 3.2, 1.6, 4.8]],
+    "share": {"value": 0.08, "low": 0.04, "high": 0.12},
     "table": [[18.0, 2.0], [1.0, 19.0]], "per_label": [[20, 2.0, 2], [20, 1.0, 1]],
     "proofs": [{"kind": "even", "planted": 4, "found": 0.9, "precision": 0.8, "precision_90": 0.7, "average": 0.9,
                 "share": 0.17, "expected": 0.18},
@@ -35,7 +35,7 @@ CONTENT: dict[str, Any] = {
 
 def test_the_page_says_what_was_found_and_escapes_the_data() -> None:
     page = audit_page(CONTENT, CARDS, NASTY)
-    assert "8.0 %" in page and "the first 10" in page and "anger → neutral" in page
+    assert "8.0 %" in page and "only looking tells" in page and "anger → neutral" in page
     assert "<kbd>2</kbd> neutral</span>" in page and "bars below" not in page
     assert NASTY not in page and page.count("</script>") == 2
     data = page.split('type="application/json">')[1].split("</script>")[0]
@@ -48,7 +48,7 @@ def test_clips_tell_which_part_is_read_as_what_and_weak_looks_are_not_trusted() 
     page = audit_page(CONTENT | {"weak": True}, [Card("c", "wrong", "anger", "neutral", 0.9, "So.", b"", looks)], "x")
     assert '<i class="given" style="left:0.0%;width:100.0%"' in page
     assert '<i class="suggested" style="left:25.0%;width:50.0%"' in page and '<i class="other"' in page
-    assert NASTY not in page and WARNING in page
+    assert NASTY not in page and WARNING in page and "estimated <b>" not in page
     assert (
         WARNING not in audit_page(CONTENT, CARDS, "x")
         and "strip" not in audit_page(CONTENT, CARDS, "x").split("</style>")[1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tronie.cli.common import Out, Quiet, say
+
+if TYPE_CHECKING:
+    from tronie.lab.audit_files import Audited
 
 
 def audit(
@@ -55,7 +58,7 @@ def audit(
         Print nothing but errors.
     """
     from tronie.lab.audit_files import FIGURES, PAGE, TABLE
-    from tronie.measure.label_quality_verdicts import WEAK, expected_errors
+    from tronie.measure.label_quality_verdicts import WEAK
     from tronie.show.audit import WARNING
     from tronie.show.counting import counting
     from tronie.show.text import grid
@@ -71,15 +74,27 @@ def audit(
         total = sum(found.counts.values())
         rows = [("verdict", "rows", "")] + [(n, f"{c:,}", f"{c / total:.1%}") for n, c in found.counts.items()]
         print(grid(rows, frozenset({1, 2})))
-        share = found.share
-        say(f"About {share.value:.1%} of the labels are wrong ({share.low:.1%} to {share.high:.1%}).")
-        called = int((found.quality.wrong >= 0.5).sum()) if found.counts["wrong"] else 0
-        if called:
-            errors = expected_errors(found.quality.wrong)[called - 1]
-            low, high = (min(errors * end / max(share.value, 1e-9), called) for end in (share.low, share.high))
-            say(f"Look at the first {called:,} rows of {out / TABLE}: about {errors:,.0f} ({low:,.0f} to {high:,.0f}) "
-                "should be errors.")  # fmt: skip
         if found.told_apart < WEAK:
             say(WARNING)
+        else:
+            for sentence in _findings(found, out / TABLE):
+                say(sentence)
         say(f"Written: {out / PAGE} and the tables beside it.")
     return 0
+
+
+def _findings(found: Audited, table: Path) -> list[str]:
+    """What an audit that can be trusted says in words: an estimate, where to look, and how well that was tried."""
+    share, called = found.share, found.counts["wrong"]
+    told = [f"An estimated {share.value:.1%} of the labels are wrong ({share.low:.1%} to {share.high:.1%})."]
+    if called:
+        told.append(
+            f"{called:,} are called wrong, at the head of {table}. How many of these are errors, only looking tells."
+        )
+    told += [
+        f"Tried on this data: of {proof.planted:,} labels made wrong on purpose ({proof.kind}), {proof.found:.0%} were "
+        "called wrong."
+        for proof in found.proofs
+        if proof.planted
+    ]
+    return told

@@ -31,7 +31,6 @@ from tronie.measure.label_quality_verdicts import (
     WRONG,
     Cuts,
     error_table,
-    expected_errors,
     hardness,
     reasons,
 )
@@ -40,7 +39,6 @@ from tronie.show.audit import Card, Look, audit_page
 
 TABLE, CLEANED, CHANGES, FIGURES, PAGE = "audit.csv", "cleaned.csv", "changes.csv", "audit.json", "audit.html"
 _SHOWN = {"wrong": 600, "doubtful": 240, "hard": 120, "unusable": 60, "duplicate": 60, "leaked": 60}
-_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # rows looked at, as the page tells them
 _DECISIONS = ("accept", "reject", "relabel", "drop")
 
 
@@ -208,14 +206,10 @@ def clean(found: Audited, cuts: Cuts, decided: Mapping[str, tuple[str, int]],
 def figures(found: Audited, settings: Mapping[str, str]) -> dict[str, Any]:
     """What ``audit.json`` holds: plain numbers only, None where there is none."""
     names, s, q = found.manifest.labels.names, found.signals, found.quality
-    errors = expected_errors(q.wrong)
-    ends = found.share.low / max(found.share.value, 1e-9), found.share.high / max(found.share.value, 1e-9)
-    steps = sorted({*(n for n in _STEPS if n < len(errors)), len(errors)})
-    curve = [[int(n), *(float(min(errors[n - 1] * f, n)) for f in (1.0, *ends))] for n in steps]
     return {
         "settings": dict(settings), "rows": len(found.rows), "labels": list(names), "looks": s.agreement.looks,
         "told_apart": found.told_apart, "weak": found.told_apart < WEAK,
-        "hash": found.manifest.hash(), "verdicts": found.counts, "share": asdict(found.share), "curve": curve,
+        "hash": found.manifest.hash(), "verdicts": found.counts, "share": asdict(found.share),
         "table": np.round(error_table(s.label, q, len(names)), 2).tolist(),
         "per_label": [[int((s.label == c).sum()), float(q.wrong[s.label == c].sum()),
                        int(((s.label == c) & (found.verdict == WRONG)).sum())] for c in range(len(names))],

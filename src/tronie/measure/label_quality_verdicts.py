@@ -85,14 +85,6 @@ def ranks(value: Floats) -> Floats:
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place] / max(len(value), 1))
 
 
-def expected_errors(wrong: Floats) -> Floats:
-    """Errors ``(n,)`` that looking at the first 1, 2, … n rows is expected to find, the likeliest wrong first.
-
-    ``wrong`` ``(n,)`` are probabilities that labels are wrong, in any order.
-    """
-    return np.asarray(np.cumsum(np.sort(wrong)[::-1]))
-
-
 def error_table(label: Ints, quality: Quality, classes: int, wrong: Floats | None = None) -> Floats:
     """Expected number of rows ``(C, C)`` labelled so (row) that should be labelled so (column).
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
 from tronie.measure.label_quality import Signals, assess, firmness
@@ -35,19 +37,53 @@ class Looked:
     neighbours: Floats
 
 
-def cross_fitted(x: Matrix, label: Ints, classes: int, parts: Ints, *, weight: Floats | None = None,
-                 ridge: float = RIDGE, starts: list[Probe] | None = None) -> tuple[Floats, list[Probe]]:  # fmt: skip
+class Choice(NamedTuple):
+    """How the rows of one part are predicted: from views ``x`` ``(V, n, d)``, by a probe with this ``ridge``."""
+
+    x: Matrix
+    ridge: float = RIDGE
+
+
+def cross_fitted(
+    x: Matrix,
+    label: Ints,
+    classes: int,
+    parts: Ints,
+    *,
+    weight: Floats | None = None,
+    ridge: float = RIDGE,
+    starts: list[Probe] | None = None,
+) -> tuple[Floats, list[Probe]]:
     """Probabilities ``(V, n, C)`` of views ``x`` ``(V, n, d)``, each row's by a probe of the other ``parts``.
 
     ``weight`` ``(n,)`` >= 0 counts rows less; ``starts`` are the probes of an earlier call. Also gives the probes, one
     a part in rising order. Rows of label -1 are looked at, and no probe learns from them.
     """
-    looks, probes = np.empty((*x.shape[:2], classes)), []
-    for number, part in enumerate(np.unique(parts)):
+    choices = [Choice(x, ridge)] * len(np.unique(parts))
+    return _fitted(choices, label, classes, parts, weight=weight, starts=starts)
+
+
+def _fitted(
+    choices: Sequence[Choice],
+    label: Ints,
+    classes: int,
+    parts: Ints,
+    *,
+    weight: Floats | None = None,
+    starts: list[Probe] | None = None,
+) -> tuple[Floats, list[Probe]]:
+    """:func:`cross_fitted` with a choice of its own for each part."""
+    looks, probes = np.empty((*choices[0].x.shape[:2], classes)), []
+    for number, (part, (x, ridge)) in enumerate(zip(np.unique(parts), choices, strict=True)):
         inside = parts == part
-        probe = fit_probe(x[: learnt(x), ~inside], label[~inside], classes, ridge=ridge,
-                          weight=None if weight is None else weight[~inside],
-                          start=starts[number] if starts else None)  # fmt: skip
+        probe = fit_probe(
+            x[: learnt(x), ~inside],
+            label[~inside],
+            classes,
+            ridge=ridge,
+            weight=None if weight is None else weight[~inside],
+            start=starts[number] if starts else None,
+        )
         looks[:, inside] = probe(x[:, inside])
         probes.append(probe)
     return looks, probes
@@ -74,8 +110,22 @@ def centred(x: Matrix, people: Ints) -> Matrix:
 def best_ridge(x: Matrix, label: Ints, classes: int, parts: Ints) -> tuple[float, float]:
     """The ridge, up to a factor of two, under which probes of the other ``parts`` give labels the least loss, and that.
 
-    The given labels are the judge, wrong ones included: they punish a probe that has learnt others by heart. Where a
-    few parts hold enough rows, these are judged.
+    The given labels are the judge, wrong ones included: they punish a probe that has fitted wrong labels.
+    """
+    loss = _loss_of_ridge(x, label, classes, parts)
+    best, least = RIDGE, loss(RIDGE)
+    for factor in (2.0, 0.5):
+        while 1e-4 < best * factor < 10 and (trial := loss(best * factor)) < least:
+            best, least = best * factor, trial
+        if best != RIDGE:
+            break
+    return best, least
+
+
+def _loss_of_ridge(x: Matrix, label: Ints, classes: int, parts: Ints) -> Callable[[float], float]:
+    """The loss of given labels out of sample as a function of the ridge.
+
+    Where a few parts hold enough rows, these alone are predicted.
     """
     names, counts = np.unique(parts, return_counts=True)
     judged = names[: int(np.searchsorted(counts.cumsum(), _ENOUGH)) + 1].tolist()
@@ -86,18 +136,18 @@ def best_ridge(x: Matrix, label: Ints, classes: int, parts: Ints) -> tuple[float
         looks = np.empty((*x.shape[:2], classes))
         for part in judged:
             inside = parts == part
-            probes[part] = fit_probe(x[: learnt(x), ~inside], label[~inside], classes, ridge=ridge, steps=_SEARCH,
-                                     start=probes.get(part))  # fmt: skip
+            probes[part] = fit_probe(
+                x[: learnt(x), ~inside],
+                label[~inside],
+                classes,
+                ridge=ridge,
+                steps=_SEARCH,
+                start=probes.get(part),
+            )
             looks[:, inside] = probes[part](x[:, inside])
         return label_loss(looks[:, at], label[at])
 
-    best, least = RIDGE, loss(RIDGE)
-    for factor in (2.0, 0.5):
-        while 1e-4 < best * factor < 10 and (trial := loss(best * factor)) < least:
-            best, least = best * factor, trial
-        if best != RIDGE:
-            break
-    return best, least
+    return loss
 
 
 def label_loss(looks: Floats, label: Ints) -> float:
@@ -106,23 +156,46 @@ def label_loss(looks: Floats, label: Ints) -> float:
     return -float(np.log(np.maximum(looks[:, rows].mean(0)[np.arange(len(rows)), label[rows]], 1e-12)).mean())
 
 
-def chosen(x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None) -> tuple[Matrix, float]:
-    """Views ``(V, n, d)`` and ridge to go on with; ``parts`` and ``people`` ``(n,)`` as in :func:`look`.
+def chosen(
+    x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None
+) -> list[Choice]:
+    """Views and ridge for each of the ``parts``, in rising order; arguments as in :func:`look`.
 
-    Small data seeks its ridge. What is common to a person's rows is taken away where given labels are then read better:
-    persons of whom each shows one expression only are read worse without it.
+    Small data seeks its ridge. What is common to a person's rows is taken away where given labels are then predicted
+    better: persons of whom each shows one expression only are predicted worse without it. Each part's choice is made
+    by the labels of the other parts alone, so that no row's label has a part in how that row is predicted.
     """
     kinds = [x]
     if people is not None and np.unique(people, return_counts=True)[1].max() >= _KNOWN:
         kinds.append(centred(x, people))
-    if len(label) >= SMALL and len(kinds) == 1:
-        return x, RIDGE
-    if len(label) >= SMALL:
-        losses = [label_loss(cross_fitted(k, label, classes, parts)[0], label) for k in kinds]
-        return kinds[int(np.argmin(losses))], RIDGE
-    found = [best_ridge(k, label, classes, parts) for k in kinds]
+    return [_choice(kinds, label, classes, parts, parts != part) for part in np.unique(parts)]
+
+
+def _choice(kinds: Sequence[Matrix], label: Ints, classes: int, parts: Ints, others: NDArray[np.bool_]) -> Choice:
+    """The best of ``kinds`` of views and its ridge, by the labels of ``others`` ``(n,)`` alone."""
+    small = len(label) < SMALL
+    if (len(kinds) == 1 and not small) or len(np.unique(parts[others])) < 2:
+        return Choice(kinds[0])
+    found = []
+    for kind in kinds:
+        x, known, inside = kind[:, others], label[others], parts[others]
+        if small:
+            found.append(best_ridge(x, known, classes, inside))
+        else:
+            found.append((RIDGE, _loss_of_ridge(x, known, classes, inside)(RIDGE)))
     best = int(np.argmin([loss for _, loss in found]))
-    return kinds[best], found[best][0]
+    return Choice(kinds[best], found[best][0])
+
+
+def _neighbours(choices: Sequence[Choice], label: Ints, classes: int, parts: Ints) -> Floats:
+    """Label shares of the nearest rows ``(n, C)``, each part's among the views chosen for it."""
+    near = np.empty((len(label), classes))
+    shares: dict[int, Floats] = {}
+    for part, (x, _) in zip(np.unique(parts), choices, strict=True):
+        if id(x) not in shares:
+            shares[id(x)] = neighbour_shares(x[: learnt(x)].mean(0), label, classes, parts)
+        near[parts == part] = shares[id(x)][parts == part]
+    return near
 
 
 def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | None = None, rounds: int = 3,
@@ -136,21 +209,22 @@ def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | No
     (:func:`firmness`), and probes are fitted again.
     ``progress`` hears how many of ``rounds`` are done.
 
-    A row's own label has no part in its looks but for the second-order one that it may have lowered another row's
-    weight. Rows of label -1 are looked at and never learnt from. Raises SettingError for fewer than two parts.
+    A row's own label has no part in its looks of the first round, nor in any choice that they rest on. In later rounds
+    it has a second-order one: it may have lowered another row's weight. Rows of label -1 are looked at and never
+    learnt from. Raises SettingError for fewer than two parts.
     """
     if len(np.unique(parts)) < 2:
         raise SettingError("Predictions out of sample need two folds or more.")
     known = label >= 0
-    x, ridge = chosen(x, label, classes, parts, people)
-    near = neighbour_shares(x[: learnt(x)].mean(0), label, classes, parts)
-    first, probes = cross_fitted(x, label, classes, parts, ridge=ridge)
+    choices = chosen(x, label, classes, parts, people)
+    near = _neighbours(choices, label, classes, parts)
+    first, probes = _fitted(choices, label, classes, parts)
     looks = first
     progress(1, rounds)
     for done in range(1, rounds):
         quality = assess(Signals(looks[:, known], label[known], neighbours=near[known]), parts[known], seed=seed)
         weight = np.zeros(len(label))
         weight[known] = 1 - firmness(label[known]) * quality.wrong
-        looks, probes = cross_fitted(x, label, classes, parts, weight=weight, ridge=ridge, starts=probes)
+        looks, probes = _fitted(choices, label, classes, parts, weight=weight, starts=probes)
         progress(done + 1, rounds)
     return Looked(looks, first, near)

@@ -11,13 +11,11 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from tronie.show.charts import Series, chart
-
 Json = Mapping[str, Any]
 
 WARNING = (
     "The looks hardly name the labels better than guessing would: these data are too few or too hard for this audit. "
-    "Nothing is called wrong, and its figures are not to be trusted; more rows, --features or --probabilities may help."
+    "Nothing is called wrong, and no share of wrong labels is given; more rows, --features or --probabilities may help."
 )
 _TITLES = {"wrong": "Probably wrong", "doubtful": "Doubtful", "hard": "Hard, keep", "unusable": "Unusable",
            "duplicate": "Duplicates", "leaked": "Leaked into another split"}  # fmt: skip
@@ -69,7 +67,7 @@ def audit_page(content: Json, cards: Sequence[Card], title: str) -> str:
     here = files("tronie.show")
     parts = {
         "title": escape(title), "css": _read(here, "evaluation.css") + _read(here, "audit.css"),
-        "js": _read(here, "audit.js"), "summary": _summary(content), "share": _share(content),
+        "js": _read(here, "audit.js"), "summary": _summary(content),
         "table": _table(content), "proof": _proof(content["proofs"]), "galleries": _galleries(content, cards),
         "facts": _list([(k, str(v)) for k, v in content["settings"].items() if v] + [("rows", content["hash"])]),
         "meaning": _list([*_MEANING, _PARTS] if any(c.looks for c in cards) else _MEANING),
@@ -107,24 +105,15 @@ def _summary(content: Json) -> str:
         "</small></div>"
         for name, count in counts.items()
     )
+    if content["weak"]:
+        return f'<p class="warning">{escape(WARNING)}</p><div class="sums">{cells}</div>'
     share = content["share"]
-    weak = f'<p class="warning">{escape(WARNING)}</p>' if content["weak"] else ""
     ends = f"{_percent(share['low'])} and {_percent(share['high'])}"
-    return (f'{weak}<div class="sums">{cells}</div><p>An estimated <b>{_percent(share["value"])}</b> of {rows:,} '
-            f"labels are wrong (between {ends}; mistakes that annotators share with what a model learns from them are "
-            "not seen, so it may be more).</p>")  # fmt: skip
-
-
-def _share(content: Json) -> str:
-    curve = content["curve"]
-    line = Series("errors", [(r[0], r[1]) for r in curve], band=[(r[2], r[3]) for r in curve])
-    shown = chart([line], "rows looked at, the likeliest wrong first", "errors found, expected")
-    lines = "".join(
-        f"<tr><td>the first {n:,}</td><td>{value:,.0f}</td><td><small>{low:,.0f} to {high:,.0f}</small></td></tr>"
-        for n, value, low, high in curve
+    return (
+        f'<div class="sums">{cells}</div><p>An estimated <b>{_percent(share["value"])}</b> of {rows:,} labels are '
+        f"wrong (between {ends}; mistakes that annotators share with what a model learns from them are not seen, so it "
+        "may be more). How many of the rows called wrong are errors, only looking tells: begin with those.</p>"
     )
-    return (f'<div class="pair"><div>{shown}</div><table><thead><tr><th>look at</th><th>expect errors</th><th></th>'
-            f"</tr></thead><tbody>{lines}</tbody></table></div>")  # fmt: skip
 
 
 def _table(content: Json) -> str:
