@@ -254,7 +254,7 @@ def test_answers_come_back_from_their_file(tmp_path: Path) -> None:
     assert len(both.labelled()) == 3 and len(joined(list(given.values()))) == 10
     write_answers(tmp_path, {"labels": given["labels"]})
     head = (tmp_path / "answers.csv").read_text().splitlines()[0]
-    assert head == "source,id,group,truth,p_happiness,p_sadness,p_neutral"
+    assert head == "source,id,group,truth,reading,p_happiness,p_sadness,p_neutral"
 
 
 def test_runs_are_compared_on_rows_with_labels(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tronie.core.labels import LabelSet  # noqa: E402
 from tronie.core.manifest import Manifest  # noqa: E402
 from tronie.lab.deliver import Quantized, compare_graphs, faces_of, graph_logits, write_graph  # noqa: E402
 from tronie.lab.export import export_onnx, quantize_int8, store_half  # noqa: E402
-from tronie.lab.loop import answer  # noqa: E402
+from tronie.lab.judge import said_by  # noqa: E402
 from tronie.lab.recipe import Source  # noqa: E402
 from tronie.lab.sources import Part, open_part  # noqa: E402
 from tronie.measure.intervals import Interval  # noqa: E402
@@ -160,7 +160,7 @@ def test_the_rule_for_int8() -> None:
 
 def test_the_graph_sees_what_validation_saw(part: Part, made: Callable[[str, int], tuple[Method, Path]]) -> None:
     method, graph = made("resnet18-half", 32)
-    assert far(graph_logits(graph, part, 32), answer(method, part.rows).logits) < 1e-4
+    assert far(graph_logits(graph, part, 32), said_by(method, part).logits) < 1e-4
     assert faces_of(part, 32).shape == (60, 32, 32, 3) and faces_of(part, 24, most=7).shape == (7, 24, 24, 3)
 
 

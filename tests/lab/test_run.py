@@ -18,12 +18,12 @@ from tronie.core.errors import SettingError, SourceError  # noqa: E402
 from tronie.core.manifest import Manifest  # noqa: E402
 from tronie.lab.answers import read_answers  # noqa: E402
 from tronie.lab.evaluate import plain  # noqa: E402
-from tronie.lab.loop import answer  # noqa: E402
+from tronie.lab.judge import said_by  # noqa: E402
 from tronie.lab.recipe import Recipe, read_recipe  # noqa: E402
 from tronie.lab.run import Outcome, execute, make_method, new_folder, open_run  # noqa: E402
 from tronie.lab.sources import open_part, validation_parts  # noqa: E402
 from tronie.measure.calibration import softmax  # noqa: E402
-from tronie.zoo.folder import load_folder  # noqa: E402
+from tronie.zoo.folder import both_ways, load_folder  # noqa: E402
 
 RECIPE = """
 method = "tiny_method:Tiny"
@@ -117,7 +117,7 @@ def test_the_exported_model_answers_as_the_run_did(outcome: Outcome, recipe: Rec
     part = validation_parts(recipe_of(outcome), data)[0]
     answered = read_answers(outcome.folder)["drawn/fold1"]
     assert answered.id.tolist() == part.manifest.id.tolist() and answered.truth.tolist() == part.truth.tolist()
-    p = model.predict(np.ascontiguousarray(part.rows.faces[part.rows.index, -1]))
+    p = both_ways(model.predict, np.ascontiguousarray(part.rows.faces[part.rows.index, -1]))
     assert np.abs(p - answered.probability).max() < 5e-3  # weights lie as fp16
     assert (p.argmax(1) == answered.probability.argmax(1)).mean() > 0.95
 
@@ -135,7 +135,7 @@ def _learnt(outcome: Outcome, data: Path) -> Manifest:
 def test_a_run_opens_again_with_its_averaged_weights(outcome: Outcome, data: Path) -> None:
     recipe, method = open_run(outcome.folder)
     part = validation_parts(recipe, data)[0]
-    probability = softmax(answer(method, part.rows).logits)
+    probability = softmax(said_by(method, part).logits)
     assert np.abs(probability - read_answers(outcome.folder)["drawn/fold1"].probability).max() < 1e-5
     assert method.get_buffer("times").shape == (39,)  # a memory of the training rows, without the training rows
 
@@ -176,7 +176,7 @@ def test_numbers_that_no_layer_takes_are_told(recipe: Recipe) -> None:
 
 def test_folders_are_numbered(tmp_path: Path) -> None:
     first = new_folder(tmp_path, "x")
-    first.mkdir()
+    assert first.is_dir()
     assert new_folder(tmp_path, "x").name == first.name[:-1] + "2"
 
 

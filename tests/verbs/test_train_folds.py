@@ -159,7 +159,8 @@ def test_folds_by_number_from_the_command_line(home: Path, capsys: pytest.Captur
                  str(home / "few"), "--set", "loop.epochs=1"])  # fmt: skip
     assert code == 0
     printed = capsys.readouterr().out
-    assert "fold 1 is held out" in printed and "| drawn (21) | WAR |" in printed and "±" not in printed.splitlines()[-2]
+    assert "fold 1 is held out" in printed and "| drawn (21) | accuracy (WAR) |" in printed
+    assert "±" not in printed.splitlines()[-2]
 
 
 def test_wrong_folds_are_answered(home: Path) -> None:

@@ -175,6 +175,8 @@ def evaluate(
 ) -> int:
     """Judge a model on labelled faces: scores with 95 % intervals.
 
+    Ends with exit code 3 where more rows were left out than scored, as their label is none that the model knows.
+
     Parameters
     ----------
     model
@@ -198,8 +200,8 @@ def evaluate(
     quiet
         Print nothing but errors.
     """
-    from tronie.core.errors import SettingError
-    from tronie.lab.evaluate import plain
+    from tronie.core.errors import SettingError, SourceError
+    from tronie.lab.evaluate import WORDS, plain
     from tronie.show.counting import counting
     from tronie.show.text import grid
     from tronie.verbs.evaluate import evaluate as work
@@ -209,21 +211,29 @@ def evaluate(
     with counting(hidden=quiet) as count:
         found = work(model, data, split=split, folds=folds, fold=fold, cut=cut, robustness=robustness, out=out,
                      progress=count)  # fmt: skip
+    for sentence in found.left_out:
+        say(sentence)
     if json:
         print(json_.dumps({name: plain(e) for name, e in found.evaluations.items()}, allow_nan=False))
     elif not quiet:
         names = list(dict.fromkeys(name for e in found.evaluations.values() for name in e.scores))
-        rows = [("data", "faces", *names)]
+        rows = [("data", "rows scored", *(WORDS[name] for name in names))]
         rows += [
-            (source, str(e.rows), *(str(e.scores.get(name, "")) for name in names))
+            (
+                source,
+                f"{e.rows:,}" + f" of {e.rows + e.left_out:,}" * (e.left_out > 0),
+                *(str(e.scores.get(name, "")) for name in names),
+            )
             for source, e in found.evaluations.items()
         ]
         print(grid(rows, frozenset({1})))
+        for source, e in found.evaluations.items():
+            print(f"{source}: read as {e.reading}.")
     for warning in found.warnings:
         say(warning)
     if found.files and not quiet:
         say(f"Written: {', '.join(map(str, found.files))}")
-    return 0
+    return SourceError.exit_code if found.mostly_left_out else 0
 
 
 def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
@@ -240,6 +250,7 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
     """
     from dataclasses import asdict
 
+    from tronie.lab.evaluate import WORDS
     from tronie.show.text import grid
     from tronie.verbs.compare_models import compare_models as work
 
@@ -247,8 +258,8 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
     if json:
         print(json_.dumps([asdict(d) | {"decided": d.decided} for d in found]))
         return 0
-    rows = [("data", "faces", "score", "first", "second", "difference", "")]
-    rows += [(d.source, str(d.rows), d.score, f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
+    rows = [("data", "rows", "score", "first", "second", "difference", "")]
+    rows += [(d.source, str(d.rows), WORDS[d.score], f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
               "" if d.decided else "may be chance") for d in found]  # fmt: skip
     print(grid(rows, frozenset({1, 3, 4})))
     return 0

@@ -16,9 +16,9 @@ from tronie.clips.views import resize
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.lab.answers import Answered
+from tronie.lab.answers import PHOTOS, PHOTOS_WHOLE, Answered, views_read
 from tronie.lab.evaluate import Evaluation, evaluate
-from tronie.lab.prepared import open_prepared, ratings, read_folds, vote_shares
+from tronie.lab.prepared import in_fold, open_prepared, ratings, read_note, vote_shares
 from tronie.lab.robustness import Hardship, robustness
 from tronie.zoo.folder import Model, both_ways, mirrored, together
 
@@ -33,7 +33,8 @@ class Bench:
     """Rows a model is judged on: ``manifest`` and ``truth`` ``(n,)``, indices into the model's labels, belong together.
 
     ``faces`` ``(N, cuts, s, s, 3)`` is the whole prepared set, ``index`` ``(n,)`` says where these rows lie in it;
-    ``left_out`` rows carry a label that the model does not know, or none. Where rows are clips, ``faces``
+    ``left_out`` counts the rows that carry a label which the model does not know, by label ("" for none), and
+    ``unread`` those that could not be read when the data was prepared. Where rows are clips, ``faces``
     ``(total, s, s, 3)`` are all their frames, and each clip begins at ``starts`` ``(N + 1,)``. ``rating`` ``(n, 2)``:
     valence and arousal, NaN for none, for a model that says them; a row with these may have no label, truth -1.
     """
@@ -43,9 +44,10 @@ class Bench:
     faces: NDArray[np.uint8]
     index: NDArray[np.int64]
     truth: NDArray[np.int64]
-    left_out: int
+    left_out: dict[str, int]
     starts: NDArray[np.int64] | None = None
     rating: NDArray[np.float32] | None = None
+    unread: int = 0
 
     def crops(self, start: int, stop: int, size: int, cut: Cut) -> NDArray[np.uint8]:
         """Faces ``(m, size, size, 3)`` of rows ``start`` to ``stop``, as the aligner cut them or whole.
@@ -68,7 +70,9 @@ class Bench:
 
 def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", folds: str = "",
                fold: int | None = None, affect: bool = False) -> Bench:  # fmt: skip
-    """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold. Raises SourceError.
+    """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold.
+
+    Raises SourceError, and SettingError for a fold that is not there.
 
     ``affect``: rows that carry valence and arousal count too.
     """
@@ -79,7 +83,7 @@ def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", fo
     truth = np.append(manifest.labels.translate(labels), -1)[manifest.label]
     wanted = manifest.split == split if split else np.ones(len(manifest), bool)
     if fold is not None:
-        wanted &= read_folds(folds, manifest) == fold
+        wanted &= in_fold(folds, manifest, fold)
     rating = ratings(manifest) if affect else None
     known = (truth >= 0) if rating is None else (truth >= 0) | np.isfinite(rating).all(1)
     index = np.flatnonzero(wanted & known)
@@ -87,9 +91,11 @@ def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", fo
         raise SourceError(f"'{name}' has no row to judge by: none of the {int(wanted.sum())} that were asked for "
                           f"carries one of {', '.join(labels.names)}.")  # fmt: skip
     parts = [name, split, "" if fold is None else f"fold{fold}"]
-    left = int(wanted.sum()) - len(index)
+    strange = np.append(np.array(manifest.labels.names, object), "")[manifest.label[wanted & ~known]]
+    left = {str(label): int((strange == label).sum()) for label in dict.fromkeys(strange.tolist())}
     return Bench("/".join(p for p in parts if p), manifest.select(index), opened.faces, index, truth[index], left,
-                 opened.starts, None if rating is None else rating[index])  # fmt: skip
+                 opened.starts, None if rating is None else rating[index],
+                 len(read_note(folder).get("unread", ())))  # fmt: skip
 
 
 def judge(model: Model, bench: Bench, cut: Cut = "aligned",
@@ -110,10 +116,19 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
     probability, rows = np.concatenate([p for p, _ in parts]).astype(np.float64), bench.manifest
     said = [a.astype(np.float64) for _, a in parts if a is not None]
     affect, rating = np.concatenate(said) if said else None, bench.rating
+    reading = _reading(model, bench, cut)
     found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group, affect=affect,
-                     votes=vote_shares(rows, model.labels), rating=rating, left_out=bench.left_out)  # fmt: skip
+                     votes=vote_shares(rows, model.labels), rating=rating, left_out=sum(bench.left_out.values()),
+                     reading=reading)  # fmt: skip
     given = None if rating is None else rating.astype(np.float64)
-    return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names, affect, given)
+    return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names, affect, given, reading)
+
+
+def _reading(model: Model, bench: Bench, cut: Cut) -> str:
+    """How the rows are read, in words."""
+    if bench.starts is None:
+        return PHOTOS if cut == "aligned" else PHOTOS_WHOLE
+    return f"clips, the mean over up to {_FRAMES} frames" if model.clip is None else views_read(model.clip.info.looks)
 
 
 def _photos(model: Model, faces: NDArray[np.uint8]) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
@@ -142,6 +157,20 @@ def harden(model: Model, bench: Bench, cut: Cut = "aligned",
                       len(model.labels), groups=bench.manifest.group, progress=progress)  # fmt: skip
 
 
+def left_out(bench: Bench) -> str:
+    """One sentence on the rows that are not scored, "" where all are."""
+    total, told = sum(bench.left_out.values()), []
+    if total:
+        labels = ", ".join(f"{name or 'no label'} {count:,}" for name, count in bench.left_out.items())
+        told.append(
+            f"{total:,} of {total + len(bench.index):,} rows of '{bench.name}' are left out, as their label is none "
+            f"that the model knows ({labels})"
+        )
+    if bench.unread:
+        told.append(f"{bench.unread:,} rows of '{bench.name}' could not be read when it was prepared")
+    return f"{'; '.join(told)}." if told else ""
+
+
 def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:
     """What a reader of the scores must be told: above all, whether the model has learnt from this data."""
     name = bench.name.partition("/")[0]
@@ -156,5 +185,5 @@ def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:
     missing = [n for n, c in zip(model.labels.names, np.bincount(named, minlength=len(model.labels)), strict=True)
                if not c and len(named)]  # fmt: skip
     if missing:
-        told.append(f"No face of {bench.name} shows {', '.join(missing)}: answers with these labels count as wrong.")
+        told.append(f"No row of {bench.name} shows {', '.join(missing)}: answers with these labels count as wrong.")
     return told

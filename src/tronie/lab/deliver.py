@@ -17,8 +17,9 @@ from tronie.core import config
 from tronie.core.errors import ModelError
 from tronie.data.augment import Augment
 from tronie.data.loader import cut
+from tronie.lab.answers import PHOTOS
 from tronie.lab.export import export_onnx, quantize_int8, store_half
-from tronie.lab.judge import Said, Verdict
+from tronie.lab.judge import CLIPS_STILL, Said, Verdict
 from tronie.lab.recipe import Recipe, method_kind
 from tronie.lab.sources import Part
 from tronie.lab.teacher import known
@@ -26,7 +27,7 @@ from tronie.measure.intervals import Interval, bootstrap
 from tronie.methods.method import Method
 from tronie.runtime.session import Session, sha256
 from tronie.zoo.clip import ClipInfo
-from tronie.zoo.folder import load_folder
+from tronie.zoo.folder import load_folder, mirrored
 from tronie.zoo.info import ModelInfo, write_info
 
 Precision = Literal["half", "full", "int8"]
@@ -104,13 +105,15 @@ def graph_logits(graph: Path, part: Part, size: int) -> NDArray[np.float32]:
 
 
 def graph_answers(graph: Path, part: Part, size: int) -> Said:
-    """What an exported graph says of a part."""
-    session, rows = Session(graph), range(len(part.rows))
-    faces = (np.stack([_face(part, row, size) for row in rows[at : at + _BATCH]])
-             for at in range(0, len(rows), _BATCH))  # fmt: skip
-    found = [session.run(faces=batch) for batch in faces]
-    affect = np.concatenate([one["affect"] for one in found]) if "affect" in found[0] else None
-    return Said(np.concatenate([one["logits"] for one in found]), affect)
+    """What an exported graph says of a part, read as photos (or middle frames of clips) are read everywhere."""
+    session, rows, photos = Session(graph), range(len(part.rows)), part.rows.starts is None
+    logits, affect = [], []
+    for at in range(0, len(rows), _BATCH):
+        faces = np.stack([_face(part, row, size) for row in rows[at : at + _BATCH]])
+        found = [session.run(faces=cut) for cut in ([faces, mirrored(faces)] if photos else [faces])]
+        logits.append(np.mean([one["logits"] for one in found], 0))
+        affect += [np.mean([one["affect"] for one in found], 0)] if "affect" in found[0] else []
+    return Said(np.concatenate(logits), np.concatenate(affect) if affect else None, PHOTOS if photos else CLIPS_STILL)
 
 
 def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: int) -> Quantized:
@@ -171,12 +174,12 @@ def _card(recipe: Recipe, folder: Path, verdict: Verdict, learn: Sequence[Part],
     for p in learn:
         wrong = f"; {p.planted.corruption.kind} noise was planted among its labels" if p.planted else ""
         hard = "; some clips were made hard" if p.hard is not None else ""
-        lines.append(f"- {p.name}: {len(p.rows)} faces (rows {p.manifest.hash()}){wrong}{hard}")
+        lines.append(f"- {p.name}: {p.count} (rows {p.manifest.hash()}){wrong}{hard}")
     for one in (note, method_kind(recipe).note(recipe.config)):
         lines += ["", one] * bool(one)
     lines += ["", "Its terms of use follow from those of this data.", ""]
     lines += [f"Calibrated on {verdict.calibrated}." if verdict.calibrated else "Not calibrated.", ""]
     for source, e in verdict.evaluations.items():
-        lines.append(f"Judged on {source}, {e.rows} faces (rows {e.hash}), estimate [95 % interval]:")
+        lines.append(f"Evaluated on {source}, {e.rows} rows ({e.hash}; {e.reading}), estimate [95 % interval]:")
         lines += [f"- {name}: {interval}" for name, interval in e.scores.items()] + [""]
     (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tronie.core.errors import ModelError, SourceError
+from tronie.lab.answers import views_read
 from tronie.lab.deliver import GRAPH, describe_as_before, with_temperature, write_model
 from tronie.lab.export import store_half
 from tronie.lab.export_clips import export_temporal, frames_of_a_key
@@ -110,7 +111,8 @@ def read_clips(reader: ClipReader, part: Part) -> Said:
         heard = reader.read(frames, np.arange(len(frames), dtype=np.float64), float(len(frames)), number)
         logits.append(np.log(heard.probability))
         affect += [] if heard.affect is None else [heard.affect]
-    return Said(np.stack(logits).astype(np.float32), np.stack(affect).astype(np.float32) if affect else None)
+    rated = np.stack(affect).astype(np.float32) if affect else None
+    return Said(np.stack(logits).astype(np.float32), rated, views_read(reader.info.looks))
 
 
 def write_again(method: Method, source: Path, folder: Path, *, precision: Literal["half", "full"] = "half",

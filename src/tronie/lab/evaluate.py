@@ -17,6 +17,23 @@ from tronie.measure.intervals import Interval, bootstrap, wilson
 
 Rows = NDArray[np.int64]
 AFFECT = ("valence", "arousal")
+WORDS = {
+    "war": "accuracy",
+    "uar": "mean recall",
+    "macro_f1": "macro F1",
+    "nll": "negative log-likelihood",
+    "calibration_error": "calibration error",
+    "coverage_95": "kept at 95 % accuracy",
+    "votes_kl": "KL to votes",
+    "votes_correlation": "correlation with votes",
+    "ccc_valence": "CCC of valence",
+    "ccc_arousal": "CCC of arousal",
+    "pearson_valence": "r of valence",
+    "pearson_arousal": "r of arousal",
+    "rmse_valence": "RMSE of valence",
+    "rmse_arousal": "RMSE of arousal",
+}
+"""What scores are called wherever they are printed; files keep the short names."""
 _AFFECT_SCORES = {"ccc": scores.concordance, "pearson": scores.pearson, "rmse": scores.root_mean_square}
 _CURVE = 101  # points of the risk–coverage curve that are kept
 
@@ -25,8 +42,9 @@ _CURVE = 101  # points of the risk–coverage curve that are kept
 class Evaluation:
     """Scores of one model on one set of rows.
 
-    ``rows`` is the number of faces scored, ``hash`` names them; ``left_out`` rows carry nothing the model knows, and
-    ``rated`` of those scored carry valence and arousal. Where no row has a label, what is said of labels is empty.
+    ``rows`` is the number of faces scored, ``hash`` names them, ``reading`` says how they were read and what was
+    averaged; ``left_out`` rows carry nothing the model knows, and ``rated`` of those scored carry valence and arousal.
+    Where no row has a label, what is said of labels is empty.
     ``scores`` maps a name to its estimate with a 95 % bootstrap interval over rows (or groups of them): ``war``
     accuracy, ``uar`` mean recall, ``macro_f1``, ``nll`` (nats), ``calibration_error`` (debiased), ``coverage_95``
     (share of rows kept at 95 % accuracy), and where votes exist ``votes_kl`` (nats) and ``votes_correlation``; where a
@@ -47,12 +65,13 @@ class Evaluation:
     risk_coverage: tuple[tuple[float, float], ...]
     left_out: int = 0
     rated: int = 0
+    reading: str = ""
 
 
 def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...], hash_: str,
              *, votes: NDArray[np.floating] | None = None, groups: NDArray[np.integer] | None = None,
              affect: NDArray[np.floating] | None = None, rating: NDArray[np.floating] | None = None, left_out: int = 0,
-             draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
+             reading: str = "", draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
     """Scores of probabilities ``(n, classes)`` against labels ``(n,)``, -1 for rows without one.
 
     ``votes`` ``(n, classes)`` are shares, NaN rows have none; ``groups`` ``(n,)`` are drawn whole by the bootstrap.
@@ -69,7 +88,8 @@ def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labe
     if len(named):
         found = _by_label(probability[named], truth[named], labels, None if votes is None else votes[named],
                           None if groups is None else groups[named], draws, seed)  # fmt: skip
-    return replace(found, rows=len(truth), hash=hash_, scores=found.scores | rated, left_out=left_out, rated=number)
+    return replace(found, rows=len(truth), hash=hash_, scores=found.scores | rated, left_out=left_out, rated=number,
+                   reading=reading)  # fmt: skip
 
 
 def affect_scores(affect: NDArray[np.floating] | None, rating: NDArray[np.floating] | None,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.labels import LabelSet
-from tronie.lab.answers import Answered, write_answers
-from tronie.lab.evaluate import AFFECT, Evaluation, evaluate, plain
-from tronie.lab.loop import Judge, answer
+from tronie.lab.answers import PHOTOS, Answered, write_answers
+from tronie.lab.evaluate import AFFECT, WORDS, Evaluation, evaluate, plain
+from tronie.lab.loop import Judge, Look, answer
 from tronie.lab.prepared import vote_shares
 from tronie.lab.recipe import Recipe
 from tronie.lab.sources import Part
@@ -24,17 +24,21 @@ from tronie.measure.folds import stratified_folds
 from tronie.methods.method import Method
 
 LEAST_TO_CALIBRATE = 100
-"""Faces below which no temperature is fitted: a few right answers would make a model look sure of everything."""
-_WORDS = {"war": "accuracy", "uar": "mean recall", "ccc_valence": "CCC of valence", "ccc_arousal": "CCC of arousal"}
+"""Rows below which no temperature is fitted: a few right answers would make a model look sure of everything."""
+CLIPS_STILL = "clips, their middle frame"
 _PARTS = 5  # a temperature is fitted on four and judged on the fifth
 
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What is said of a part's ``n`` rows: ``logits`` ``(n, classes)``, and perhaps ``affect`` ``(n, 2)``."""
+    """What is said of a part's ``n`` rows: ``logits`` ``(n, classes)``, and perhaps ``affect`` ``(n, 2)``.
+
+    ``reading`` says in words how the rows were read.
+    """
 
     logits: NDArray[np.float32]
     affect: NDArray[np.float32] | None = None
+    reading: str = ""
 
 
 Answering = Callable[[Part], Said]
@@ -62,16 +66,25 @@ def scorer(judged: Sequence[Part], recipe: Recipe, say: Callable[[str], None]) -
         for part in judged:
             mine = quick_scores(said_by(weights, part, recipe.loop.half), part, len(recipe.labels))
             found |= {f"{part.name}/{name}": value for name, value in mine.items()}
-            say(f"  {part.name}: " + ", ".join(f"{_WORDS[name]} {value:.4f}" for name, value in mine.items()))
+            say(f"  {part.name}: " + ", ".join(f"{WORDS[name]} {value:.4f}" for name, value in mine.items()))
         return found
 
     return judge if judged else None
 
 
 def said_by(weights: Method, part: Part, half: bool = False) -> Said:
-    """What a method says of a part's rows, unvaried."""
+    """What a method says of a part's rows: photos together with their mirror images, clips in one unvaried view."""
     found = answer(weights, part.rows, half=half)
-    return Said(found.logits, found.affect)
+    if part.rows.starts is None:
+        other = answer(weights, part.rows, half=half, look=Look(mirror=True))
+        affect = None if found.affect is None or other.affect is None else _middle(found.affect, other.affect)
+        return Said(_middle(found.logits, other.logits), affect, PHOTOS)
+    frames = weights.views(False)[0].frames
+    return Said(found.logits, found.affect, f"clips, one view of {frames} frames" if frames > 1 else CLIPS_STILL)
+
+
+def _middle(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    return ((first + second) / 2).astype(np.float32)
 
 
 def quick_scores(said: Said, part: Part, classes: int) -> dict[str, float]:
@@ -104,15 +117,15 @@ def judge_finally(answering: Answering, judged: Sequence[Part], labels: tuple[st
         temperature = fit_temperature(said[home.name].logits[named], home.truth[named])
     evaluations, answered = {}, {}
     for part in judged:
-        logits, affect = said[part.name].logits, said[part.name].affect
+        logits, affect, reading = said[part.name].logits, said[part.name].affect, said[part.name].reading
         probability = _cross_fitted(logits, part) if part is home else softmax(logits / temperature)
         rows, rating = part.manifest, None if affect is None else part.rows.affect
         votes = vote_shares(rows, LabelSet(labels))
         evaluations[part.name] = evaluate(probability, part.truth, labels, rows.hash(), votes=votes, groups=rows.group,
-                                          affect=affect, rating=rating)  # fmt: skip
+                                          affect=affect, rating=rating, reading=reading)  # fmt: skip
         answered[part.name] = Answered(rows.id, rows.group, part.truth, probability, labels, _double(affect),
-                                       _double(rating))  # fmt: skip
-    calibrated = f"{home.name} ({int((home.truth >= 0).sum())} faces, not learnt from)" if home else ""
+                                       _double(rating), reading)  # fmt: skip
+    calibrated = f"{home.name} ({int((home.truth >= 0).sum())} rows, not learnt from)" if home else ""
     return Verdict(evaluations, answered, temperature, calibrated)
 
 

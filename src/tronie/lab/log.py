@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import unwritable
+from tronie.lab.evaluate import WORDS
 
 LOG = "log.jsonl"
 
@@ -60,18 +61,15 @@ class Figures:
         return _is_test(self.source)
 
     def __str__(self) -> str:
-        words = f"{self.source}, {_WORDS[self.score]}: {self.last:.2%} after the last epoch; "
+        words = f"{self.source}, {WORDS[self.score]}: {self.last:.2%} after the last epoch; "
         if self.chosen is not None:
             words += f"{self.chosen:.2%} after epoch {self.chosen_epoch}, chosen by {self.by}; "
         return f"{words}test-best, as many papers report it, {self.best:.2%} (epoch {self.best_epoch})"
 
 
-_WORDS = {"war": "accuracy", "uar": "mean recall"}
-
-
 def figures(log: Sequence[Mapping[str, Any]]) -> list[Figures]:
     """Both scores of every source that was judged while a run went on, in the log's order; empty where none was."""
-    keys = dict.fromkeys(key for line in log for key in line if key.rpartition("/")[2] in _WORDS)
+    keys = dict.fromkeys(key for line in log for key in line if key.rpartition("/")[2] in ("war", "uar"))
     found = []
     for key in keys:
         source, _, score = key.rpartition("/")

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from tronie.data.augment import Augment
 from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order
 from tronie.lab import checkpoint
 from tronie.lab.decided import Decided
+from tronie.lab.evaluate import WORDS
 from tronie.lab.log import append_log
 from tronie.lab.optim import Optim, average_into, copy_memories, make_optimizer, rate_at
 from tronie.lab.team import ALONE, Team, freeze_norms, memories, share_memories, share_norms
@@ -121,8 +122,14 @@ def _judged(judge: Judge | None, loop: Loop, epoch: int, weights: Method) -> dic
 
 def _line(row: dict[str, float], epochs: int) -> str:
     """A line of the log for people."""
-    figures = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in ("epoch", "seconds"))
+    figures = ", ".join(f"{_named(k)} {v:.4g}" for k, v in row.items() if k not in ("epoch", "seconds"))
     return f"epoch {row['epoch'] + 1:.0f} of {epochs} ({row['seconds']:.1f} s): {figures}"
+
+
+def _named(key: str) -> str:
+    """``own/fold0/war`` as it is printed: ``own/fold0 accuracy``; names of losses stay."""
+    source, slash, score = key.rpartition("/")
+    return f"{source} {WORDS[score]}" if slash and score in WORDS else key
 
 
 def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, sources: Sequence[Rows], loop: Loop,
@@ -192,13 +199,14 @@ class Look:
     """How rows are looked at: ``draw`` None is the unvaried view of evaluation, k >= 0 the k-th random look.
 
     A random look hangs on ``seed``, ``epoch``, the row and ``draw``; ``how`` says what may be varied where the view
-    that is drawn varies more than time.
+    that is drawn varies more than time. ``mirror``: the mirror image of it.
     """
 
     draw: int | None = None
     seed: int = 0
     epoch: int = 0
     how: Augment = field(default_factory=Augment)
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         if self.draw is not None and self.draw < 0:
@@ -218,13 +226,14 @@ def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False, loo
 def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], batch: int, half: bool,
              team: Team, look: Look) -> Answers:  # fmt: skip
     device, mine = next(method.parameters()).device, order[team.rank :: team.size]
-    views = method.views(False)[:1] if look.draw is None else (method.draw_view(),)
+    view = method.views(False)[0] if look.draw is None else method.draw_view()
+    views = (view, replace(view, mirror=True)) if look.mirror else (view,)
     was_training = method.training
     method.eval()
     found: list[tuple[Tensor, ...]] = []
     for cut in batches(sources, mine, views, batch, how=look.how, seed=look.seed, epoch=look.epoch, draw=look.draw):
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            output = method(cut.clips[0].to(device))
+            output = method(cut.clips[-1].to(device))
         found.append((output.logits, output.feature, *(() if output.affect is None else (output.affect,))))
     method.train(was_training)
     return Answers(*(team.joined(torch.cat(parts).float().cpu().numpy(), len(order))

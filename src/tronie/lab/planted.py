@@ -23,6 +23,7 @@ class Told:
 
     ``rows`` were learnt from, ``wrong`` of them with a wrong label; ``called`` were called noisy, ``rightly`` of these.
     ``hard`` are clips that were made hard and whose label is right; ``called_hard``, ``rightly_hard`` likewise.
+    ``verdicts``: whether the method gives any; where it does not, there is nothing to compare.
     """
 
     rows: int
@@ -32,23 +33,27 @@ class Told:
     hard: int = 0
     called_hard: int = 0
     rightly_hard: int = 0
+    verdicts: bool = True
 
     def __str__(self) -> str:
         told = []
         if self.wrong or not self.hard:
             told.append(f"{self.wrong:,} of {self.rows:,} labels were wrong on purpose; "
-                        f"{_told(NOISY, self.called, self.rightly, self.wrong)}")  # fmt: skip
+                        f"{self._told(NOISY, self.called, self.rightly, self.wrong)}")  # fmt: skip
         if self.hard:
             told.append(f"{self.hard:,} of {self.rows:,} clips with right labels were hard on purpose; "
-                        f"{_told(HARD, self.called_hard, self.rightly_hard, self.hard)}")  # fmt: skip
+                        f"{self._told(HARD, self.called_hard, self.rightly_hard, self.hard)}")  # fmt: skip
         return " ".join(told)
 
-
-def _told(verdict: str, called: int, rightly: int, planted: int) -> str:
-    if not called:
-        return f"none was called {verdict}."
-    return (f"{called:,} were called {verdict}, {rightly:,} of them rightly (precision {rightly / called:.2f}, recall "
-            f"{rightly / max(planted, 1):.2f}).")  # fmt: skip
+    def _told(self, verdict: str, called: int, rightly: int, planted: int) -> str:
+        if not self.verdicts:
+            return "this method gives no verdicts on its rows."
+        if not called:
+            return f"none was called {verdict}."
+        return (
+            f"{called:,} were called {verdict}, {rightly:,} of them rightly (precision {rightly / called:.2f}, recall "
+            f"{rightly / max(planted, 1):.2f})."
+        )
 
 
 def keep(folder: Path, parts: Sequence[Part]) -> None:
@@ -92,7 +97,7 @@ def told_apart(folder: Path, samples: Path, parts: Sequence[Part]) -> Told | Non
     hard = hard_ids(parts) - wrong
     called, called_hard = ({name for name, word in verdict.items() if word == kind} for kind in (NOISY, HARD))
     found = Told(int(np.sum([len(part.rows) for part in parts])), len(wrong), len(called), len(called & wrong),
-                 len(hard), len(called_hard), len(called_hard & hard))  # fmt: skip
+                 len(hard), len(called_hard), len(called_hard & hard), bool(verdict))  # fmt: skip
     with replacing(folder / "noise.json") as temporary:
         temporary.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
     return found

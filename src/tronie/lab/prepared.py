@@ -116,6 +116,18 @@ def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:
     return np.array([known.get(i, -1) for i in ids], np.int64)
 
 
+def in_fold(name: str, manifest: Manifest, fold: int) -> NDArray[np.bool_]:
+    """Which rows ``(n,)`` are of a fold of :func:`read_folds`; -1 is those of none.
+
+    Raises as :func:`read_folds` does, and SettingError for a fold that is not there.
+    """
+    folds = read_folds(name, manifest)
+    known = np.unique(folds[folds >= 0]).tolist()
+    if fold not in (-1, *known):
+        raise SettingError(f"There is no fold {fold} in '{name}': it has {', '.join(map(str, known))}.")
+    return np.asarray(folds == fold)
+
+
 def votes_among(manifest: Manifest, labels: LabelSet) -> NDArray[np.float32]:
     """Votes ``(n, len(labels))`` for ``labels``, joined by name; 0 in rows without votes; votes for others are left."""
     ours = np.zeros((len(manifest), len(labels)), np.float32)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from tronie.core import config
 from tronie.core.atomic import replacing, unwritable
 from tronie.core.errors import ModelError, SettingError, SourceError
 from tronie.core.labels import LabelSet
+from tronie.core.lock import locked
 from tronie.core.manifest import Manifest
 from tronie.data.augment import Augment
 from tronie.data.loader import Rows, batches, epoch_order
@@ -36,12 +40,15 @@ from tronie.lab.loop import Listeners, train
 from tronie.lab.prepared import open_prepared
 from tronie.lab.recipe import Recipe, method_kind, read_recipe, resolved
 from tronie.lab.sources import Part, balanced, training_manifest, training_parts, validation_parts
+from tronie.lab.teacher import FILE as TEACHER
 from tronie.lab.teacher import taught
 from tronie.lab.team import ALONE, Team
 from tronie.methods.method import Decisions, Method, load_state
 from tronie.nn.encoders.weights import load_weights
 
 _SAMPLE = 512  # training faces that give a pre-trained encoder its statistics
+_LOCK = ".lock"
+_WORTH_KEEPING = (checkpoint.LAST, TEACHER)
 _SAMPLES = ("epoch", "id", "given", "verdict", "weight", "label", "reason")
 
 
@@ -55,12 +62,42 @@ class Outcome:
 
 
 def new_folder(root: Path, name: str) -> Path:
-    """``root/<date>-<name>-<n>``, the first n that is free."""
+    """Make ``root/<date>-<name>-<n>``, the first n that is free, also beside others who look. Raises OutputError."""
     stem = f"{datetime.now(UTC).date().isoformat()}-{name}"
-    number = 1
-    while (root / f"{stem}-{number}").exists():
-        number += 1
-    return root / f"{stem}-{number}"
+    for number in count(1):
+        folder = root / f"{stem}-{number}"
+        try:
+            folder.mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise unwritable(folder, error) from error
+    return folder
+
+
+@contextmanager
+def claimed(folder: Path, team: Team = ALONE) -> Iterator[None]:
+    """Hold a run folder, so that nobody else writes into it meanwhile.
+
+    A folder that was empty is taken away again where the block fails before there is an epoch (or a teacher's answers)
+    to go on from. Raises OutputError where another process holds it, or it cannot be made.
+    """
+    if not team.leads:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    with locked(folder / _LOCK):
+        fresh = all(path.name == _LOCK for path in folder.iterdir())
+        try:
+            yield
+        except BaseException:
+            if fresh and not any(path.name in _WORTH_KEEPING for path in folder.rglob("*")):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def make_method(recipe: Recipe) -> Method:
@@ -81,9 +118,14 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     """Train, judge and export ``recipe``; an interrupted run in the same folder goes on after its last epoch.
 
     In a team every process calls this with the same arguments and gets the same outcome; the leader alone writes, but
-    for the answers of teachers, which each asks for and keeps alike.
+    for the answers of teachers, which each asks for and keeps alike. A start that fails leaves no folder.
     Raises SettingError, SourceError and OutputError before any time is spent.
     """
+    with claimed(folder, team):
+        return _execute(recipe, data, folder, say, team)
+
+
+def _execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None], team: Team) -> Outcome:
     recipe = with_labels(resolved(recipe), data)
     method = make_method(recipe)
     learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
@@ -94,7 +136,7 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
     manifest, rows = training_manifest(learn, LabelSet(recipe.labels)), balanced(learn, recipe.balance)
     if team.leads:
         for part in learn:
-            say(f"learns from {part.name}: {len(part.rows)} faces, {part.rows.share:.0%} of them each epoch")
+            say(f"learns from {part.name}: {part.count}, {part.rows.share:.0%} of them each epoch")
     method.prepare(manifest, _sample(method, rows, recipe.loop.seed))
     for name, module in method.named_modules():
         if recipe.weights and name.rpartition(".")[2] == "encoder":

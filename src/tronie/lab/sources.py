@@ -17,7 +17,7 @@ from tronie.data.corrupt import clips
 from tronie.data.corrupt.clips import HardPlan
 from tronie.data.corrupt.named import Planted, named
 from tronie.data.loader import Rows
-from tronie.lab.prepared import Opened, open_prepared, ratings, read_folds, votes_among
+from tronie.lab.prepared import Opened, in_fold, open_prepared, ratings, votes_among
 from tronie.lab.recipe import Recipe, Source, method_kind
 
 
@@ -36,6 +36,11 @@ class Part:
     truth: NDArray[np.int64]
     planted: Planted | None = None
     hard: Hard | None = None
+
+    @property
+    def count(self) -> str:
+        """How many rows of what kind: "12 faces", "3 clips"."""
+        return f"{len(self.rows):,} {'faces' if self.rows.starts is None else 'clips'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +78,10 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
     target = target * (truth >= 0)[:, None]
     if source.split:
         keep &= manifest.split == source.split
-    if source.folds and (keep_fold is not None or drop_fold is not None):
-        fold = read_folds(source.folds, manifest)
-        keep &= (fold == keep_fold) if keep_fold is not None else (fold != drop_fold)
+    if source.folds and keep_fold is not None:
+        keep &= in_fold(source.folds, manifest, keep_fold)
+    elif source.folds and drop_fold is not None:  # -1 drops the rows that are in no fold
+        keep &= ~in_fold(source.folds, manifest, drop_fold)
     plan = _hardened(opened, source, keep) if noisy and source.hard else None
     index = np.flatnonzero(keep)
     if not len(index):

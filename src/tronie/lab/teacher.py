@@ -31,7 +31,7 @@ from tronie.zoo.catalog import load_model
 from tronie.zoo.folder import Model, both_ways
 
 _BATCH = 64
-_FILE = "teacher.npz"
+FILE = "teacher.npz"
 
 
 def taught(learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[str], None] = lambda line: None
@@ -53,7 +53,7 @@ def taught(learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[s
         same = [p for s, p in zip(recipe.train, learn, strict=True) if s.data == source.data]
         for one in teachers if source.folds and recipe.fold >= 0 else ():
             _insist_unseen(one, source.data, same)
-    said = iter(_answers(teachers, asked, labels, folder / _FILE, say))
+    said = iter(_answers(teachers, asked, labels, folder / FILE, say))
     return [_mixed(part, next(said), how) if source.taught else part
             for source, part in zip(recipe.train, learn, strict=True)]  # fmt: skip
 

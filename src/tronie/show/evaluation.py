@@ -26,10 +26,10 @@ _SCORES = {
 
 MEANING = (
     ("estimate [low, high]", "95 % bootstrap interval; twins, clips and people are drawn whole"),
-    ("accuracy, WAR", "share of all faces answered rightly, in per cent"),
-    ("mean recall, UAR", "mean over the expressions of the share of their faces that was found, in per cent"),
+    ("accuracy, WAR", "share of all rows answered rightly, in per cent"),
+    ("mean recall, UAR", "mean over the expressions of the share of their rows that was found, in per cent"),
     ("calibration error", "typical gap between confidence and share right, freed of chance, in percentage points"),
-    ("kept at 95 % accuracy", "share of faces that may be answered, the surest first, so that 95 % of them are right"),
+    ("kept at 95 % accuracy", "share of rows that may be answered, the surest first, so that 95 % of them are right"),
     ("log-likelihood", "mean of -log of the right label's probability, in nats; lower is better"),
     ("KL to votes, correlation", "how near the probabilities lie to the shares of annotators' votes (KL in nats)"),
     ("valence, arousal", "how pleasant and how lively the expression shown was rated, each from -1 to 1"),
@@ -48,7 +48,7 @@ def evaluation_page(content: Json, title: str, *, log: Sequence[Json] = (), fact
     run's TOML text.
     """
     sources: Json = content.get("sources", {})
-    sections = [_section("Scores", _summary(sources) if sources else "<p>No faces were held out to judge by.</p>")]
+    sections = [_section("Scores", _summary(sources) if sources else "<p>No rows were held out to evaluate on.</p>")]
     for name, one in sources.items():
         sections.append(_section(name, _source(one)))
         if content.get("robustness", {}).get(name):
@@ -97,11 +97,12 @@ def _summary(sources: Json) -> str:
         left = f" <small>({one['left_out']} left out)</small>" if one.get("left_out") else ""
         rows.append([escape(name), f"{one['rows']}{left}",
                      *(_interval(one["scores"].get(s), _SCORES[s][1]) for s in shown)])  # fmt: skip
-    return _table(["data", "faces", *(_SCORES[s][0] for s in shown)], rows)
+    return _table(["data", "rows", *(_SCORES[s][0] for s in shown)], rows)
 
 
 def _source(one: Json) -> str:
-    about = f'<p class="soft">{one["rows"]} faces, rows {escape(str(one["hash"]))}.{_few(one["rows"])}</p>'
+    reading = f" Read as {escape(one['reading'])}." if one.get("reading") else ""
+    about = f'<p class="soft">{one["rows"]} rows, hash {escape(str(one["hash"]))}.{reading}{_few(one["rows"])}</p>'
     return (_by_label(one) if one["confusion"] else "") + _affect(one) + about
 
 
@@ -114,18 +115,18 @@ def _affect(one: Json) -> str:
     if not rows:
         return ""
     table = _table(["", "CCC", "Pearson's r", "RMSE"], rows)
-    return f"<div><h3>Valence and arousal, {one['rated']} faces</h3>{table}</div>"
+    return f"<div><h3>Valence and arousal, {one['rated']} rows</h3>{table}</div>"
 
 
 def _by_label(one: Json) -> str:
     bins = _numbers(one["reliability"])
     most = max((row[2] for row in bins), default=1)
     reliability = chart(
-        [Series("faces", [(row[0], row[1]) for row in bins], size=[2 + 3 * (row[2] / most) ** 0.5 for row in bins])],
+        [Series("rows", [(row[0], row[1]) for row in bins], size=[2 + 3 * (row[2] / most) ** 0.5 for row in bins])],
         "confidence", "share right", xs=(0, 1), ys=(0, 1), diagonal=True)  # fmt: skip
     kept = _numbers(one["risk_coverage"])
     worst = max((r for _, r in kept), default=0.0)
-    risk = chart([Series("error", [(c, r) for c, r in kept])], "share of faces kept, the surest first",
+    risk = chart([Series("error", [(c, r) for c, r in kept])], "share of rows kept, the surest first",
                  "share wrong among them", xs=(0, 1), ys=(0, max(1.1 * worst, 0.1)))  # fmt: skip
     return (
         f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div>'
@@ -141,7 +142,7 @@ def _numbers(rows: Sequence[Sequence[float | None]]) -> list[list[Any]]:
 
 
 def _few(rows: int) -> str:
-    return " So few faces tell little: their intervals are too narrow." if rows < _FEW else ""
+    return " So few rows tell little: their intervals are too narrow." if rows < _FEW else ""
 
 
 def _confusion(one: Json) -> str:
@@ -166,7 +167,7 @@ def _per_class(one: Json) -> str:
         bar = f'<span class="bar" style="width:{90 * (found["recall"] or 0):.0f}px"></span>'
         rows.append([escape(name), f"{found['faces']:.0f}", f"{bar}{share(found['recall'])}", share(found["precision"]),
                      share(found["f1"])])  # fmt: skip
-    return _table(["expression", "faces", "recall", "precision", "F1"], rows)
+    return _table(["expression", "rows", "recall", "precision", "F1"], rows)
 
 
 def _robustness(steps: Sequence[Json]) -> str:
@@ -195,9 +196,9 @@ def _training(log: Sequence[Json]) -> str:
     others = [n for n in names if n not in (*judged, *rated)]
     parts = [f"<div>{chart(lines(others), 'epoch', 'loss, and what the method logs')}</div>"]
     if judged:
-        parts.append(f"<div>{chart(lines(judged), 'epoch', 'share right on validation faces', ys=(0, 1))}</div>")
+        parts.append(f"<div>{chart(lines(judged), 'epoch', 'share right on validation rows', ys=(0, 1))}</div>")
     if rated:
-        parts.append(f"<div>{chart(lines(rated), 'epoch', 'concordance on validation faces', ys=(-0.2, 1))}</div>")
+        parts.append(f"<div>{chart(lines(rated), 'epoch', 'concordance on validation rows', ys=(-0.2, 1))}</div>")
     return f'<div class="pair">{"".join(parts)}</div>'
 
 
@@ -210,5 +211,5 @@ def _epochs(found: Sequence[Json]) -> str:
             chosen = f"{100 * one['chosen']:.1f} <small>(epoch {one['chosen_epoch']}, by {escape(one['by'])})</small>"
         rows.append([escape(one["source"]), escape(_SCORES[one["score"]][0]), f"{100 * one['last']:.1f}", chosen,
                      f"{100 * one['best']:.1f} <small>(epoch {one['best_epoch']})</small>"])  # fmt: skip
-    head = ["data", "score", "last epoch", "epoch chosen on other faces", "its own best epoch (no estimate)"]
+    head = ["data", "score", "last epoch", "epoch chosen on other rows", "its own best epoch (no estimate)"]
     return f"<h3>Which epoch?</h3>{_table(head, rows)}" if rows else ""

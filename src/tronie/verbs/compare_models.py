@@ -52,7 +52,8 @@ def compare_models(first: str | Path | Sequence[str | Path], second: str | Path 
 
     Each side is a run folder, a folder that ``tronie evaluate --out`` wrote, a folder that holds several of these (runs
     of one recipe with different seeds), or a list of them. Labels are joined by name. Raises SourceError where a folder
-    holds no answers or the sides share no row, SettingError where they disagree about a row's label.
+    holds no answers or the sides share no row, SettingError where they disagree about a row's label or were read in
+    unlike ways (one face alone, the other with its mirror image).
     """
     sides = [_runs(first), _runs(second)]
     shared = [name for name in sides[0][0] if all(name in run for side in sides for run in side)]
@@ -78,6 +79,11 @@ def _runs(given: str | Path | Sequence[str | Path]) -> list[dict[str, Answered]]
 def _compare(name: str, sides: list[list[Answered]], draws: int, seed: int) -> list[Difference]:
     """All scores on one source."""
     labels = sides[0][0].labels
+    ways = list(dict.fromkeys(run.reading for side in sides for run in side))
+    if len(ways) > 1:
+        read = "; ".join(way or "an earlier Tronie does not say how" for way in ways)
+        raise SettingError(f"'{name}' was read in unlike ways ({read}), so a difference would tell nothing of the "
+                           "models: evaluate both with the same `tronie evaluate`.")  # fmt: skip
     ids = [set(run.id.tolist()) for side in sides for run in side]
     order = [i for i in sides[0][0].id.tolist() if all(i in known for known in ids)]
     if not order:

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +33,10 @@ _JSON, _PAGE = "evaluation.json", "report.html"
 
 @dataclass(frozen=True)
 class Evaluated:
-    """How a model was judged, by name of the data; ``warnings`` say what a reader of the figures must know."""
+    """How a model was judged, by name of the data; ``warnings`` say what a reader of the figures must know.
+
+    ``left_out`` says, a sentence for each data set, which rows were not scored.
+    """
 
     model: str
     hash: str
@@ -41,6 +44,12 @@ class Evaluated:
     robustness: dict[str, list[Hardship]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def mostly_left_out(self) -> bool:
+        """Whether more rows of some data set were left out than were scored."""
+        return any(e.left_out > e.rows for e in self.evaluations.values())
 
 
 def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: str = "", folds: str = "",
@@ -58,13 +67,14 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 
     Raises SourceError, SettingError, ModelError and OutputError.
     """
-    from tronie.lab.bench import harden, judge, open_bench, what_to_know
+    from tronie.lab.bench import harden, judge, left_out, open_bench, what_to_know
 
     if (fold is None) == bool(folds):
         raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
     loaded = load_model(model_folder(model))
     evaluations, answered, hardships = {}, {}, {}
     warnings: dict[str, None] = {}
+    unscored: list[str] = []
     for item in [data] if isinstance(data, (str, Path, Manifest)) else data:
         with _prepared(item, loaded, progress) as (name, folder):
             bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold, affect=loaded.affect)
@@ -73,9 +83,10 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
             found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]
             evaluations[bench.name], answered[bench.name] = found
             warnings |= dict.fromkeys(what_to_know(loaded, bench, folds))
+            unscored += filter(None, [left_out(bench)])
             if robustness:
                 hardships[bench.name] = harden(loaded, bench, cut, lambda d, n: progress("harder faces", d, n))
-    result = Evaluated(loaded.name, loaded.hash, evaluations, hardships, tuple(warnings))
+    result = Evaluated(loaded.name, loaded.hash, evaluations, hardships, tuple(warnings), left_out=tuple(unscored))
     return result if out is None else _written(result, loaded, answered, Path(out))
 
 
@@ -113,15 +124,14 @@ def _written(result: Evaluated, model: Model, answered: Mapping[str, Answered], 
 
     content = {
         "model": result.model, "hash": result.hash, "temperature": model.info.temperature,
-        "calibrated": model.info.calibrated, "warnings": result.warnings,
+        "calibrated": model.info.calibrated, "warnings": (*result.left_out, *result.warnings),
         "sources": {name: plain(e) for name, e in result.evaluations.items()},
         "robustness": {name: [asdict(h) for h in steps] for name, steps in result.robustness.items()},
     }  # fmt: skip
     with replacing(out / _JSON) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     rows = write_answers(out, answered)
-    return Evaluated(result.model, result.hash, result.evaluations, result.robustness, result.warnings,
-                     (out / _JSON, rows, write_page(out)))  # fmt: skip
+    return replace(result, files=(out / _JSON, rows, write_page(out)))
 
 
 def model_folder(model: str | Path | Model) -> str | Path | Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.atomic import replacing, unwritable
 from tronie.core.errors import SettingError
+from tronie.core.lock import locked
 from tronie.core.manifest import Manifest
 from tronie.core.registry import resolve
 from tronie.data.datasets.clipfiles import is_film
@@ -48,13 +51,40 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
     where the owners made no parts) into so many folds, seeded and stratified, with near-duplicates and people kept
     together; 0 keeps folds that the data set brings. ``baseline`` "person" takes tracked points relative to the
     person's mean face, by all clips of each person and no label (:func:`tronie.pipeline.packclips.prepare_points`).
-    ``options`` are the reader's. Raises SourceError, SettingError and OutputError.
+    ``options`` are the reader's. A folder that holds another data set is refused.
+    Raises SourceError, SettingError and OutputError.
     """
     if folds == 1 or folds < 0 or not 16 <= size <= _LARGEST or frames < 0 or seed < 0:
         raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, a seed of 0 or more, and a size of "
                            f"16 to {_LARGEST:,} pixels.")  # fmt: skip
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
+    source = "" if isinstance(dataset, Manifest) else f"{dataset} of {Path(root).resolve()}"
     out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    with locked(out / ".lock"):
+        _refuse_other(out, source, manifest)
+        return _prepare(manifest, source, out, detector, size, folds, seed, frames, baseline, progress)
+
+
+def _refuse_other(out: Path, source: str, manifest: Manifest) -> None:
+    """Raise SettingError where ``out`` holds another data set: its faces must not be written over, or mixed."""
+    from tronie.lab.prepared import read_note  # a researcher's room, though without PyTorch
+
+    there = read_note(out).get("dataset", "")
+    if not there and (out / "manifest.csv").is_file():  # made by an earlier Tronie, or from a manifest
+        ids = Manifest.load(out / "manifest.csv", out).id
+        there = source if np.isin(ids, manifest.id).any() else f"other rows ({ids[0]}, …)"
+    if there and there != source:
+        raise SettingError(f"{out} holds {there}: give another folder with --out, or remove that one first.")
+
+
+def _prepare(manifest: Manifest, source: str, out: Path, detector: str, size: int, folds: int, seed: int, frames: int,
+             baseline: Baseline, progress: Callable[[int, int], None] | None) -> Made:  # fmt: skip
+    from tronie.lab.prepared import read_note
+
     points = len(manifest) > 0 and holds_points(manifest)
     if baseline != "none" and not points:
         raise SettingError("baseline=person is for tracks of points: leave it out for pictures.")
@@ -62,6 +92,8 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
         prepared = prepare_points(manifest, out, baseline=baseline, progress=progress)
     else:
         prepared = _cut(manifest, out, detector, size, frames, progress)
+    with replacing(out / "prepared.json") as temporary:
+        temporary.write_text(json.dumps(read_note(out) | {"dataset": source}, indent=1) + "\n", encoding="utf-8")
     if not folds:
         return Made(prepared)
     return Made(prepared, folds, _cut_folds(out, folds, seed))

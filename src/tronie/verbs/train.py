@@ -25,7 +25,7 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
     """
     with needing("Training"):
         from tronie.lab.recipe import read_recipe
-        from tronie.lab.run import execute, new_folder
+        from tronie.lab.run import execute
         from tronie.lab.team import join
     if resume is not None:
         if recipe is not None or assignments:
@@ -38,7 +38,7 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
     else:
         chosen = read_recipe(recipe, assignments)
     with join() as team:
-        folder = team.agreed(Path(resume) if resume is not None else new_folder(Path(out), chosen.name))
+        folder = team.agreed(run_folder(resume, out, chosen.name) if team.leads else Path())
         outcome = execute(chosen, Path(data), folder, say if team.leads else lambda line: None, team)
         if team.leads:
             from tronie.lab.log import figures, read_log
@@ -49,3 +49,10 @@ def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", ou
                     say(str(one))
             write_page(folder)
     return outcome
+
+
+def run_folder(resume: str | Path | None, out: str | Path, name: str) -> Path:
+    """The folder of a run that goes on, or a new one. Raises OutputError."""
+    from tronie.lab.run import new_folder
+
+    return Path(resume) if resume is not None else new_folder(Path(out), name)

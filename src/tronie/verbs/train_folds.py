@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 FILE, TABLE = "folds.json", "folds.md"
 AFFECT = ("valence", "arousal")
-_SCORES = {"war": "WAR", "uar": "UAR", "ccc_valence": "100 · CCC of valence", "ccc_arousal": "100 · CCC of arousal"}
+_SCORES = {
+    "war": "accuracy (WAR)",
+    "uar": "mean recall (UAR)",
+    "ccc_valence": "100 · CCC of valence",
+    "ccc_arousal": "100 · CCC of arousal",
+}
 _LAST = "report.html"  # what is written last in a fold's run
 _DRAWS = 1000
 
@@ -70,9 +75,10 @@ def train_folds(recipe: str | Path | None = None, folds: str = "all", *, data: s
     """
     with needing("Training"):
         from tronie.lab.recipe import read_recipe
-        from tronie.lab.run import execute, new_folder
+        from tronie.lab.run import claimed, execute
         from tronie.lab.team import join
         from tronie.verbs.evaluate import write_page
+        from tronie.verbs.train import run_folder
     if resume is not None:
         if recipe is not None or assignments:
             raise SettingError("Runs go on by their own recipe: give either a recipe or resume, and no assignments.")
@@ -85,19 +91,20 @@ def train_folds(recipe: str | Path | None = None, folds: str = "all", *, data: s
         numbers = fold_numbers(chosen, Path(data), folds)
     with join() as team:
         tell = say if team.leads else lambda line: None
-        folder = team.agreed(Path(resume) if resume is not None else new_folder(Path(out), f"{chosen.name}-folds"))
-        if team.leads:
-            _write(folder, {"folds": numbers})
-        for number in numbers:
-            home = folder / f"fold{number}"
-            if team.agreed((home / _LAST).is_file()):
-                tell(f"fold {number} is done")
-                continue
-            tell(f"fold {number} is held out")
-            execute(replace(chosen, fold=number), Path(data), home, tell, team)
+        folder = team.agreed(run_folder(resume, out, f"{chosen.name}-folds") if team.leads else Path())
+        with claimed(folder, team):
             if team.leads:
-                write_page(home)
-        return team.agreed(_finish(folder, numbers) if team.leads else Folded(folder, numbers, ()))
+                _write(folder, {"folds": numbers})
+            for number in numbers:
+                home = folder / f"fold{number}"
+                if team.agreed((home / _LAST).is_file()):
+                    tell(f"fold {number} is done")
+                    continue
+                tell(f"fold {number} is held out")
+                execute(replace(chosen, fold=number), Path(data), home, tell, team)
+                if team.leads:
+                    write_page(home)
+            return team.agreed(_finish(folder, numbers) if team.leads else Folded(folder, numbers, ()))
 
 
 def fold_numbers(recipe: Recipe, data: Path, folds: str) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
         verb = "do not exist" if found.any() else "exists"
         raise SourceError(
             f"Of the {kind} listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: {first}). "
-            "Unpack them again, or read with skip_missing=True to leave those rows out."
+            "Unpack them again, or leave those rows out: --set skip_missing=true (in Python, skip_missing=True)."
         )
     return found
 
