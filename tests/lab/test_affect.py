@@ -162,7 +162,7 @@ def test_a_run_on_both_is_judged_on_both(home: Path, run: Outcome) -> None:
     assert log[5]["rated/fold1/ccc_valence"] and "rated/fold1/war" not in log[5] and log[5]["labelled/fold1/uar"]
     assert {"ce", "concordance", "square"} <= log[0].keys()
     page = judging.write_page(run.folder).read_text()
-    assert "Valence and arousal, 12 faces" in page and page.count("Confusion: shown") == 1
+    assert "Valence and arousal, 12 rows" in page and page.count("Confusion: shown") == 1
 
 
 def test_its_model_says_them_as_the_run_did(home: Path, run: Outcome) -> None:
@@ -186,7 +186,7 @@ def test_a_model_is_evaluated_on_films_that_have_no_label(home: Path, run: Outco
     one = found.evaluations["films/fold1"]
     assert one.rows == one.rated == 12 and "war" not in one.scores and "ccc_arousal" in one.scores
     assert found.robustness["films/fold1"] == [] and not any("No face of" in w for w in found.warnings)
-    assert "Valence and arousal, 12 faces" in (tmp_path / "report.html").read_text()
+    assert "Valence and arousal, 12 rows" in (tmp_path / "report.html").read_text()
     with pytest.raises(SourceError, match="has no row to judge by"):  # for a model that does not say them
         open_bench(home / "films", "films", LABELS)
 

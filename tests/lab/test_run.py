@@ -206,7 +206,7 @@ def test_a_calibrated_run_says_on_what(data: Path, tmp_path: Path, prepared: obj
     part = open_part(tmp_path, Source("many"), recipe_labels())
     logits = (np.eye(3)[part.truth] * 2 + rng.normal(0, 2, (150, 3))).astype(np.float32)
     verdict = judge_finally(lambda p: Said(logits), [part], recipe_labels().names)
-    assert verdict.calibrated == "many (150 faces, not learnt from)" and verdict.temperature != 1.0
+    assert verdict.calibrated == "many (150 rows, not learnt from)" and verdict.temperature != 1.0
     p = softmax(logits / verdict.temperature)
     crossed = verdict.answered["many"].probability
     assert not np.array_equal(p, crossed) and np.abs(p - crossed).max() < 0.1

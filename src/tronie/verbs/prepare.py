@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,20 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     source = "" if isinstance(dataset, Manifest) else f"{dataset} of {Path(root).resolve()}"
     out = Path(out)
+    fresh = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(out, error) from error
-    with locked(out / ".lock"):
-        _refuse_other(out, source, manifest)
-        return _prepare(manifest, source, out, detector, size, folds, seed, frames, baseline, progress)
+    try:
+        with locked(out / ".lock"):
+            _refuse_other(out, source, manifest)
+            return _prepare(manifest, source, out, detector, size, folds, seed, frames, baseline, progress)
+    except BaseException:
+        if fresh:
+            with suppress(OSError):  # something is in it, and worth keeping
+                out.rmdir()
+        raise
 
 
 def _refuse_other(out: Path, source: str, manifest: Manifest) -> None:
