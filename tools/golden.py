@@ -38,11 +38,11 @@ TOLERANCE = 1e-3
 FILMS = (".mp4", ".mkv", ".webm", ".mov")
 
 
-def commands(data: Path | None, out: Path) -> Iterator[tuple[str, list[str]]]:
-    """A name and the arguments of each command, in the order in which they run in ``out``."""
+def commands(data: Path | None) -> Iterator[tuple[str, list[str]]]:
+    """A name and the arguments of each command, in the order in which they run in the record's folder."""
     samples = sorted((REPO / "examples" / "samples").glob("*.jpg"))
     yield "photos", ["predict", *map(str, samples), "--out", "photos.csv"]
-    films = [out / "portraits.mp4"]
+    films = [Path("portraits.mp4")]  # relative: tables name their sources
     if data is not None:
         films += sorted(p for p in (data / "samples").iterdir() if p.suffix in FILMS)
         more = sorted(map(str, (data / "samples").glob("*.jpg")))
@@ -68,7 +68,7 @@ def record(out: Path, data: Path | None) -> int:
     subprocess.run([*python, str(REPO / "examples" / "make_film.py"), str(out / "portraits.mp4")], check=True)
     subprocess.run([*python, str(REPO / "examples" / "draw_faces.py"), str(out / "drawn"), "8"], check=True)
     failed = 0
-    for name, arguments in commands(data, out):
+    for name, arguments in commands(data):
         began = time.monotonic()
         done = subprocess.run([*python, "-m", "tronie", *arguments], cwd=out, capture_output=True, text=True)
         failed += done.returncode != 0
