@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,25 +21,23 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.clock import Clock, zero_of
 
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
-_STEPS = 10  # even steps after which a film is held to be even
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
 
 class Decoder:
-    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising, in units of ``tick`` seconds.
+    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising; ``clock`` makes seconds of them.
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
-    ``length`` in seconds; 0 where it does not say.
+    ``length``, the second of the clock at which it ends; 0 where it does not say.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     times that are missing) after which only a run from the start is sure to come to the same frames again.
-    ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
-    without a word.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
     ``opens`` opens what is no file, such as an address.
     """
@@ -57,17 +57,24 @@ class Decoder:
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.damaged = 0
-        self.holes: list[tuple[int, int]] = []
         self.broken = self.irregular = False
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else 0.0
-        self.tick = float(stream.time_base or 0)
+        base = stream.time_base or Fraction(0)
+        self.tick = float(base)
+        zero = zero_of(self._container)
+        usual = round(1 / (self.rate * self.tick)) if self.rate and self.tick else 0
+        self.clock = Clock(self.tick, round(zero / base) if base else 0, usual)
         self.codec = str(stream.codec_context.name)
         self.count = stream.frames
-        whole = max(self._container.duration or 0, 0) / av.time_base
-        self.length = stream.duration * self.tick if stream.duration else whole
-        self._begins = stream.start_time
+        self._begins = stream.start_time or 0
+        # A header that counts a track's frames knows how long this track is; others tell of the whole file, or repeat
+        # the file's length for each track.
+        self._exact = bool(stream.duration and stream.frames)
+        self.length = max(self._container.duration or 0, 0) / av.time_base
+        if self._exact:
+            self.length = self.clock.time(self._begins + (stream.duration or 0))
         self._stretch = float(stream.sample_aspect_ratio or 1)  # width of a stored pixel over its height
 
     def close(self) -> None:
@@ -81,20 +88,25 @@ class Decoder:
         # collected; Python sees five small objects and no hurry. 10 ms.
         gc.collect()
 
-    def late(self, ticks: int) -> float:
-        """Seconds from the stream's first packet to ``ticks``: what a film cut open lost before its first keyframe."""
-        return 0.0 if self._begins is None else (ticks - self._begins) * self.tick
+    def cut_short(self, end: float) -> bool:
+        """Whether the file stops before it should, its pictures having ended at ``end`` seconds of the clock.
+
+        Where the header tells of the whole file only, sound or subtitles may rightly go on after the last picture.
+        """
+        if self.broken:
+            return True
+        enough = self.length - max(1.0, 0.05 * self.length)
+        return end < enough and (self._exact or _last_stamp(self._opens, end) < enough)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from where the decoder stands."""
         last: int | None = None
         step = max(round(1 / (self.rate * self.tick)), 1) if self.rate and self.tick else 1
-        shift = lasts = 0
-        steps: list[int] = []  # how far apart the first frames are
+        shift = 0
         for frame in self._decoded():
             if frame.pts is None:  # a bare stream without times: count frames at its rate
                 self.irregular = True
-                ticks = 0 if last is None else last + step
+                ticks = self._begins if last is None else last + step
             else:
                 ticks = frame.pts + shift
             if last is not None and ticks <= last:
@@ -103,13 +115,7 @@ class Decoder:
                     continue
                 shift += last + step - ticks  # the clock starts anew: films that were joined
                 ticks = last + step
-            if last is not None:
-                if len(steps) < _STEPS:
-                    steps.append(ticks - last)
-                elif max(steps) < 1.25 * min(steps) and ticks - last > 1.75 * max(steps[0], lasts):
-                    self.holes.append((last + steps[0], ticks))
-                    self.irregular = True
-            last, lasts = ticks, frame.duration or 0
+            last = ticks
             yield ticks, frame
 
     def _decoded(self) -> Iterator[VideoFrame]:
@@ -229,3 +235,19 @@ def choose(container: InputContainer, name: str) -> Opened:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")
     return container, stream
+
+
+def _last_stamp(opens: Callable[[], Opened], behind: float) -> float:
+    """The second of the clock at which the last thing in a file ends, of whatever kind, found from ``behind`` on."""
+    container, _ = opens()
+    with container:
+        zero = zero_of(container)
+        with suppress(av.error.FFmpegError, OSError):  # without an index, from the start
+            container.seek(round((behind + zero) * av.time_base))
+        last = behind
+        with suppress(av.error.FFmpegError, OSError):
+            for packet in container.demux():
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                if stamp is not None and packet.time_base is not None:
+                    last = max(last, float((stamp + (packet.duration or 0)) * packet.time_base - zero))
+        return last

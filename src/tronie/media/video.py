@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame
+from tronie.media.clock import Clock, Pace
 from tronie.media.decode import Decoder
 
 
@@ -19,8 +20,8 @@ from tronie.media.decode import Decoder
 class VideoInfo:
     """What a film's header and first frame say.
 
-    ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is in seconds and ``frames``
-    a count; both are 0 where the header does not say. ``rate`` is the average number of frames per second: for
+    ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is the second of its clock at
+    which it ends and ``frames`` a count; both are 0 where the header does not say. ``rate`` is the average number of frames per second: for
     progress only, never for times.
     """
 
@@ -47,20 +48,28 @@ def probe(path: Path) -> VideoInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A decoded frame that was not turned into pixels yet, with its place in the film; ``raw`` is None at its end."""
+    """A decoded frame that was not turned into pixels yet, with its place in the film; ``raw`` is None at its end.
+
+    ``unseen`` is where, in seconds, the first hole since the shot before begins, None without one; ``pace`` is the
+    film's up to here.
+    """
 
     raw: VideoFrame | None
     ticks: int
     time: float
     index: int
+    unseen: float | None
+    pace: Pace
 
 
 class VideoReader:
     """An iterator of :class:`Frame` over the film at ``path``; use it in a ``with`` block, or close it.
 
-    Times are the frames' own presentation times, in seconds after the film's first frame; ``duration`` is the time
-    until the next frame delivered (for the last one, until the film ends). ``fps`` thins the film to at most that many
-    frames a second: the first frame in each slot of ``1 / fps`` seconds, still with its own time and index.
+    Times are the frames' own presentation times, in seconds of a player's clock (:func:`tronie.media.clock.zero_of`):
+    a film whose picture begins later than its sound has a first frame later than 0. ``duration`` is the time until the
+    next frame delivered (for the last one, until the film ends), but never reaches into a hole
+    (:meth:`tronie.media.clock.Pace.seen`). ``fps`` thins the film to at most that many frames a second: the first frame
+    in each slot of ``1 / fps`` seconds from the first frame on, still with its own time and index.
 
     A film that breaks in the middle gives what can be decoded; ``warnings`` then holds a sentence about it.
     Raises SourceError, on opening, if the file is missing, empty, no film, without pictures or not decodable at all,
@@ -76,12 +85,13 @@ class VideoReader:
         self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
+        self._pace = Pace()  # the film's up to that frame
         self._next: _Shot
         self._start(self._decoder.frames())
         if self._next.raw is None:
             self.close()
             raise _undecodable(path)
-        self._origin = self._next.ticks
+        self._origin = max(self._next.ticks, self._decoder.clock.zero)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -102,30 +112,34 @@ class VideoReader:
             raise StopIteration
         image = self._decoder.pixels(shot.raw)
         self._next = next(self._shots)
-        self._delivered = shot.ticks, shot.index
-        return Frame(image, shot.time, shot.index, self._next.time - shot.time)
+        self._delivered, self._pace = (shot.ticks, shot.index), shot.pace
+        until = self._next.time if self._next.unseen is None else self._next.unseen
+        return Frame(image, shot.time, shot.index, until - shot.time)
 
     def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
-        tick, rate = self._decoder.tick, self._decoder.rate
-        self._shots = _thinned(frames, self.fps, tick, rate, self._origin, self._delivered)
+        clock, rate = self._decoder.clock, self._decoder.rate
+        self._shots = _thinned(frames, self.fps, clock, rate, self._origin, self._delivered, self._pace)
         self._next = next(self._shots)
+
+    @property
+    def end(self) -> float:
+        """After the last frame: the second at which the film's pictures end, a last one that stays long included."""
+        return self._next.time
 
     @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that went wrong with the film so far."""
         told = []
-        decoder = self._decoder
+        decoder, pace = self._decoder, self._next.pace
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
-        elif decoder.holes:
-            start = (decoder.holes[0][0] - (self._origin or 0)) * decoder.tick
-            lost = sum(b - a for a, b in decoder.holes) * decoder.tick
-            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: it may be "
-                        "damaged; the rest was read.")  # fmt: skip
+        elif pace.since is not None:
+            start, lost = decoder.clock.time(pace.since), pace.lost * decoder.tick
+            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: this time "
+                        "counts as not seen; the rest was read.")  # fmt: skip
         end = self._next.time
-        missing = decoder.length - decoder.late(self._origin or 0) - end if decoder.length else 0.0
-        if self._next.raw is None and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):
-            should = f" of {decoder.length:.1f} s" if missing > 0 else ""
+        if self._next.raw is None and decoder.cut_short(end):
+            should = f" of {decoder.length:.1f} s" if decoder.length > end else ""
             told.append(f"Film {self.path} breaks off at {end:.1f} s{should}: only what comes before was read.")
         return told
 
@@ -136,7 +150,8 @@ class VideoReader:
             "bytes": self._bytes,
             "origin": self._origin,
             "delivered": None if self._delivered is None else list(self._delivered),
-            "replay": self._decoder.irregular,
+            "pace": list(self._pace),
+            "replay": self._decoder.irregular or self._pace.since is not None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -152,40 +167,65 @@ class VideoReader:
             raise SourceError(f"Film {self.path} has changed since its state was saved: start from the beginning.")
         self._origin = state["origin"]
         if state["delivered"] is None:
-            self._delivered = None
+            self._delivered, self._pace = None, Pace()
             self._start(self._decoder.frames_after(-(2**62), replay=True))
         else:
             ticks, index = state["delivered"]
-            self._delivered = ticks, index
+            self._delivered, self._pace = (ticks, index), Pace.restored(state["pace"])
             self._start(self._decoder.frames_after(ticks, replay=state["replay"]))
 
 
 def _thinned(
     frames: Iterator[tuple[int, VideoFrame]],
     fps: float | None,
-    tick: float,
+    clock: Clock,
     rate: float,
     origin: int | None,
     delivered: tuple[int, int] | None,
+    pace: Pace,
 ) -> Iterator[_Shot]:
     """Frames with their times, at most one per slot, going on after the one ``delivered`` last; then the film's end.
 
     A function without the reader, so that the two do not keep each other (and the decoder's memory) alive.
     """
-    index, slot, end = -1, -1, 0.0
+    index, slot, last = -1, -1, None
+    early: _Shot | None = None  # shown before the clock begins; of these a player shows the last, from 0 on
+    unseen: float | None = None
     if delivered is not None and origin is not None:
-        index = delivered[1]
-        end = (delivered[0] - origin) * tick
-        slot = _slot(end, fps)
+        last, index = delivered
+        slot = _slot((max(last, clock.zero) - origin) * clock.tick, fps)
     for ticks, raw in frames:
         index += 1
-        origin = ticks if origin is None else origin
-        time = (ticks - origin) * tick
-        end = time + ((raw.duration or 0) * tick or 1 / (rate or math.inf))
-        if fps is None or _slot(time, fps) > slot:
-            slot = _slot(time, fps)
-            yield _Shot(raw, ticks, time, index)
-    yield _Shot(None, 0, end, index)
+        if last is not None:
+            seen = pace.seen(ticks - last, clock)
+            if seen < ticks - last and unseen is None:
+                unseen = max(clock.time(last + seen), 0.0)
+            pace = pace.then(last, ticks - last, seen)
+        last, pace = ticks, pace._replace(lasts=raw.duration or 0)
+        if ticks < clock.zero:
+            early, unseen = _Shot(raw, ticks, 0.0, index, None, pace), None
+            continue
+        shot = _Shot(raw, ticks, clock.time(ticks), index, unseen, pace)
+        for one in (shot,) if early is None or ticks == clock.zero else (early, shot):
+            begin = max(one.ticks, clock.zero)
+            origin = begin if origin is None else origin
+            place = _slot((begin - origin) * clock.tick, fps)
+            if fps is None or place > slot:
+                slot, unseen = place, None
+                yield one
+        early = None
+    if early is not None:
+        yield early
+    if last is None:
+        yield _Shot(None, 0, 0.0, index, None, pace)
+        return
+    gap = pace.lasts or clock.usual
+    seen = pace.seen(gap, clock)
+    if seen < gap:
+        unseen = clock.time(last + seen) if unseen is None else unseen
+        pace = pace.then(last, gap, seen)
+    end = clock.time(last) + (pace.lasts * clock.tick or 1 / (rate or math.inf))
+    yield _Shot(None, 0, end, index, unseen, pace)
 
 
 def _slot(time: float, fps: float | None) -> int:

@@ -30,7 +30,7 @@ from tronie.pipeline.chain import Chain, Stop
 EVERY = 5.0
 """Seconds of film between two marks: with the grid's cell of one second, at most six are read twice."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

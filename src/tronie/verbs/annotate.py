@@ -40,8 +40,8 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
              report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
-    A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
-    and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
+    A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate and
+    where the picture begins later than the sound, so that it is as long as the original, and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
     becomes .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
     with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and
     name tracks, see :mod:`tronie.core.people`.
@@ -127,6 +127,8 @@ def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
                     writer.write(draws.frame(frame), frame.time)
                     if report is not None:
                         report(Progress(out.name, frame.time + frame.duration, length))
+                else:
+                    writer.end = reader.end
                 warnings += reader.warnings
             warnings += with_sound(pictures, source.path, whole, until=until)
         finally:
