@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -63,9 +63,10 @@ class Decoder:
         self.rate = float(rate) if rate else 0.0
         base = stream.time_base or Fraction(0)
         self.tick = float(base)
-        zero = zero_of(self._container)
+        self._zero = zero_of(self._container)
+        self._others = 0.0  # the second of the clock that sound or subtitles have reached
         usual = round(1 / (self.rate * self.tick)) if self.rate and self.tick else 0
-        self.clock = Clock(self.tick, round(zero / base) if base else 0, usual)
+        self.clock = Clock(self.tick, round(self._zero / base) if base else 0, usual)
         self.codec = str(stream.codec_context.name)
         self.count = stream.frames
         self._begins = stream.start_time or 0
@@ -95,8 +96,7 @@ class Decoder:
         """
         if self.broken:
             return True
-        enough = self.length - max(1.0, 0.05 * self.length)
-        return end < enough and (self._exact or _last_stamp(self._opens, end) < enough)
+        return max(end, 0.0 if self._exact else self._others) < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from where the decoder stands."""
@@ -119,7 +119,7 @@ class Decoder:
             yield ticks, frame
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        packets = self._container.demux(self._stream)
+        packets: Iterator[Packet[Any]] = self._container.demux()  # sound, too, tells how far the file goes
         while True:
             try:
                 packet = next(packets, None)
@@ -128,8 +128,12 @@ class Decoder:
             except (av.error.FFmpegError, OSError):
                 self.broken = self.irregular = True
                 return
+            if packet.stream is not self._stream:
+                if packet.pts is not None and packet.time_base is not None:
+                    self._others = max(self._others, float(packet.pts * packet.time_base - self._zero))
+                continue
             try:
-                decoded = packet.decode()
+                decoded: list[Any] = packet.decode()
             except (av.error.FFmpegError, OSError):
                 self._skip()
                 continue
@@ -235,19 +239,3 @@ def choose(container: InputContainer, name: str) -> Opened:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")
     return container, stream
-
-
-def _last_stamp(opens: Callable[[], Opened], behind: float) -> float:
-    """The second of the clock at which the last thing in a file ends, of whatever kind, found from ``behind`` on."""
-    container, _ = opens()
-    with container:
-        zero = zero_of(container)
-        with suppress(av.error.FFmpegError, OSError):  # without an index, from the start
-            container.seek(round((behind + zero) * av.time_base))
-        last = behind
-        with suppress(av.error.FFmpegError, OSError):
-            for packet in container.demux():
-                stamp = packet.pts if packet.pts is not None else packet.dts
-                if stamp is not None and packet.time_base is not None:
-                    last = max(last, float((stamp + (packet.duration or 0)) * packet.time_base - zero))
-        return last

@@ -23,7 +23,7 @@ from tronie.media.write import MOVIE
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _WEB = {"movflags": "+faststart", **MOVIE}  # the index in front: browsers can play and seek before all is loaded
-_AS_THEY_ARE = {"avoid_negative_ts": "disabled"}  # sound may begin before 0 (its coder's run-up); nothing is moved for it
+_AS_THEY_ARE = {"avoid_negative_ts": "disabled"}  # sound that begins before 0 (its coder's run-up) moves nothing
 _FALLBACK = "aac"
 
 

@@ -21,8 +21,8 @@ class VideoInfo:
     """What a film's header and first frame say.
 
     ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is the second of its clock at
-    which it ends and ``frames`` a count; both are 0 where the header does not say. ``rate`` is the average number of frames per second: for
-    progress only, never for times.
+    which it ends and ``frames`` a count; both are 0 where the header does not say. ``rate`` is the average number of
+    frames per second: for progress only, never for times.
     """
 
     width: int

@@ -41,8 +41,9 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate and
-    where the picture begins later than the sound, so that it is as long as the original, and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
-    becomes .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
+    where the picture begins later than the sound, so that the new film has the length and the clock of the original.
+    The original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture becomes
+    .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
     with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and
     name tracks, see :mod:`tronie.core.people`.
 
