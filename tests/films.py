@@ -36,7 +36,7 @@ class Detector:
     """Finds the one face of :func:`picture`."""
 
     def detect(self, image):
-        x, y, w, h = BOX
+        x, y, w, _ = BOX
         points = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
         return [Face(BOX, 0.95, points * w + np.float32([x, y]))]
 

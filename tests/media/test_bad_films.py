@@ -70,5 +70,6 @@ def test_a_hole_that_the_container_hides_is_said(film, tmp_path) -> None:
     with VideoReader(torn) as reader:
         assert len(list(reader)) == 55
         assert reader.warnings == [
-            f"Film {torn} lacks pictures for 0.2 s in all, first at 0.8 s: this time counts as not seen; the rest was read."
+            f"Film {torn} lacks pictures for 0.2 s in all, first at 0.8 s: this time counts as not seen; the rest was "
+            "read."
         ]

@@ -90,9 +90,12 @@ def test_pictures_before_the_clock_s_zero_are_over_when_it_begins(films, tmp_pat
     assert [f[1] for f in thin] == [3, 6, 8, 10, 12, 14, 16, 18]
 
 
+LATE = {"times": [2 + k / 10 for k in range(40)]}
+
+
 @pytest.mark.parametrize(("name", "codec", "more"), [
     ("a.mkv", None, {}), ("a.webm", None, {}), ("a.flv", None, {}), ("a.asf", "msmpeg4v3", {}), ("a.mp4", None, {}),
-    ("a.mkv", None, {"times": [2 + k / 10 for k in range(40)]}), ("a.webm", None, {"times": [2 + k / 10 for k in range(40)]}),
+    ("a.mkv", None, LATE), ("a.webm", None, LATE),
 ])  # fmt: skip
 def test_sound_that_goes_on_breaks_nothing_off_and_a_cut_file_does(films, tmp_path, name, codec, more) -> None:
     path = films.film(tmp_path / name, "h" * 40, sound=0.0, sound_ends=7.0, codec=codec, **more)
@@ -101,7 +104,7 @@ def test_sound_that_goes_on_breaks_nothing_off_and_a_cut_file_does(films, tmp_pa
     with VideoReader(path) as again:
         again.restore(states[30])
         assert len(list(again)) == 9 and again.warnings == []
-    if name != "a.mp4":  # whose index lies at its end
+    if name not in ("a.mp4", "a.asf"):  # one has its index at its end, a cut one of the other tells no length
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         frames, _, warnings = read(path)
         assert 5 < len(frames) < 40 and len(warnings) == 1

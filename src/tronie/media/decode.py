@@ -96,7 +96,8 @@ class Decoder:
         """
         if self.broken:
             return True
-        return max(end, 0.0 if self._exact else self._others) < self.length - max(1.0, 0.05 * self.length)
+        reached = end if self._exact else max(end, self._others) + float(self._zero)  # some lengths count from stamp 0
+        return reached < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from where the decoder stands."""
