@@ -17,13 +17,13 @@ _COLOURS = {"h": (220, 90, 80), "s": (90, 125, 240), "n": (60, 175, 60)}
 
 
 def picture(number: int, letter: str) -> np.ndarray:
-    """A grey picture with a face of the letter's colour, and ``number`` in black and white squares at the bottom."""
+    """A grey picture with a face of the letter's colour, and ``number`` in light and dark squares at the bottom."""
     image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
     x, y, side, _ = (int(v) for v in BOX)
     noise = np.random.default_rng(number).integers(-40, 40, (side // 4, side // 4, 1)).repeat(4, 0).repeat(4, 1)
     image[y : y + side, x : x + side] = np.clip(np.array(_COLOURS[letter]) + noise, 0, 255)
     for bit in range(BITS):
-        image[-SQUARE:, bit * SQUARE : (bit + 1) * SQUARE] = 255 * (number >> bit & 1)
+        image[-SQUARE:, bit * SQUARE : (bit + 1) * SQUARE] = 160 if number >> bit & 1 else 96  # pale: no camera cuts
     return image
 
 
