@@ -129,7 +129,7 @@ def _run(chain: Chain, reader: VideoReader, rows: _Rows, mark: Path, stamp: list
 
 
 def _span(looked: Looked) -> float:
-    return round(looked.end - looked.start, 6)
+    return round(looked.end - looked.start - sum(end - start for start, end in looked.unseen), 6)
 
 
 class _Rows:
