@@ -136,6 +136,13 @@ def test_memory_grows_with_the_faces_in_sight_only() -> None:
     assert len(stage.state()["tracks"]) <= 4
 
 
+def test_who_is_there_behind_a_hole_is_not_forgotten() -> None:
+    stage = Persons(Model(), ON)
+    stage.measure(looks(drawn(3, 0), track=0))
+    stage.measure(looks(drawn(1, 1), track=1, start=30.0))  # somebody new in the first picture behind it
+    assert [track[0] for track in stage.state()["tracks"]] == [0, 1]
+
+
 @pytest.mark.parametrize("bad", [{"baseline": "mother"}, {"own": 1.5}, {"calm": 0.0}])
 def test_impossible_settings_are_refused(bad) -> None:
     with pytest.raises(SettingError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,8 @@ class VideoReader:
 
     def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
         clock, rate = self._decoder.clock, self._decoder.rate
-        self._shots = _thinned(frames, self.fps, clock, rate, self._origin, self._delivered, self._pace)
+        shots = _shots(frames, clock, rate, self._delivered, self._pace)
+        self._shots = _thinned(shots, self.fps, clock, self._origin, self._delivered)
         self._next = next(self._shots)
 
     @property
@@ -176,56 +177,72 @@ class VideoReader:
 
 
 def _thinned(
-    frames: Iterator[tuple[int, VideoFrame]],
+    shots: Iterator[_Shot],
     fps: float | None,
     clock: Clock,
-    rate: float,
     origin: int | None,
     delivered: tuple[int, int] | None,
-    pace: Pace,
 ) -> Iterator[_Shot]:
-    """Frames with their times, at most one per slot, going on after the one ``delivered`` last; then the film's end.
+    """At most one shot per slot of ``1 / fps`` seconds from ``origin`` on, behind the one ``delivered``; and the end.
 
     A function without the reader, so that the two do not keep each other (and the decoder's memory) alive.
     """
-    index, slot, last = -1, -1, None
-    early: _Shot | None = None  # shown before the clock begins; of these a player shows the last, from 0 on
+    slot = -1
     unseen: float | None = None
     if delivered is not None and origin is not None:
-        last, index = delivered
-        slot = _slot((max(last, clock.zero) - origin) * clock.tick, fps)
-    for ticks, raw in frames:
-        index += 1
-        if last is not None:
-            seen = pace.seen(ticks - last, clock)
-            if seen < ticks - last and unseen is None:
-                unseen = max(clock.time(last + seen), 0.0)
-            pace = pace.then(last, ticks - last, seen)
-        last, pace = ticks, pace._replace(lasts=raw.duration or 0)
-        if ticks < clock.zero:
-            early, unseen = _Shot(raw, ticks, 0.0, index, None, pace), None
-            continue
-        shot = _Shot(raw, ticks, clock.time(ticks), index, unseen, pace)
-        for one in (shot,) if early is None or ticks == clock.zero else (early, shot):
-            begin = max(one.ticks, clock.zero)
+        slot = _slot((max(delivered[0], clock.zero) - origin) * clock.tick, fps)
+    for shot in shots:
+        unseen = shot.unseen if unseen is None else unseen
+        if shot.raw is not None:
+            begin = max(shot.ticks, clock.zero)
             origin = begin if origin is None else origin
             place = _slot((begin - origin) * clock.tick, fps)
-            if fps is None or place > slot:
-                slot, unseen = place, None
-                yield one
+            if fps is not None and place <= slot:
+                continue
+            slot = place
+        yield replace(shot, unseen=unseen)
+        unseen = None
+
+
+def _shots(
+    frames: Iterator[tuple[int, VideoFrame]],
+    clock: Clock,
+    rate: float,
+    delivered: tuple[int, int] | None,
+    pace: Pace,
+) -> Iterator[_Shot]:
+    """Every frame behind the one ``delivered``, with its time and the hole before it; then the film's end.
+
+    Of frames stamped before the clock begins only the last comes, as a player shows it: from 0 on.
+    """
+    last, index = (None, -1) if delivered is None else delivered
+    early: _Shot | None = None
+    for ticks, raw in frames:
+        index += 1
+        unseen, pace = (None, pace) if last is None else _hole(last, ticks - last, pace, clock)
+        last, pace = ticks, pace._replace(lasts=raw.duration or 0)
+        shot = _Shot(raw, ticks, max(clock.time(ticks), 0.0), index, unseen, pace)
+        if ticks < clock.zero:
+            early = replace(shot, unseen=None)
+            continue
+        if early is not None and ticks > clock.zero:
+            yield early
         early = None
+        yield shot
     if early is not None:
         yield early
     if last is None:
         yield _Shot(None, 0, 0.0, index, None, pace)
         return
-    gap = pace.lasts or clock.usual
-    seen = pace.seen(gap, clock)
-    if seen < gap:
-        unseen = clock.time(last + seen) if unseen is None else unseen
-        pace = pace.then(last, gap, seen)
     end = clock.time(last) + (pace.lasts * clock.tick or 1 / (rate or math.inf))
+    unseen, pace = _hole(last, pace.lasts or clock.usual, pace, clock)
     yield _Shot(None, 0, end, index, unseen, pace)
+
+
+def _hole(last: int, gap: int, pace: Pace, clock: Clock) -> tuple[float | None, Pace]:
+    """Where, in seconds, a hole within the ``gap`` ticks behind the picture at ``last`` begins; and the pace then."""
+    seen = pace.seen(gap, clock)
+    return max(clock.time(last + seen), 0.0) if seen < gap else None, pace.then(last, gap, seen)
 
 
 def _slot(time: float, fps: float | None) -> int:
