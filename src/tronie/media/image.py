@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import warnings
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +18,14 @@ from tronie.core.face import Pixels
 
 MEGAPIXELS = 100
 """Largest picture read, in millions of pixels: it takes 300 MB as RGB. A small file can claim to be far larger."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "BMP", "PPM", "JPEG2000", "ICO")
+"""Formats that are opened, by Pillow's names: each is a raster of pixels that Pillow decodes itself. Others that it
+knows are page descriptions or wrappers; for PostScript (EPS) it starts Ghostscript, which runs the file as a
+program."""
+
+TIME_LIMIT_S = 60.0
+"""Most processor time that one picture may take. 100 megapixels of JPEG take about a second."""
 
 # What Pillow's parsers raise for broken bytes: mostly OSError, the rest from single formats (PNG: SyntaxError, AVIF:
 # RuntimeError); collected by reading 20,000 pictures in eleven formats with bytes changed at random.
@@ -34,18 +43,55 @@ def read_image(source: Path | bytes) -> Pixels:
     no picture, or larger than ``MEGAPIXELS``.
     """
     name = "The picture given as bytes" if isinstance(source, bytes) else f"Picture {source}"
-    with _open(source, name) as file, warnings.catch_warnings():
+    with open_file(source, name) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about damaged EXIF, and about sizes that are checked here
         return _decode(file, name)
 
 
-def _open(source: Path | bytes, name: str) -> BinaryIO:
+def open_picture(file: BinaryIO) -> Image.Image:
+    """Pillow's picture in ``file``, not decoded yet. The only place where Pillow opens anything.
+
+    Raises what Pillow raises: UnidentifiedImageError for a format that is not among ``FORMATS``.
+    """
+    Image.init()  # so that formats which this build of Pillow lacks are known not to be there
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+class PictureFile(io.BufferedReader):
+    """A picture's bytes, which run dry with a SourceError once a picture has cost ``TIME_LIMIT_S`` of processor time.
+
+    Pillow asks for them piece by piece, at most 64 KiB each, while it decodes JPEG, PNG and GIF: the limit may be
+    passed by what one such piece costs (a JPEG of thousands of scans: 10 s). The other formats are read at once, and
+    what bounds them is ``MEGAPIXELS`` alone.
+    """
+
+    def __init__(self, raw: io.RawIOBase, name: str) -> None:
+        super().__init__(raw)
+        self._name = name
+        self.start_clock()
+
+    def start_clock(self) -> None:
+        """Count from now on: for the next picture of a file that holds several."""
+        self._until = time.thread_time() + TIME_LIMIT_S
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file. Raises SourceError when the time is over."""
+        if time.thread_time() > self._until:
+            raise SourceError(
+                f"{self._name} takes more than {TIME_LIMIT_S:g} s to decode: store it anew, or leave it out."
+            )
+        return super().read(size)
+
+
+def open_file(source: Path | bytes, name: str) -> PictureFile:
+    """The file of a picture; ``name`` is what sentences about it begin with. Raises SourceError, also if empty."""
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        raw = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist: check the path.") from None
     except OSError as error:
         raise SourceError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions.") from None
+    file = PictureFile(cast(io.RawIOBase, raw), name)
     if file.seek(0, io.SEEK_END) == 0:
         file.close()
         raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
@@ -55,9 +101,9 @@ def _open(source: Path | bytes, name: str) -> BinaryIO:
 
 def _decode(file: BinaryIO, name: str) -> Pixels:
     try:
-        picture = Image.open(file)
+        picture = open_picture(file)
     except UnidentifiedImageError:
-        raise SourceError(f"{name} is not in a picture format that can be read: convert it to JPEG or PNG.") from None
+        raise SourceError(f"{name} is not in a picture format that is read: convert it to JPEG or PNG.") from None
     except Image.DecompressionBombError:
         raise SourceError(f"{name} has more than {MEGAPIXELS} megapixels: reduce it first.") from None
     except _DAMAGED as error:
