@@ -42,7 +42,8 @@ print(codes, started)
 
 def listened(folder: Path, name: str, path: str) -> str:
     ran = subprocess.run(
-        [sys.executable, "-c", LISTENER, name], cwd=folder, env={**os.environ, "PATH": path}, text=True, timeout=100,
+        [sys.executable, "-c", LISTENER, name], cwd=folder, text=True, timeout=100,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(SRC.parent)},
         capture_output=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

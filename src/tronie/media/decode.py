@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.container import open_container
 
 Opened = tuple[InputContainer, VideoStream]
 
@@ -198,22 +199,7 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
 
 def _open(path: Path) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
-    name = f"Film {path}"
-    try:
-        if path.stat().st_size == 0:
-            raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
-        # A file may hold a play list; it must not make the library open other addresses.
-        container = av.open(str(path), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
-    except FileNotFoundError:
-        raise SourceError(f"{name} does not exist: check the path.") from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise SourceError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions.") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower().rstrip(". ")
-        raise SourceError(
-            f"{name} cannot be read as a film ({reason}): it is damaged, cut short or no film at all; copy it again."
-        ) from None
-    return choose(container, name)
+    return choose(open_container(path), f"Film {path}")
 
 
 def choose(container: InputContainer, name: str) -> Opened:

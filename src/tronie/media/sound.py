@@ -17,7 +17,8 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from tronie.core.errors import OutputError, SourceError
+from tronie.core.errors import OutputError
+from tronie.media.container import open_container
 from tronie.media.decode import Decoder
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -35,8 +36,8 @@ def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = N
     """
     told: list[str] = []
     with ExitStack() as stack:
-        seen = stack.enter_context(_open(pictures))
-        heard = stack.enter_context(_open(film))
+        seen = stack.enter_context(open_container(pictures))
+        heard = stack.enter_context(open_container(film))
         new = stack.enter_context(_new(out))
         picture = seen.streams.video[0]
         streams: dict[Stream, Stream | _Recoder] = {picture: new.add_stream_from_template(picture)}
@@ -86,13 +87,6 @@ class _Recoder:
             for part in self._resampler.resample(None):
                 yield from self.stream.encode(part)
             yield from self.stream.encode(None)
-
-
-def _open(film: Path) -> InputContainer:
-    try:
-        return av.open(str(film), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"The sound of {film} cannot be read ({error}): check the file.") from error
 
 
 def _new(out: Path) -> OutputContainer:
