@@ -36,7 +36,8 @@ class Decoder:
     ``length`` in seconds; 0 where it does not say.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
-    times that are missing) after which only a run from the start is sure to come to the same frames again.
+    times that are missing, other colours) after which only a run from the start is sure to come to the same frames
+    again.
     ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
     without a word.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
@@ -49,7 +50,8 @@ class Decoder:
         self._opens = opens or partial(_open, path)
         # One reformatter on one thread for all frames: the one inside each frame is set up anew and spins threads.
         self._reformatter = VideoReformatter()
-        self._matrix: NDArray[np.int32] | None = None
+        self._matrix: NDArray[np.int32] = _UPRIGHT  # of the frame given last, see _learn
+        self._tags: tuple[object, ...] | None = None  # of the film's first frame
         self._open()
 
     def _open(self) -> None:
@@ -111,7 +113,24 @@ class Decoder:
                     self.holes.append((last + steps[0], ticks))
                     self.irregular = True
             last, lasts = ticks, frame.duration or 0
+            self._learn(frame)
             yield ticks, frame
+
+    def _learn(self, frame: VideoFrame) -> None:
+        """What holds from this frame on.
+
+        A decoder keeps the colours of the part before where a part of a joined film does not say its own: once they
+        have changed, only a run from the start is sure to see the same. The display matrix is asked of keyframes (20
+        microseconds), where every jump into the film lands.
+        """
+        if frame.key_frame:
+            sides: Any = frame.side_data
+            data = sides.get(Type.DISPLAYMATRIX)
+            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
+        tags = (frame.colorspace, frame.color_range, frame.format.name)
+        self._tags = self._tags or tags
+        if tags != self._tags:
+            self.irregular = True
 
     def _decoded(self) -> Iterator[VideoFrame]:
         packets = self._container.demux(self._stream)
@@ -147,6 +166,8 @@ class Decoder:
         if not replay:
             second = round(1 / self.tick)
             for back in (0, 2, 10, 60):
+                self.close()  # the decoder must not remember what was met in later parts of the film
+                self._open()
                 if (landed := self._seek(ticks - back * second, ticks)) is not None:
                     return (pair for pair in landed if pair[0] > ticks)
         self.close()
@@ -176,12 +197,7 @@ class Decoder:
             src_colorspace=Colorspace.ITU709 if guess else None,
             threads=1,
         )
-        image: Pixels = np.asarray(rgb.to_ndarray(), np.uint8)
-        if self._matrix is None:  # asked once, because it is the same for the whole film and asking takes 1 ms
-            sides: Any = frame.side_data
-            data = sides.get(Type.DISPLAYMATRIX)
-            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
-        return turned(image, self._matrix)
+        return turned(np.asarray(rgb.to_ndarray(), np.uint8), self._matrix)
 
 
 def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
