@@ -34,7 +34,14 @@ def open_container(path: Path) -> InputContainer:
         if path.stat().st_size == 0:
             raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
         # "file:" in front, so that a name with a colon is not taken for an address.
-        return av.open(f"file:{path}", metadata_errors="replace", container_options=FILE_OPTIONS)
+        with path.open("rb") as file:
+            bare_jpegs = file.read(3) == b"\xff\xd8\xff"  # FFmpeg would take the first and leave the others
+        return av.open(
+            f"file:{path}",
+            format="mjpeg" if bare_jpegs else None,
+            metadata_errors="replace",
+            container_options=FILE_OPTIONS,
+        )
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist: check the path.") from None
     except (PermissionError, IsADirectoryError) as error:

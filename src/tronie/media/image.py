@@ -7,6 +7,8 @@ import struct
 import time
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -31,9 +33,9 @@ _DEPTHS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))  # white, of grey p
 
 # What Pillow's parsers raise for broken bytes: mostly OSError, the rest from single formats (PNG: SyntaxError, AVIF:
 # RuntimeError); collected by reading 20,000 pictures in eleven formats with bytes changed at random.
-_DAMAGED = (
+DAMAGED: tuple[type[Exception], ...] = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
-    RuntimeError, struct.error, zlib.error,
+    RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 
@@ -41,13 +43,57 @@ def read_image(source: Path | bytes) -> Pixels:
     """The picture as ``(H, W, 3)`` uint8 RGB, turned upright by its EXIF orientation.
 
     Grey, palette, CMYK and deep pictures become 8-bit RGB (deep grey by its own range, see :func:`_deep_grey`),
-    transparency is laid over white, and an animation gives its first frame. Raises SourceError if the source is missing, empty, truncated,
-    no picture, or larger than ``MEGAPIXELS``.
+    transparency is laid over white; an animation gives its first frame and a document its first page (see
+    :mod:`tronie.media.animation` and :func:`read_pages`). Raises SourceError if the source is missing, empty,
+    truncated, no picture, or larger than ``MEGAPIXELS``.
+    """
+    return next(read_pages(source))
+
+
+def read_pages(source: Path | bytes) -> Iterator[Pixels]:
+    """:func:`read_image` every page of a TIFF, one after the other; any other picture is its only page.
+
+    What a TIFF holds besides its pages, smaller copies and masks, is passed over. Raises SourceError.
     """
     name = "The picture given as bytes" if isinstance(source, bytes) else f"Picture {source}"
     with open_file(source, name) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about damaged EXIF, and about sizes that are checked here
-        return _decode(file, name)
+        picture = _identified(file, name)
+        pages = _pages(picture)
+        for page, number in enumerate(pages, 1):
+            try:
+                file.start_clock()
+                picture.seek(number)
+                check_size(picture, name)
+                image = upright_rgb(picture)
+            except DAMAGED as error:
+                where = f" on page {page} of {len(pages)}" if len(pages) > 1 else ""
+                raise SourceError(
+                    f"{name} is damaged or cut short{where} ({_said(error)}): copy or download it again."
+                ) from None
+            yield image
+
+
+def count_pages(source: Path) -> int:
+    """How many pictures :func:`read_pages` gives. Raises SourceError."""
+    name = f"Picture {source}"
+    with open_file(source, name) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return len(_pages(_identified(file, name)))
+
+
+def _pages(picture: Image.Image) -> list[int]:
+    """The numbers of a TIFF's images that are pages: not smaller copies (bit 0 of their type) and not masks (bit 2)."""
+    if picture.format != "TIFF":
+        return [0]
+    pages = [0]
+    with suppress(*DAMAGED):  # where the list of images is torn, those before it are all there is
+        for number in range(1, int(getattr(picture, "n_frames", 1))):
+            picture.seek(number)
+            tags = getattr(picture, "tag_v2", {})
+            if not int(tags.get(254, 0)) & 0b101 and int(tags.get(255, 1)) != 2:
+                pages.append(number)
+    return pages
 
 
 def open_picture(file: BinaryIO) -> Image.Image:
@@ -101,24 +147,24 @@ def open_file(source: Path | bytes, name: str) -> PictureFile:
     return file
 
 
-def _decode(file: BinaryIO, name: str) -> Pixels:
+def _identified(file: BinaryIO, name: str) -> Image.Image:
     try:
-        picture = open_picture(file)
+        return open_picture(file)
     except UnidentifiedImageError:
         raise SourceError(f"{name} is not in a picture format that is read: convert it to JPEG or PNG.") from None
     except Image.DecompressionBombError:
         raise SourceError(f"{name} has more than {MEGAPIXELS} megapixels: reduce it first.") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise SourceError(f"{name} is damaged ({_said(error)}): copy or download it again.") from None
+
+
+def check_size(picture: Image.Image, name: str) -> None:
+    """Raise SourceError if a picture that is not decoded yet says that it has more than ``MEGAPIXELS``."""
     width, height = picture.size
     if width * height > MEGAPIXELS * 1e6:
         raise SourceError(
             f"{name} is {width} x {height} pixels, more than the limit of {MEGAPIXELS} megapixels: reduce it first."
         )
-    try:
-        return _rgb(picture)
-    except _DAMAGED as error:
-        raise SourceError(f"{name} is damaged or cut short ({_said(error)}): copy or download it again.") from None
 
 
 def _said(error: Exception) -> str:
@@ -126,9 +172,8 @@ def _said(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _rgb(picture: Image.Image) -> Pixels:
-    """Decode, turn upright, and bring any mode to RGB."""
-    picture.seek(0)
+def upright_rgb(picture: Image.Image) -> Pixels:
+    """Decode the frame or page at which ``picture`` stands, turn it upright, and bring any mode to RGB."""
     picture.load()
     upright = ImageOps.exif_transpose(picture)
     if upright.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):

@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from tronie.core.errors import OutputError
+from tronie.media.animation import moves
 from tronie.media.container import open_container
 from tronie.media.decode import Decoder
 
@@ -37,11 +38,11 @@ def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = N
     told: list[str] = []
     with ExitStack() as stack:
         seen = stack.enter_context(open_container(pictures))
-        heard = stack.enter_context(open_container(film))
         new = stack.enter_context(_new(out))
         picture = seen.streams.video[0]
         streams: dict[Stream, Stream | _Recoder] = {picture: new.add_stream_from_template(picture)}
-        tracks = _tracks(heard)
+        heard = None if moves(film) else stack.enter_context(open_container(film))  # animated pictures are silent
+        tracks = _tracks(heard) if heard else []
         for track in tracks:
             if _fits(track, out.suffix.lower()):
                 streams[track] = copied = new.add_stream_from_template(track)
@@ -51,7 +52,7 @@ def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = N
                 told.append(f"The sound of {film.name} ({track.codec_context.name}) does not fit into {out.suffix} "
                             "and was coded anew as AAC.")  # fmt: skip
         flows = [_timed(seen.demux(picture), Fraction(0), streams)]
-        if tracks:
+        if heard and tracks:
             flows.append(_timed(_unbroken(heard.demux(tracks)), _first_picture(film), streams))
         for time, packet in heapq.merge(*flows, key=lambda pair: pair[0]):
             if until is not None and time >= until:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from av.video.frame import VideoFrame
-
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame
+from tronie.media.animation import Animation, moves
 from tronie.media.decode import Decoder
 
 
@@ -34,9 +33,9 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Open a film, decode its first frame, and say what it is. Raises SourceError as :class:`VideoReader` does."""
-    decoder = Decoder(path)
+    decoder = _decoder(path)
     try:
-        _, frame = next(decoder.frames(), (0, None))
+        frame: Any = next((frame for _, frame in decoder.frames()), None)
         if frame is None:
             raise _undecodable(path)
         height, width = decoder.pixels(frame).shape[:2]
@@ -47,9 +46,9 @@ def probe(path: Path) -> VideoInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A decoded frame that was not turned into pixels yet, with its place in the film; ``raw`` is None at its end."""
+    """A frame of the decoder's, not turned into pixels yet, with its place in the film; ``raw`` is None at its end."""
 
-    raw: VideoFrame | None
+    raw: Any
     ticks: int
     time: float
     index: int
@@ -72,7 +71,7 @@ class VideoReader:
             raise SettingError(f"fps is {fps}: give a number of frames per second greater than 0, or leave it out.")
         self.path = path
         self.fps = fps
-        self._decoder = Decoder(path, threads=threads)
+        self._decoder = _decoder(path, threads)
         self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
@@ -105,7 +104,7 @@ class VideoReader:
         self._delivered = shot.ticks, shot.index
         return Frame(image, shot.time, shot.index, self._next.time - shot.time)
 
-    def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
+    def _start(self, frames: Iterator[tuple[int, Any]]) -> None:
         tick, rate = self._decoder.tick, self._decoder.rate
         self._shots = _thinned(frames, self.fps, tick, rate, self._origin, self._delivered)
         self._next = next(self._shots)
@@ -161,7 +160,7 @@ class VideoReader:
 
 
 def _thinned(
-    frames: Iterator[tuple[int, VideoFrame]],
+    frames: Iterator[tuple[int, Any]],
     fps: float | None,
     tick: float,
     rate: float,
@@ -186,6 +185,10 @@ def _thinned(
             slot = _slot(time, fps)
             yield _Shot(raw, ticks, time, index)
     yield _Shot(None, 0, end, index)
+
+
+def _decoder(path: Path, threads: int = 1) -> Decoder | Animation:
+    return Animation(path) if moves(path) else Decoder(path, threads=threads)
 
 
 def _slot(time: float, fps: float | None) -> int:

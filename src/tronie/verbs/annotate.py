@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tronie.core.face import Frame, Pixels
 from tronie.core.people import Names
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
-from tronie.media.image import read_image
+from tronie.media.image import count_pages, read_pages
 from tronie.media.sound import with_sound
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
@@ -28,7 +29,9 @@ from tronie.show.overlay import blur_faces, draw
 from tronie.show.palette import Look, looks
 from tronie.verbs.tables import Given, Made, about, shown
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+PAGES = (".tif", ".tiff")
+"""Pictures that may hold several pages."""
 QUALITY = 20
 """x264's constant rate factor: losses that are hard to see, at about half the size of 18's."""
 
@@ -40,11 +43,11 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
              report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
-    A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
-    and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
-    becomes .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
-    with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and
-    name tracks, see :mod:`tronie.core.people`.
+    A film or animated picture becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at
+    a changing rate, and the original sound is copied (or coded anew, with a warning, where the container cannot hold
+    it). A picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to
+    draw; without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
+    ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`.
 
     With ``anonymise`` faces are blurred beyond recovery and the labels stay; what was not looked at is left out.
     Faces that were not found cannot be blurred, and the sound stays: check the result before giving it away.
@@ -74,11 +77,18 @@ class _Drawing:
     """What to do with one frame."""
 
     def __init__(self, timeline: Timeline, names: Names, anonymise: bool) -> None:
+        self._timeline, self._names = timeline, names
         self._faces = Moving(timeline, names=names)
         self._looks: Mapping[str, Look] = looks(timeline.labels.names)
         self._anonymise = anonymise
         # No face may come through from where nobody looked.
         self.until = max((one.end for one in timeline.looked), default=0.0) if anonymise else math.inf
+
+    def on_page(self, page: int) -> _Drawing:
+        """The same for the faces of one page of a picture."""
+        there = self._timeline["frame"] == page
+        columns = {name: column[there] for name, column in self._timeline.columns.items()}
+        return _Drawing(replace(self._timeline, columns=columns), self._names, self._anonymise)
 
     def frame(self, frame: Frame) -> Pixels:
         image = frame.image
@@ -92,6 +102,8 @@ def _check(source: Source, out: Path) -> None:
     kind = "film" if source.kind == "video" else "picture"
     if out.suffix.lower() not in endings:
         raise SettingError(f"An annotated {kind} ends in {', '.join(endings)}; '{out.name}' does not. Rename it.")
+    if source.kind == "image" and out.suffix.lower() not in PAGES and (pages := count_pages(source.path)) > 1:
+        raise SettingError(f"{source.path} holds {pages} pages: give the annotated one a name that ends in .tif.")
     if out.exists() and out.samefile(source.path):
         raise OutputError(f"{out} is the {kind} itself: give the annotated one another name.")
     ensure_writable(out)
@@ -99,10 +111,13 @@ def _check(source: Source, out: Path) -> None:
 
 def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,
              stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
-    image = Image.fromarray(draws.frame(Frame(read_image(source.path))))
+    drawn = [Image.fromarray(draws.on_page(page).frame(Frame(image)))
+             for page, image in enumerate(read_pages(source.path))]  # fmt: skip
     with replacing(out) as temporary:
         options: Any = {"subsampling": 0} if out.suffix.lower() in (".jpg", ".jpeg") else {}
-        image.save(temporary, quality=92, **options)  # full colour resolution: thin lines keep their colour
+        if len(drawn) > 1:
+            options = {"save_all": True, "append_images": drawn[1:]}
+        drawn[0].save(temporary, quality=92, **options)  # full colour resolution: thin lines keep their colour
     return []
 
 

@@ -20,7 +20,7 @@ from tronie.core.labels import UNCERTAIN
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.measure.steadiness import Change, Sights, Steadiness, changes, partners, steadiness, together
-from tronie.media.image import read_image
+from tronie.media.image import read_pages
 from tronie.media.source import Source, expand
 from tronie.media.variations import FILMS, PICTURES, Reel
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
@@ -112,13 +112,13 @@ def _check(source: Source, analyser: Analyser) -> Iterator[tuple[Checked, list[C
     """Each variation of one source."""
     name = printable(source.name)
     if source.kind == "image":
-        image = read_image(source.path)
-        before = analyser.analyse(image, name=name)
-        for variation, change in PICTURES.items():
-            shown = change(image)
-            after = analyser.analyse(shown.pixels, name=name)
-            seen = sights(after)
-            yield _compared(before, replace(seen, box=shown.back(seen.box)), name, "image", variation)
+        for image in read_pages(source.path):
+            before = analyser.analyse(image, name=name)
+            for variation, change in PICTURES.items():
+                shown = change(image)
+                after = analyser.analyse(shown.pixels, name=name)
+                seen = sights(after)
+                yield _compared(before, replace(seen, box=shown.back(seen.box)), name, "image", variation)
         return
     whole = analyser.analyse(source, name=name)
     for variation, vary in FILMS.items():
