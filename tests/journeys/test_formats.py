@@ -6,8 +6,10 @@ import io
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,3 +123,48 @@ def test_raw_mjpeg_through_the_installed_command(tmp_path) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert "camera.mjpeg: no face found (0:00.00-0:00.16, 4 frames looked at)" in ran.stdout
+
+
+def two_tracks(name: str) -> str:
+    """A person's face in the track that players show, a larger grey screen in the other one."""
+    face = stills()[0].resize((64, 48))
+    with av.open(name, "w") as out:
+        streams = []
+        for size in ((64, 48), (128, 96)):
+            stream = out.add_stream("libx264", rate=5)
+            (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
+            stream.disposition = 1 if not streams else 0
+            streams.append(stream)
+        for index in range(5):
+            for stream, picture in zip(streams, (face, Image.new("RGB", (128, 96), "grey")), strict=True):
+                frame = av.VideoFrame.from_image(picture)
+                frame.pts, frame.time_base = index, Fraction(1, 5)
+                out.mux(stream.encode(frame))
+        for stream in streams:
+            out.mux(stream.encode(None))
+    return name
+
+
+def test_another_picture_track_is_told_and_can_be_read(tronie) -> None:
+    two_tracks("two.mkv")
+    told = (
+        "tronie: Warning: Film two.mkv has several picture tracks (0 of 64 x 48, 1 of 128 x 96): 0 was read, as "
+        "players show it; --video-track N reads another."
+    )
+    code, _, said = tronie("predict", "two.mkv", "--detector", "whole", "--out", "a.csv")
+    assert code == 0 and said == [told, "tronie: Written: a.csv, a.meta.json"]
+    assert set(Timeline.load(Path("a.csv"))["width"]) == {64}
+    code, _, said = tronie("predict", "two.mkv", "--video-track", "1", "--detector", "whole", "--out", "b.csv")
+    assert code == 0 and told not in said
+    assert set(Timeline.load(Path("b.csv"))["width"]) == {128}
+    for track, width in (([], 64), (["--video-track", "1"], 128)):
+        assert tronie("annotate", "two.mkv", "--detector", "whole", "--out", "drawn.mp4", *track)[0] == 0
+        with VideoReader(Path("drawn.mp4")) as reader:
+            assert next(reader).image.shape[1] == width
+        assert tronie("segments", "two.mkv", "--detector", "whole", "--out", "two.vtt", *track)[0] == 0
+        assert tronie("watch", "two.mkv", "--detector", "whole", "--display", "lines", *track)[0] == 0
+    assert tronie("predict", "two.mkv", "--video-track", "1", "--detector", "whole", "--out", "results/")[0] == 0
+    assert set(Timeline.load(Path("results/two.csv"))["width"]) == {128}
+    code, out, said = tronie("predict", "two.mkv", "--video-track", "2")
+    assert (code, out) == (3, "")
+    assert said == ["tronie: Film two.mkv has no picture track 2: it has 2, counted from 0."]

@@ -24,6 +24,7 @@ from tronie.media.container import open_container
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
+_DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
 _STEPS = 10  # even steps after which a film is held to be even
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
@@ -33,7 +34,8 @@ class Decoder:
     """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising, in units of ``tick`` seconds.
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
-    ``length`` in seconds; 0 where it does not say.
+    ``length`` in seconds; 0 where it does not say. ``tracks`` are the sizes of its picture tracks, ``track`` the number
+    of the one read.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     times that are missing, other colours) after which only a run from the start is sure to come to the same frames
@@ -41,13 +43,14 @@ class Decoder:
     ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
     without a word.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
-    ``opens`` opens what is no file, such as an address.
+    ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None,
+                 track: int | None = None) -> None:  # fmt: skip
         self.path = path
         self._threads = threads
-        self._opens = opens or partial(_open, path)
+        self._opens = opens or partial(_open, path, track)
         # One reformatter on one thread for all frames: the one inside each frame is set up anew and spins threads.
         self._reformatter = VideoReformatter()
         self._matrix: NDArray[np.int32] = _UPRIGHT  # of the frame given last, see _learn
@@ -67,6 +70,8 @@ class Decoder:
         self.rate = float(rate) if rate else 0.0
         self.tick = float(stream.time_base or 0)
         self.codec = str(stream.codec_context.name)
+        self.tracks = [(s.width, s.height) if s.codec_context else (0, 0) for s in picture_tracks(self._container)]
+        self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
         whole = max(self._container.duration or 0, 0) / av.time_base
         self.length = stream.duration * self.tick if stream.duration else whole
@@ -213,20 +218,33 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
     return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-def _open(path: Path) -> Opened:
+def _open(path: Path, track: int | None) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
-    return choose(open_container(path), f"Film {path}")
+    return choose(open_container(path), f"Film {path}", track)
 
 
-def choose(container: InputContainer, name: str) -> Opened:
-    """The largest moving picture in what was opened. Closes it and raises SourceError, about ``name``, without one."""
-    films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+def picture_tracks(container: InputContainer) -> list[VideoStream]:
+    """The tracks of moving pictures, without the covers of sound files."""
+    return [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+
+
+def choose(container: InputContainer, name: str, track: int | None = None) -> Opened:
+    """The picture track number ``track`` from 0, or the one that players show: the first that is marked as default.
+
+    Where none is marked, as in transport streams, it is the largest. Closes the container and raises SourceError, about
+    ``name``, where there is no such track or it cannot be decoded.
+    """
+    films = picture_tracks(container)
     if not films:
         container.close()
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
+    if track is not None and track >= len(films):
+        container.close()
+        raise SourceError(f"{name} has no picture track {track}: it has {len(films)}, counted from 0.")
     # A stream in an unknown code has no context, and then no size to be asked for.
-    known = [s for s in films if s.codec_context is not None and s.time_base]
-    stream = max(known, key=lambda s: s.width * s.height, default=None)
+    known = [s for s in (films if track is None else films[track : track + 1]) if s.codec_context and s.time_base]
+    marked = [s for s in known if int(s.disposition) & _DEFAULT]
+    stream = marked[0] if marked else max(known, key=lambda s: s.width * s.height, default=None)
     if stream is None:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")

@@ -27,13 +27,16 @@ _WEB = {"movflags": "+faststart"}  # the index in front: browsers can play and s
 _FALLBACK = "aac"
 
 
-def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = None) -> list[str]:
+def with_sound(
+    pictures: Path, film: Path, out: Path, *, until: float | None = None, video_track: int | None = None
+) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 
-    ``pictures`` begin with ``film``'s first picture and are not coded again; neither is sound that the new container
-    takes (and that players expect in it: uncompressed sound in MP4 few can play). Other sound becomes AAC, and a
-    sentence about it is returned. Sound that goes on after the last picture is kept, unless ``until`` says after how
-    many seconds it ends; where it breaks off, what comes before is kept. Raises SourceError, OutputError.
+    ``pictures`` begin with the first picture of ``film`` (of its picture track ``video_track``) and are not coded
+    again; neither is sound that the new container takes (and that players expect in it: uncompressed sound in MP4 few
+    can play). Other sound becomes AAC, and a sentence about it is returned. Sound that goes on after the last picture
+    is kept, unless ``until`` says after how many seconds it ends; where it breaks off, what comes before is kept.
+    Raises SourceError, OutputError.
     """
     told: list[str] = []
     with ExitStack() as stack:
@@ -53,7 +56,7 @@ def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = N
                             "and was coded anew as AAC.")  # fmt: skip
         flows = [_timed(seen.demux(picture), Fraction(0), streams)]
         if heard and tracks:
-            flows.append(_timed(_unbroken(heard.demux(tracks)), _first_picture(film), streams))
+            flows.append(_timed(_unbroken(heard.demux(tracks)), _first_picture(film, video_track), streams))
         for time, packet in heapq.merge(*flows, key=lambda pair: pair[0]):
             if until is not None and time >= until:
                 break
@@ -114,9 +117,9 @@ def _fits(track: AudioStream, ending: str) -> bool:
     return True
 
 
-def _first_picture(film: Path) -> Fraction:
+def _first_picture(film: Path, track: int | None) -> Fraction:
     """When the first picture is shown, in seconds of the file's own clock."""
-    decoder = Decoder(film)
+    decoder = Decoder(film, track=track)
     try:
         ticks = next((ticks for ticks, _ in decoder.frames()), 0)
         return Fraction(ticks) * Fraction(decoder.tick).limit_denominator(1_000_000_000)

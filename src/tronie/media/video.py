@@ -31,9 +31,9 @@ class VideoInfo:
     codec: str
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, *, track: int | None = None) -> VideoInfo:
     """Open a film, decode its first frame, and say what it is. Raises SourceError as :class:`VideoReader` does."""
-    decoder = _decoder(path)
+    decoder = _decoder(path, track=track)
     try:
         frame: Any = next((frame for _, frame in decoder.frames()), None)
         if frame is None:
@@ -59,19 +59,21 @@ class VideoReader:
 
     Times are the frames' own presentation times, in seconds after the film's first frame; ``duration`` is the time
     until the next frame delivered (for the last one, until the film ends). ``fps`` thins the film to at most that many
-    frames a second: the first frame in each slot of ``1 / fps`` seconds, still with its own time and index.
+    frames a second: the first frame in each slot of ``1 / fps`` seconds, still with its own time and index. ``track``
+    is the picture track, counted from 0 (None: the one that players show).
 
     A film that breaks in the middle gives what can be decoded; ``warnings`` then holds a sentence about it.
     Raises SourceError, on opening, if the file is missing, empty, no film, without pictures or not decodable at all,
     and SettingError if ``fps`` is not positive. Memory does not grow with the film. Not for two threads at once.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None, threads: int = 1, track: int | None = None) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise SettingError(f"fps is {fps}: give a number of frames per second greater than 0, or leave it out.")
         self.path = path
         self.fps = fps
-        self._decoder = _decoder(path, threads)
+        self._decoder = _decoder(path, threads, track)
+        self._asked = track is not None
         self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
@@ -112,8 +114,8 @@ class VideoReader:
     @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that went wrong with the film so far."""
-        told = []
         decoder = self._decoder
+        told = [] if self._asked else _others(self.path, decoder)
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
         elif decoder.holes:
@@ -187,8 +189,21 @@ def _thinned(
     yield _Shot(None, 0, end, index)
 
 
-def _decoder(path: Path, threads: int = 1) -> Decoder | Animation:
-    return Animation(path) if moves(path) else Decoder(path, threads=threads)
+def _decoder(path: Path, threads: int = 1, track: int | None = None) -> Decoder | Animation:
+    if not moves(path):
+        return Decoder(path, threads=threads, track=track)
+    if track:
+        raise SourceError(f"Picture {path} has no picture track {track}: it has one, counted from 0.")
+    return Animation(path)
+
+
+def _others(path: Path, decoder: Decoder | Animation) -> list[str]:
+    """A sentence where a film has picture tracks besides the one that is read."""
+    if isinstance(decoder, Animation) or len(decoder.tracks) == 1:
+        return []
+    sizes = ", ".join(f"{number} of {width} x {height}" for number, (width, height) in enumerate(decoder.tracks))
+    return [f"Film {path} has several picture tracks ({sizes}): {decoder.track} was read, as players show it; "
+            "--video-track N reads another."]  # fmt: skip
 
 
 def _slot(time: float, fps: float | None) -> int:

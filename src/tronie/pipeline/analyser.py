@@ -126,8 +126,9 @@ class Analyser:
         title = name or printable(source.name)
         if source.kind == "image":
             return self._pages(read_pages(source.path), title)
-        length = (probe(source.path).duration or None) if report is not None else None
-        with VideoReader(source.path, fps=self.settings.fps) as reader:
+        track = self.settings.video_track
+        length = (probe(source.path, track=track).duration or None) if report is not None else None
+        with VideoReader(source.path, fps=self.settings.fps, track=track) as reader:
             timeline = self._film(reader, title, length, report, stop)
             return replace(timeline, warnings=(*timeline.warnings, *reader.warnings))
 

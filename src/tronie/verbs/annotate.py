@@ -38,7 +38,7 @@ QUALITY = 20
 
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
              model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
-             provider: str | None = None,
+             provider: str | None = None, video_track: int | None = None,
              names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
              report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
@@ -47,7 +47,8 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     a changing rate, and the original sound is copied (or coded anew, with a warning, where the container cannot hold
     it). A picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to
     draw; without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
-    ``names`` (a table) and ``seats`` join and name tracks, see :mod:`tronie.core.people`.
+    ``video_track`` is the picture track (None: the one that players show). ``names`` (a table) and ``seats`` join and
+    name tracks, see :mod:`tronie.core.people`.
 
     With ``anonymise`` faces are blurred beyond recovery and the labels stay; what was not looked at is left out.
     Faces that were not found cannot be blurred, and the sound stays: check the result before giving it away.
@@ -61,10 +62,14 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
     read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, provider=provider,
-                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
+                 video_track=video_track, names=names, seats=seats, report=report, stop=stop)  # fmt: skip
     rows = about(read.timeline, found[0])
-    write = _film if found[0].kind == "video" else _picture
-    warnings = [*rows.warnings, *write(found[0], out, _Drawing(rows, read.names, anonymise), report, stop)]
+    drawing = _Drawing(rows, read.names, anonymise)
+    if found[0].kind == "video":
+        told = _film(found[0], out, drawing, video_track, report, stop)
+    else:
+        told = _picture(found[0], out, drawing)
+    warnings = [*rows.warnings, *told]
     if anonymise:
         warnings.append(_ADVICE)
     return Made(out, rows, tuple(dict.fromkeys(warnings)))
@@ -109,8 +114,7 @@ def _check(source: Source, out: Path) -> None:
     ensure_writable(out)
 
 
-def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,
-             stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
+def _picture(source: Source, out: Path, draws: _Drawing) -> list[str]:
     drawn = [Image.fromarray(draws.on_page(page).frame(Frame(image)))
              for page, image in enumerate(read_pages(source.path))]  # fmt: skip
     with replacing(out) as temporary:
@@ -121,15 +125,15 @@ def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,
     return []
 
 
-def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
+def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report: Report | None,
           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
-    length = probe(source.path).duration or None
+    length = probe(source.path, track=track).duration or None
     warnings: list[str] = []
     until: float | None = None
     with replacing(out) as whole:
         pictures = whole.with_name(f".{whole.stem}.pictures{out.suffix}")
         try:
-            with VideoReader(source.path) as reader, VideoWriter(pictures, quality=QUALITY) as writer:
+            with VideoReader(source.path, track=track) as reader, VideoWriter(pictures, quality=QUALITY) as writer:
                 for frame in reader:
                     if frame.time > draws.until - 1e-6:
                         until = frame.time
@@ -143,7 +147,7 @@ def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
                     if report is not None:
                         report(Progress(out.name, frame.time + frame.duration, length))
                 warnings += reader.warnings
-            warnings += with_sound(pictures, source.path, whole, until=until)
+            warnings += with_sound(pictures, source.path, whole, until=until, video_track=track)
         finally:
             pictures.unlink(missing_ok=True)
     return warnings

@@ -76,7 +76,8 @@ class SelfCheck:
 
 def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,
               model: str | Path | Model = "default", detector: str | Detector | None = None,
-              fps: float | None = None, provider: str | None = None, report: Report | None = None,
+              fps: float | None = None, provider: str | None = None, video_track: int | None = None,
+              report: Report | None = None,
               stop: Callable[[], bool] | None = None) -> SelfCheck:  # fmt: skip
     """Read each source as it is and in every variation of ``tronie.media.variations``, and count the labels kept.
 
@@ -85,7 +86,7 @@ def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     cannot be read becomes a warning, unless it is the only one or all fail. Raises SourceError, SettingError,
     ModelError.
     """
-    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
+    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider, video_track=video_track))
     found = expand([sources] if isinstance(sources, (str, os.PathLike)) else list(sources))
     rows: list[Checked] = []
     changed: list[Changed] = []
@@ -123,7 +124,7 @@ def _check(source: Source, analyser: Analyser) -> Iterator[tuple[Checked, list[C
     whole = analyser.analyse(source, name=name)
     for variation, vary in FILMS.items():
         with tempfile.TemporaryDirectory() as folder:
-            reel = vary(source.path, Path(folder))
+            reel = vary(source.path, Path(folder), analyser.settings.video_track)
             seen = sights(_read(reel, analyser, name))
         seen = replace(seen, start=seen.start + reel.start, end=seen.end + reel.start)
         yield _compared(whole.select(start=reel.start - 1e-5), seen, name, "video", variation)
