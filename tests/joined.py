@@ -34,8 +34,11 @@ def part(path: Path, number: int, tags: Mapping[str, object]) -> Path:
             stream.codec_context.sample_aspect_ratio = tags["aspect"]
         turn = BitStreamFilterContext(str(tags["filter"]), stream) if "filter" in tags else None
         for index in range(LASTS):
-            picture = np.random.default_rng(100 * number + index).integers(0, 256, (6, 8, 3), np.uint8)
-            picture = picture.repeat(height // 6, 0).repeat(width // 8, 1)
+            if "picture" in tags:
+                picture = tags["picture"](index)
+            else:
+                picture = np.random.default_rng(100 * number + index).integers(0, 256, (6, 8, 3), np.uint8)
+                picture = picture.repeat(height // 6, 0).repeat(width // 8, 1)
             frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=stream.pix_fmt)
             frame.pts, frame.time_base = number * LASTS + index, Fraction(1, RATE)
             for packet in stream.encode(frame):

@@ -28,7 +28,13 @@ _FALLBACK = "aac"
 
 
 def with_sound(
-    pictures: Path, film: Path, out: Path, *, until: float | None = None, video_track: int | None = None
+    pictures: Path,
+    film: Path,
+    out: Path,
+    *,
+    until: float | None = None,
+    video_track: int | None = None,
+    called: Path | None = None,
 ) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 
@@ -36,12 +42,12 @@ def with_sound(
     again; neither is sound that the new container takes (and that players expect in it: uncompressed sound in MP4 few
     can play). Other sound becomes AAC, and a sentence about it is returned. Sound that goes on after the last picture
     is kept, unless ``until`` says after how many seconds it ends; where it breaks off, what comes before is kept.
-    Raises SourceError, OutputError.
+    Sentences name ``called`` instead of ``out``. Raises SourceError, OutputError.
     """
     told: list[str] = []
     with ExitStack() as stack:
         seen = stack.enter_context(open_container(pictures))
-        new = stack.enter_context(_new(out))
+        new = stack.enter_context(_new(out, called or out))
         picture = seen.streams.video[0]
         streams: dict[Stream, Stream | _Recoder] = {picture: new.add_stream_from_template(picture)}
         heard = None if moves(film) else stack.enter_context(open_container(film))  # animated pictures are silent
@@ -93,12 +99,12 @@ class _Recoder:
             yield from self.stream.encode(None)
 
 
-def _new(out: Path) -> OutputContainer:
+def _new(out: Path, called: Path) -> OutputContainer:
     form = _FORMATS[out.suffix.lower()]
     try:
         return av.open(str(out), "w", format=form, options=_WEB if form != "matroska" else {})
     except (av.error.FFmpegError, OSError) as error:
-        raise OutputError(f"Film {out} cannot be written ({error.strerror}): check the folder.") from error
+        raise OutputError(f"Film {called} cannot be written ({error.strerror}): check the folder.") from error
 
 
 def _tracks(container: InputContainer) -> list[AudioStream]:

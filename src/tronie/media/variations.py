@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tronie.core.errors import SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.media.image import read_image
 from tronie.media.video import VideoReader
@@ -139,7 +140,12 @@ def stored_as(film: Path, folder: Path, track: int | None = None, *, name: str, 
     """Coded again to ``name`` in ``folder`` (H.264 at a constant rate factor of ``quality``), and read from there."""
     path = folder / name
     with VideoReader(film, track=track) as reader, VideoWriter(path, quality=quality, keyframes=keyframes) as writer:
+        size: tuple[int, ...] | None = None
         for frame in reader:
+            if size not in (None, frame.image.shape):
+                raise SourceError(f"Film {film} changes its size at {frame.time:.2f} s, so it cannot be stored again: "
+                                  "it is not checked.")  # fmt: skip
+            size = frame.image.shape
             writer.write(frame.image, frame.time)
 
     def frames() -> Iterator[Frame]:

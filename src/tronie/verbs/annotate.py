@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from tronie.media.video import VideoReader, probe
 from tronie.media.write import ENDINGS, VideoWriter
 from tronie.pipeline.analyser import Progress, Report
 from tronie.pipeline.reading import Model
+from tronie.show.canvas import Canvas
 from tronie.show.moving import Moving
 from tronie.show.overlay import blur_faces, draw
 from tronie.show.palette import Look, looks
+from tronie.verbs.survey import Survey, survey
 from tronie.verbs.tables import Given, Made, about, shown
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -79,25 +82,30 @@ _ADVICE = "Faces that were not found are not blurred, and voices are not changed
 
 
 class _Drawing:
-    """What to do with one frame."""
+    """What to do with one frame: of any film, or of the one that was surveyed."""
 
-    def __init__(self, timeline: Timeline, names: Names, anonymise: bool) -> None:
-        self._timeline, self._names = timeline, names
-        self._faces = Moving(timeline, names=names)
+    def __init__(self, timeline: Timeline, names: Names, anonymise: bool, found: Survey | None = None) -> None:
+        self._timeline, self._names, self.anonymise = timeline, names, anonymise
+        self.canvas = Canvas(found.sizes) if found is not None and len(found.sizes) > 1 else None
+        rows = self.canvas.moved(timeline) if self.canvas is not None else timeline
+        self._faces = Moving(rows, names=names, cuts=found.cuts if found is not None else ())
         self._looks: Mapping[str, Look] = looks(timeline.labels.names)
-        self._anonymise = anonymise
         # No face may come through from where nobody looked.
         self.until = max((one.end for one in timeline.looked), default=0.0) if anonymise else math.inf
+
+    def over(self, found: Survey | None) -> _Drawing:
+        """The same for a film of which this is known."""
+        return _Drawing(self._timeline, self._names, self.anonymise, found)
 
     def on_page(self, page: int) -> _Drawing:
         """The same for the faces of one page of a picture."""
         there = self._timeline["frame"] == page
         columns = {name: column[there] for name, column in self._timeline.columns.items()}
-        return _Drawing(replace(self._timeline, columns=columns), self._names, self._anonymise)
+        return _Drawing(replace(self._timeline, columns=columns), self._names, self.anonymise)
 
     def frame(self, frame: Frame) -> Pixels:
-        image = frame.image
-        if self._anonymise:
+        image = frame.image if self.canvas is None else self.canvas.place(frame.image)
+        if self.anonymise:
             image = blur_faces(image, self._faces.hidden(frame.time))
         return draw(image, self._faces.at(frame.time), self._looks)
 
@@ -125,15 +133,39 @@ def _picture(source: Source, out: Path, draws: _Drawing) -> list[str]:
     return []
 
 
+class _OtherSize(Exception):
+    """A film's pictures are not all of the first one's size."""
+
+
 def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report: Report | None,
           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
+    """Draw a film. It is gone through beforehand where that is needed: for its cuts, or as its pictures change size."""
     length = probe(source.path, track=track).duration or None
+
+    def heard(name: str, seconds: float) -> None:
+        if report is not None:
+            report(Progress(name, seconds, length))
+
+    def surveyed() -> Survey:
+        return survey(source.path, track, partial(heard, f"{out.name}: cuts"), stop or (lambda: False))
+
+    found = surveyed() if draws.anonymise else None
+    try:
+        return _drawn(source, out, draws.over(found), track, partial(heard, out.name), stop)
+    except _OtherSize:
+        return _drawn(source, out, draws.over(surveyed()), track, partial(heard, out.name), stop)
+
+
+def _drawn(source: Source, out: Path, draws: _Drawing, track: int | None, heard: Callable[[float], None],
+           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
     warnings: list[str] = []
     until: float | None = None
     with replacing(out) as whole:
         pictures = whole.with_name(f".{whole.stem}.pictures{out.suffix}")
         try:
-            with VideoReader(source.path, track=track) as reader, VideoWriter(pictures, quality=QUALITY) as writer:
+            with VideoReader(source.path, track=track) as reader, \
+                    VideoWriter(pictures, quality=QUALITY, called=out) as writer:  # fmt: skip
+                size: tuple[int, ...] | None = None
                 for frame in reader:
                     if frame.time > draws.until - 1e-6:
                         until = frame.time
@@ -143,11 +175,14 @@ def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report:
                         until = frame.time
                         warnings.append(f"{out.name} was stopped at {frame.time:.2f} s.")
                         break
-                    writer.write(draws.frame(frame), frame.time)
-                    if report is not None:
-                        report(Progress(out.name, frame.time + frame.duration, length))
+                    image = draws.frame(frame)
+                    if size not in (None, image.shape):
+                        raise _OtherSize
+                    size = image.shape
+                    writer.write(image, frame.time)
+                    heard(frame.time + frame.duration)
                 warnings += reader.warnings
-            warnings += with_sound(pictures, source.path, whole, until=until, video_track=track)
+            warnings += with_sound(pictures, source.path, whole, until=until, video_track=track, called=out)
         finally:
             pictures.unlink(missing_ok=True)
     return warnings
