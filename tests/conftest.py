@@ -68,6 +68,12 @@ def films() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def joined_films() -> ModuleType:
+    """Films joined of parts with different tags, ``tests/joined.py``."""
+    return _module(REPO / "tests" / "joined.py")
+
+
+@pytest.fixture(scope="session")
 def plain_net() -> ModuleType:
     """``tests/plain_net.py`` as a module: an encoder that costs little to export. Needs PyTorch."""
     pytest.importorskip("torch")

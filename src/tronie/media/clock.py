@@ -41,12 +41,14 @@ class Clock:
     """From a film's time stamps to seconds.
 
     A time stamp counts ``tick`` seconds, ``zero`` is the one at which the clock stands at 0, and ``usual`` how many
-    ticks lie between two pictures by the header, 0 where it does not say.
+    ticks lie between two pictures by the header, 0 where it does not say. ``stills``: each picture says itself how long
+    it stays, as in animated pictures, so that there are no holes.
     """
 
     tick: float
     zero: int
     usual: int
+    stills: bool = False
 
     def time(self, ticks: int) -> float:
         """The second at which what is stamped ``ticks`` is shown."""
@@ -89,6 +91,8 @@ class Pace(NamedTuple):
         For all of them, but before a hole no longer than the picture before it. In a film of even steps a hole may be
         short: some containers pass over damage without a word.
         """
+        if clock.stills:
+            return gap
         step = self.step or clock.usual
         even = len(self.first) == _STEPS and max(self.first) < 1.25 * min(self.first)
         lacks = even and gap > 1.75 * max(self.first[0], self.lasts)

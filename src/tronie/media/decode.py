@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.media.clock import Clock, zero_of
+from tronie.media.container import open_container
 
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
+_DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
@@ -34,21 +36,25 @@ class Decoder:
     """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising; ``clock`` makes seconds of them.
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
-    ``length``, the second of the clock at which it ends; 0 where it does not say.
+    ``length``, the second of the clock at which it ends; 0 where it does not say. ``tracks`` are the sizes of its
+    picture tracks, ``track`` the number of the one read.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
-    times that are missing) after which only a run from the start is sure to come to the same frames again.
+    times that are missing, other colours) after which only a run from the start is sure to come to the same frames
+    again.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
-    ``opens`` opens what is no file, such as an address.
+    ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None,
+                 track: int | None = None) -> None:  # fmt: skip
         self.path = path
         self._threads = threads
-        self._opens = opens or partial(_open, path)
+        self._opens = opens or partial(_open, path, track)
         # One reformatter on one thread for all frames: the one inside each frame is set up anew and spins threads.
         self._reformatter = VideoReformatter()
-        self._matrix: NDArray[np.int32] | None = None
+        self._matrix: NDArray[np.int32] = _UPRIGHT  # of the frame given last, see _learn
+        self._tags: tuple[object, ...] | None = None  # of the film's first frame
         self._open()
 
     def _open(self) -> None:
@@ -68,6 +74,8 @@ class Decoder:
         usual = round(1 / (self.rate * self.tick)) if self.rate and self.tick else 0
         self.clock = Clock(self.tick, round(self._zero / base) if base else 0, usual)
         self.codec = str(stream.codec_context.name)
+        self.tracks = [(s.width, s.height) if s.codec_context else (0, 0) for s in picture_tracks(self._container)]
+        self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
         self._begins = stream.start_time or 0
         # A header that counts a track's frames knows how long this track is; others tell of the whole file, or repeat
@@ -117,7 +125,24 @@ class Decoder:
                 shift += last + step - ticks  # the clock starts anew: films that were joined
                 ticks = last + step
             last = ticks
+            self._learn(frame)
             yield ticks, frame
+
+    def _learn(self, frame: VideoFrame) -> None:
+        """What holds from this frame on.
+
+        A decoder keeps the colours of the part before where a part of a joined film does not say its own: once they
+        have changed, only a run from the start is sure to see the same. The display matrix is asked of keyframes (20
+        microseconds), where every jump into the film lands.
+        """
+        if frame.key_frame:
+            sides: Any = frame.side_data
+            data = sides.get(Type.DISPLAYMATRIX)
+            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
+        tags = (frame.colorspace, frame.color_range, frame.format.name)
+        self._tags = self._tags or tags
+        if tags != self._tags:
+            self.irregular = True
 
     def _decoded(self) -> Iterator[VideoFrame]:
         packets: Iterator[Packet[Any]] = self._container.demux()  # sound, too, tells how far the file goes
@@ -157,6 +182,8 @@ class Decoder:
         if not replay:
             second = round(1 / self.tick)
             for back in (0, 2, 10, 60):
+                self.close()  # the decoder must not remember what was met in later parts of the film
+                self._open()
                 if (landed := self._seek(ticks - back * second, ticks)) is not None:
                     return (pair for pair in landed if pair[0] > ticks)
         self.close()
@@ -186,12 +213,7 @@ class Decoder:
             src_colorspace=Colorspace.ITU709 if guess else None,
             threads=1,
         )
-        image: Pixels = np.asarray(rgb.to_ndarray(), np.uint8)
-        if self._matrix is None:  # asked once, because it is the same for the whole film and asking takes 1 ms
-            sides: Any = frame.side_data
-            data = sides.get(Type.DISPLAYMATRIX)
-            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
-        return turned(image, self._matrix)
+        return turned(np.asarray(rgb.to_ndarray(), np.uint8), self._matrix)
 
 
 def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
@@ -207,35 +229,33 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
     return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-def _open(path: Path) -> Opened:
+def _open(path: Path, track: int | None) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
-    name = f"Film {path}"
-    try:
-        if path.stat().st_size == 0:
-            raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
-        # A file may hold a play list; it must not make the library open other addresses.
-        container = av.open(str(path), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
-    except FileNotFoundError:
-        raise SourceError(f"{name} does not exist: check the path.") from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise SourceError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions.") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower().rstrip(". ")
-        raise SourceError(
-            f"{name} cannot be read as a film ({reason}): it is damaged, cut short or no film at all; copy it again."
-        ) from None
-    return choose(container, name)
+    return choose(open_container(path), f"Film {path}", track)
 
 
-def choose(container: InputContainer, name: str) -> Opened:
-    """The largest moving picture in what was opened. Closes it and raises SourceError, about ``name``, without one."""
-    films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+def picture_tracks(container: InputContainer) -> list[VideoStream]:
+    """The tracks of moving pictures, without the covers of sound files."""
+    return [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+
+
+def choose(container: InputContainer, name: str, track: int | None = None) -> Opened:
+    """The picture track number ``track`` from 0, or the one that players show: the first that is marked as default.
+
+    Where none is marked, as in transport streams, it is the largest. Closes the container and raises SourceError, about
+    ``name``, where there is no such track or it cannot be decoded.
+    """
+    films = picture_tracks(container)
     if not films:
         container.close()
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
+    if track is not None and track >= len(films):
+        container.close()
+        raise SourceError(f"{name} has no picture track {track}: it has {len(films)}, counted from 0.")
     # A stream in an unknown code has no context, and then no size to be asked for.
-    known = [s for s in films if s.codec_context is not None and s.time_base]
-    stream = max(known, key=lambda s: s.width * s.height, default=None)
+    known = [s for s in (films if track is None else films[track : track + 1]) if s.codec_context and s.time_base]
+    marked = [s for s in known if int(s.disposition) & _DEFAULT]
+    stream = marked[0] if marked else max(known, key=lambda s: s.width * s.height, default=None)
     if stream is None:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from av.video.frame import VideoFrame
-
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame
+from tronie.media.animation import Animation, moves
 from tronie.media.clock import Clock, Pace
 from tronie.media.decode import Decoder
 
@@ -33,11 +32,11 @@ class VideoInfo:
     codec: str
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, *, track: int | None = None) -> VideoInfo:
     """Open a film, decode its first frame, and say what it is. Raises SourceError as :class:`VideoReader` does."""
-    decoder = Decoder(path)
+    decoder = _decoder(path, track=track)
     try:
-        _, frame = next(decoder.frames(), (0, None))
+        frame: Any = next((frame for _, frame in decoder.frames()), None)
         if frame is None:
             raise _undecodable(path)
         height, width = decoder.pixels(frame).shape[:2]
@@ -48,13 +47,13 @@ def probe(path: Path) -> VideoInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A decoded frame that was not turned into pixels yet, with its place in the film; ``raw`` is None at its end.
+    """A frame of the decoder's, not turned into pixels yet, with its place in the film; ``raw`` is None at its end.
 
     ``unseen`` is where, in seconds, the first hole since the shot before begins, None without one; ``pace`` is the
     film's up to here.
     """
 
-    raw: VideoFrame | None
+    raw: Any
     ticks: int
     time: float
     index: int
@@ -69,19 +68,21 @@ class VideoReader:
     a film whose picture begins later than its sound has a first frame later than 0. ``duration`` is the time until the
     next frame delivered (for the last one, until the film ends), but never reaches into a hole
     (:meth:`tronie.media.clock.Pace.seen`). ``fps`` thins the film to at most that many frames a second: the first frame
-    in each slot of ``1 / fps`` seconds from the first frame on, still with its own time and index.
+    in each slot of ``1 / fps`` seconds from the first frame on, still with its own time and index. ``track`` is the
+    picture track, counted from 0 (None: the one that players show).
 
     A film that breaks in the middle gives what can be decoded; ``warnings`` then holds a sentence about it.
     Raises SourceError, on opening, if the file is missing, empty, no film, without pictures or not decodable at all,
     and SettingError if ``fps`` is not positive. Memory does not grow with the film. Not for two threads at once.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None, threads: int = 1, track: int | None = None) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise SettingError(f"fps is {fps}: give a number of frames per second greater than 0, or leave it out.")
         self.path = path
         self.fps = fps
-        self._decoder = Decoder(path, threads=threads)
+        self._decoder = _decoder(path, threads, track)
+        self._asked = track is not None
         self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
@@ -116,7 +117,7 @@ class VideoReader:
         until = self._next.time if self._next.unseen is None else self._next.unseen
         return Frame(image, shot.time, shot.index, until - shot.time)
 
-    def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> None:
+    def _start(self, frames: Iterator[tuple[int, Any]]) -> None:
         clock, rate = self._decoder.clock, self._decoder.rate
         shots = _shots(frames, clock, rate, self._delivered, self._pace)
         self._shots = _thinned(shots, self.fps, clock, self._origin, self._delivered)
@@ -130,8 +131,8 @@ class VideoReader:
     @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that went wrong with the film so far."""
-        told = []
         decoder, pace = self._decoder, self._next.pace
+        told = [] if self._asked else _others(self.path, decoder)
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
         elif pace.since is not None:
@@ -205,7 +206,7 @@ def _thinned(
 
 
 def _shots(
-    frames: Iterator[tuple[int, VideoFrame]],
+    frames: Iterator[tuple[int, Any]],
     clock: Clock,
     rate: float,
     delivered: tuple[int, int] | None,
@@ -243,6 +244,23 @@ def _hole(last: int, gap: int, pace: Pace, clock: Clock) -> tuple[float | None, 
     """Where, in seconds, a hole within the ``gap`` ticks behind the picture at ``last`` begins; and the pace then."""
     seen = pace.seen(gap, clock)
     return max(clock.time(last + seen), 0.0) if seen < gap else None, pace.then(last, gap, seen)
+
+
+def _decoder(path: Path, threads: int = 1, track: int | None = None) -> Decoder | Animation:
+    if not moves(path):
+        return Decoder(path, threads=threads, track=track)
+    if track:
+        raise SourceError(f"Picture {path} has no picture track {track}: it has one, counted from 0.")
+    return Animation(path)
+
+
+def _others(path: Path, decoder: Decoder | Animation) -> list[str]:
+    """A sentence where a film has picture tracks besides the one that is read."""
+    if isinstance(decoder, Animation) or len(decoder.tracks) == 1:
+        return []
+    sizes = ", ".join(f"{number} of {width} x {height}" for number, (width, height) in enumerate(decoder.tracks))
+    return [f"Film {path} has several picture tracks ({sizes}): {decoder.track} was read, as players show it; "
+            "--video-track N reads another."]  # fmt: skip
 
 
 def _slot(time: float, fps: float | None) -> int:

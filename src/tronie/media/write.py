@@ -31,14 +31,15 @@ class VideoWriter:
     the last row or column, because H.264 halves the colours. ``time`` is in seconds and rises; any rate, also a
     changing one, is kept to 1/90,000 s. ``quality`` is x264's constant rate factor, from 0 (lossless) to 51; 18 looks
     lossless. ``keyframes`` is the greatest distance between keyframes, in frames. ``end``, if it is set before the
-    film is closed, is the second at which the last picture ends.
+    film is closed, is the second at which the last picture ends. ``called`` is what sentences name instead of ``path``,
+    where that is a temporary file.
     Raises OutputError if the file cannot be written, or a picture or time does not fit the one before.
     """
 
-    def __init__(self, path: Path, *, quality: float = 18, keyframes: int = 100) -> None:
+    def __init__(self, path: Path, *, quality: float = 18, keyframes: int = 100, called: Path | None = None) -> None:
         if path.suffix.lower() not in ENDINGS:
             raise OutputError(f"Film {path} has an ending that is not written: use one of {', '.join(ENDINGS)}.")
-        self.path = path
+        self.path = called or path
         # Without B-frames a container's durations follow the order of showing, so that the last frame keeps its own.
         self._options = {"crf": str(quality), "g": str(keyframes), "bf": "0"}
         self._stream: VideoStream | None = None
@@ -51,7 +52,7 @@ class VideoWriter:
             path.open("wb").close()  # the library itself opens it with the first frame only
             self._container = av.open(str(path), "w", options={} if path.suffix.lower() == ".mkv" else MOVIE)
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"Film {path} cannot be written ({error.strerror}): check the folder.") from None
+            raise OutputError(f"Film {self.path} cannot be written ({error.strerror}): check the folder.") from None
 
     def __enter__(self) -> VideoWriter:
         return self

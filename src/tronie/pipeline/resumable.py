@@ -68,9 +68,9 @@ def read_film(path: Path, name: str, analyser: Analyser, files: Files, *, report
     saved = _saved(files, stamp)
     if saved is not None and "finished" in saved:
         return Finished(**saved["finished"])
-    length = (probe(path).duration or None) if report is not None else None
+    length = (probe(path, track=analyser.settings.video_track).duration or None) if report is not None else None
     chain = Chain(analyser.model, analyser.detector, analyser.settings, name)
-    with VideoReader(path, fps=analyser.settings.fps) as reader:
+    with VideoReader(path, fps=analyser.settings.fps, track=analyser.settings.video_track) as reader:
         if saved is not None:
             chain.restore(saved["state"])
         with _Rows(files.rows, 0 if saved is None else saved["size"], saved["rows"] if saved else 0) as rows:
