@@ -125,3 +125,13 @@ def test_where_no_player_has_a_clock_the_earliest_stream_is_zero(films, tmp_path
         assert warnings == [] and len(frames) == 20
         assert frames[0][0] == pytest.approx(0.84, abs=0.05), name
         assert np.diff([f[0] for f in frames]) == pytest.approx(0.1, abs=2e-3)
+
+
+def test_a_still_in_an_animated_picture_is_meant(films, tmp_path) -> None:
+    from PIL import Image
+
+    first, *rest = (Image.fromarray(films.picture(k, "h")) for k in range(14))
+    lasts = [100] * 12 + [3000, 100]
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest, duration=lasts)
+    frames, _, warnings = read(tmp_path / "a.gif")
+    assert warnings == [] and [f[2] for f in frames] == pytest.approx([one / 1000 for one in lasts])
