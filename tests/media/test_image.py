@@ -72,6 +72,40 @@ def test_grey_and_deep_grey() -> None:
         assert np.array_equal(read_image(data), np.repeat(shallow[:, :, None], 3, 2))
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "TIFF of 32 bits", "TIFF of floats", "PGM"])
+def test_deep_grey_is_scaled_by_its_own_range(bits, kind) -> None:
+    """A camera of 10, 12 or 14 bits writes them into a file of 16; the picture is the same one."""
+    shown = np.random.default_rng(0).integers(0, 256, (6, 9)).astype(np.uint8)
+    shown[0, 0] = 255
+    values = np.rint(shown * ((2**bits - 1) / 255)).astype(np.uint16)
+    if kind == "PGM":
+        data = b"P5 9 6 %d\n" % (2**bits - 1) + (values.astype(">u2" if bits > 8 else "u1")).tobytes()
+    else:
+        wide = {"TIFF of 32 bits": np.int32, "TIFF of floats": np.float32}.get(kind, np.uint16)
+        data = packed(Image.fromarray(values.astype(wide)), kind.split()[0])
+    assert np.array_equal(read_image(data)[:, :, 0], shown)
+
+
+def test_a_dim_picture_of_sixteen_bits_stays_as_dim_as_it_is() -> None:
+    """As long as its brightest pixel reaches a quarter of the full scale it is known to have 16 bits."""
+    dim = np.array([[0, 5000, 20000]], np.uint16)
+    assert read_image(packed(Image.fromarray(dim)))[0, :, 0].tolist() == [0, 19, 78]
+
+
+def test_values_without_a_depth_fill_the_scale() -> None:
+    for values, wanted in (
+        (np.array([[-1.0, -0.5, 1.0]], np.float32), [0, 64, 255]),
+        (np.array([[-300, -150, 300]], np.int32), [0, 64, 255]),
+        (np.array([[0, 50_000, 200_000]], np.int32), [0, 64, 255]),
+        (np.array([[np.nan, 0.25, 1.0]], np.float32), [0, 64, 255]),
+        (np.array([[np.inf, 0.25, -np.inf]], np.float32), [0, 64, 0]),
+        (np.array([[np.nan, np.nan, np.nan]], np.float32), [0, 0, 0]),
+        (np.array([[0.0, 0.0, 0.0]], np.float32), [0, 0, 0]),
+    ):
+        assert read_image(packed(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == wanted
+
+
 def test_one_bit() -> None:
     bits = np.array([[True, False], [False, True]])
     assert np.array_equal(read_image(packed(Image.fromarray(bits)))[:, :, 0], bits * 255)

@@ -116,6 +116,26 @@ def test_cut_off_at_every_step_and_taken_up_again(film, tmp_path, monkeypatch) -
     assert cuts > 15
 
 
+def test_a_film_joined_of_parts_with_other_colours_gives_the_same_table(planted, joined_films, tmp_path) -> None:
+    """Where a part does not say its colours, a decoder that saw the part before takes that part's."""
+    path = tmp_path / "joined.ts"
+    joined_films.write_joined(path, [{}, {"matrix": 1}, {}, {"filter": joined_films.TURNED, "g": 16}])
+    task = task_for(path)
+
+    def analyser() -> Analyser:
+        return Analyser(planted.Model(), settings=Settings(detector="whole", cell=0.25, lag=0.5))
+
+    whole = folder(tmp_path / "whole")
+    perform(task, analyser(), whole)
+    wanted = contents(whole, task)
+    assert len(Timeline.load(whole / "film.csv")) == 64
+    for ends in (18, 30, 40, 50, 60):
+        out, asked = folder(tmp_path / f"stopped{ends}"), iter(range(10**6))
+        assert perform(task, analyser(), out, stop=lambda asked=asked, ends=ends: next(asked) > ends) is None
+        perform(task, analyser(), out)
+        assert contents(out, task) == wanted, f"stopped at frame {ends}"
+
+
 def test_what_is_read_twice_is_no_more_than_the_mark_is_old(film, tmp_path) -> None:
     path, analyser = film
     out, task = folder(tmp_path / "out"), task_for(path)

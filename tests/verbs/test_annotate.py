@@ -14,7 +14,8 @@ from tronie.core.errors import OutputError, SettingError, SourceError
 from tronie.core.face import Face
 from tronie.core.labels import BASIC7
 from tronie.core.timeline import Timeline
-from tronie.media.video import VideoReader
+from tronie.media.video import VideoReader, probe
+from tronie.media.write import VideoWriter
 from tronie.verbs.annotate import annotate
 
 TIMES = np.cumsum([0, 0.04, 0.04, 0.1, 0.02, 0.5, 0.04, 0.04, 0.04, 0.3, 0.04, 0.04])  # a changing rate
@@ -108,6 +109,15 @@ def test_anonymised_films_end_where_nobody_looked(told, tmp_path) -> None:
     assert "faces were not looked for after that" in done.warnings[0]
 
 
+def test_a_last_picture_that_stays_stays_as_long(films, tmp_path) -> None:
+    with VideoWriter(tmp_path / "film.mp4") as writer:
+        for k in range(10):
+            writer.write(films.picture(k, "h"), k / 10)
+        writer.end = 4.0
+    annotate(tmp_path / "film.mp4", tmp_path / "out.mkv", model=Model(), detector=Detector())
+    assert probe(tmp_path / "out.mkv").duration == pytest.approx(4.0, abs=0.002)
+
+
 def test_a_stopped_film_is_kept_and_says_so(told, tmp_path) -> None:
     film(tmp_path / "film.mp4")
     asked = iter([False] * 4 + [True] * 20)
@@ -193,3 +203,119 @@ def test_a_broken_film_gives_what_can_be_read(told, tmp_path) -> None:
     done = annotate(tmp_path / "film.mkv", tmp_path / "out.mp4", timeline=rows)
     assert 10 < len(frames(tmp_path / "out.mp4")) < 200
     assert any("breaks off" in words for words in done.warnings), done.warnings
+
+
+PART = 16  # frames of a part of a joined film, 25 a second
+
+
+def rows_at(timeline_of, boxes: dict[int, tuple[float, float, float, float]], frames: int, kept=lambda i: True):
+    """A face at each frame of a joined film: ``boxes`` says where from which frame on; ``kept`` where it is found."""
+    there = [i for i in range(frames) if kept(i)]
+    rows = timeline_of([(0, 0, len(there) / 25, "happiness")], fps=25, source="joined.ts")
+    assert len(rows) == len(there)
+    box = np.array([boxes[max(first for first in boxes if first <= i)] for i in there], float)
+    times = np.array(there) / 25
+    columns = {**rows.columns, "time": times, "duration": np.full(len(there), 0.04), "frame": np.array(there),
+               **{name: box[:, k] for k, name in enumerate(("x", "y", "width", "height"))}}  # fmt: skip
+    looked = type(rows.looked[0])("joined.ts", "video", frames, 0.0, frames / 25)
+    return Timeline(columns, rows.labels, rows.provenance, (looked,))
+
+
+def with_face(height: int, width: int, box: tuple[int, int, int, int]):
+    """A grey picture with a patch of coarse noise in ``box``."""
+    x, y, w, h = box
+
+    def picture(index: int) -> np.ndarray:
+        image = np.full((height, width, 3), 120, np.uint8)
+        cells = np.random.default_rng(index).integers(0, 255, (h // 10, w // 10, 3), np.uint8)
+        image[y : y + h, x : x + w] = cells.repeat(10, 0).repeat(10, 1)
+        return image
+
+    return picture
+
+
+def steps(image: np.ndarray, box: tuple[int, int, int, int]) -> float:
+    """How much neighbouring rows differ within the middle of a box."""
+    x, y, w, h = box
+    inner = image[y + h // 5 : y + h - h // 5, x + w // 5 : x + w - w // 5].astype(int)
+    return float(np.abs(np.diff(inner, axis=0)).mean())
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_film_whose_pictures_change_size_is_drawn_and_anonymised(joined_films, timeline_of, tmp_path, ending) -> None:
+    """A call: small at first, then large, then the telephone is held upright. All of it goes into the largest size."""
+    boxes = [(40, 40, 40, 40), (80, 80, 80, 80), (60, 60, 60, 60)]
+    sizes = [(160, 120), (320, 240), (160, 240)]
+    parts = [{"size": (wide, high), "picture": with_face(high, wide, box)}
+             for (wide, high), box in zip(sizes, boxes, strict=True)]  # fmt: skip
+    joined_films.write_joined(tmp_path / "joined.ts", parts)
+    told = rows_at(timeline_of, {0: boxes[0], PART: boxes[1], 2 * PART: boxes[2]}, 3 * PART)
+    heard = []
+    plain, hidden = (
+        annotate(tmp_path / "joined.ts", tmp_path / f"{name}{ending}", timeline=told, anonymise=name == "hidden",
+                 report=heard.append).path
+        for name in ("plain", "hidden")
+    )  # fmt: skip
+    placed = [(80, 80, 80, 80), (80, 80, 80, 80), (140, 60, 60, 60)]  # in a picture of 320 x 240
+    for index, (seen, gone) in enumerate(zip(frames(plain), frames(hidden), strict=True)):
+        x, y, _, h = box = placed[index // PART]
+        assert seen.image.shape == gone.image.shape == (240, 320, 3)
+        assert steps(gone.image, box) < 0.5 * steps(seen.image, box)
+        edge = seen.image[y + 10 : y + h - 10, x].astype(int)  # the box's left edge: orange
+        assert (edge[:, 0] - edge[:, 2]).mean() > 80
+    assert frames(plain)[-1].image[120, 20].max() < 20  # beside a picture that is held upright
+    assert [f.time for f in frames(plain)] == pytest.approx([f.time for f in frames(tmp_path / "joined.ts")], abs=2e-5)
+    assert sorted(p.name for p in tmp_path.iterdir() if "joined" not in p.name) == [f"hidden{ending}", f"plain{ending}"]
+
+
+def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path) -> None:
+    with VideoWriter(tmp_path / ".hidden.mp4", called=tmp_path / "out.mp4") as writer:
+        writer.write(np.zeros((16, 16, 3), np.uint8), 0.0)
+        for image, time in ((np.zeros((32, 16, 3), np.uint8), 0.1), (np.zeros((16, 16, 3), np.uint8), 0.0)):
+            with pytest.raises(OutputError, match=r"/out\.mp4 is|/out\.mp4: time"):
+                writer.write(image, time)
+
+
+def blocks(seed: int, bright: float = 1.0) -> np.ndarray:
+    """A picture of 320 x 240 in large blocks, unlike that of any other seed."""
+    cells = np.random.default_rng(seed).integers(0, 200, (6, 8, 3)).repeat(40, 0).repeat(40, 1)
+    return np.clip(cells * bright, 0, 255).astype(np.uint8)
+
+
+SPOT = (100, 100, 60, 60)
+
+
+def shot(seed: int, face: bool, bright=lambda index: 1.0):
+    def picture(index: int) -> np.ndarray:
+        image = blocks(seed, bright(index))
+        if face:
+            image[100:160, 100:160] = with_face(240, 320, SPOT)(index)[100:160, 100:160]
+        return image
+
+    return picture
+
+
+def test_a_blur_ends_where_the_camera_cuts(joined_films, timeline_of, tmp_path) -> None:
+    """Shots of 0.64 s, so that what is hidden beside a face that is lost would reach far into the next one."""
+    parts = [{"size": (320, 240), "picture": shot(seed, seed in (1, 3))} for seed in (1, 2, 3)]
+    joined_films.write_joined(tmp_path / "joined.ts", parts)
+    # Lost 4 frames before the first cut, found again 3 frames after the second: those belong to the shots with a face.
+    told = rows_at(timeline_of, {0: SPOT}, 3 * PART, lambda i: i < PART - 4 or i >= 2 * PART + 3)
+    annotate(tmp_path / "joined.ts", tmp_path / "out.mp4", timeline=told, anonymise=True)
+    before = frames(tmp_path / "joined.ts")
+    for index, frame in enumerate(frames(tmp_path / "out.mp4")):
+        away = np.abs(frame.image.astype(int) - before[index].image)[90:170, 90:170].mean()
+        if PART <= index < 2 * PART:
+            assert away < 4, f"frame {index} shows nobody and is blurred"
+        else:
+            assert away > 15 and steps(frame.image, SPOT) < 6, f"frame {index} shows a face"
+
+
+@pytest.mark.parametrize("what", ["flash", "fade", "still"])
+def test_within_a_shot_a_lost_face_stays_hidden(joined_films, timeline_of, tmp_path, what) -> None:
+    """Photographers' flashes change every pixel, and the face is still there."""
+    light = {"flash": lambda i: 1.6 if i >= 8 else 0.5, "fade": lambda i: 1 - i / 20, "still": lambda i: 1.0}[what]
+    joined_films.write_joined(tmp_path / "joined.ts", [{"size": (320, 240), "picture": shot(1, True, light)}])
+    told = rows_at(timeline_of, {0: SPOT}, PART, lambda i: i < 6)
+    annotate(tmp_path / "joined.ts", tmp_path / "out.mp4", timeline=told, anonymise=True)
+    assert all(steps(frame.image, SPOT) < 6 for frame in frames(tmp_path / "out.mp4"))

@@ -34,6 +34,8 @@ class Reading:
     """"retinaface", or "whole" for pictures that are cropped faces."""
     fps: float | None = None
     """Look at so many frames per second of film (default: every frame)."""
+    video_track: int | None = None
+    """Read this picture track of films that hold several, counted from 0 (default: the one that players show)."""
     provider: str = "cpu"
     """What the graphs run on: cpu, cuda, openvino or coreml."""
 

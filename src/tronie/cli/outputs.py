@@ -21,7 +21,7 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     source
         A film or a picture.
     out
-        The new film (.mp4, .mov, .mkv) or picture (.png, .jpg, .webp).
+        The new film (.mp4, .mov, .mkv) or picture (.png, .jpg, .webp, .tif).
     table
         What to draw: a table that `tronie predict` wrote. Without it the source is read first.
     anonymise

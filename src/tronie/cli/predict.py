@@ -62,7 +62,8 @@ def predict(
     with interruptible() as stopped:
         if folder is not None:
             ensure_writable(folder / "jobs.jsonl")
-        settings = Settings(detector=reading.detector, fps=reading.fps, provider=reading.provider, baseline=baseline)
+        settings = Settings(detector=reading.detector, fps=reading.fps, provider=reading.provider, baseline=baseline,
+                            video_track=reading.video_track)  # fmt: skip
         analyser = Analyser(reading.model, settings=settings)
         if folder is not None:
             return into_folder(sources, folder, analyser, sharing, reading.model, stopped, json=json, quiet=quiet)

@@ -37,7 +37,7 @@ def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o"
     with interruptible() as stopped:
         try:
             found = run(source, out, model=reading.model, detector=reading.detector, fps=reading.fps,
-                        provider=reading.provider,
+                        provider=reading.provider, video_track=reading.video_track,
                         realtime=realtime, show=screen.show if screen else None,
                         stop=lambda: stopped.is_set() or (screen is not None and screen.closed))  # fmt: skip
         finally:

@@ -113,7 +113,12 @@ def settings_hash(settings: DataclassInstance) -> str:
 
     Equal settings have equal hashes: ``1`` in a float field counts as ``1.0``, and the order of keys does not matter.
     """
-    text = json.dumps(as_dict(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return values_hash(as_dict(settings))
+
+
+def values_hash(values: Mapping[str, Any]) -> str:
+    """:func:`settings_hash` of settings that are plain values already."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

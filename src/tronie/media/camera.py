@@ -17,6 +17,7 @@ import numpy as np
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.container import STREAM_FORMATS
 from tronie.media.decode import Decoder, Opened, choose
 
 PATIENCE = 10.0
@@ -121,7 +122,11 @@ def _connect(address: str, name: str, patience: float) -> Opened:
             timeout=patience,
             metadata_errors="replace",
             # Pictures that come over UDP lose pieces in most networks.
-            container_options={"protocol_whitelist": _PROTOCOLS, "rtsp_flags": "prefer_tcp"},
+            container_options={
+                "protocol_whitelist": _PROTOCOLS,
+                "format_whitelist": STREAM_FORMATS,
+                "rtsp_flags": "prefer_tcp",
+            },
         )
     except av.error.ExitError:
         raise SourceError(f"{name} is silent for {patience:g} s: check the address, and that it sends.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -19,36 +21,40 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.clock import Clock, zero_of
+from tronie.media.container import open_container
 
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
-_STEPS = 10  # even steps after which a film is held to be even
+_DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
 
 class Decoder:
-    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising, in units of ``tick`` seconds.
+    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising; ``clock`` makes seconds of them.
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
-    ``length`` in seconds; 0 where it does not say.
+    ``length``, the second of the clock at which it ends; 0 where it does not say. ``tracks`` are the sizes of its
+    picture tracks, ``track`` the number of the one read.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
-    times that are missing) after which only a run from the start is sure to come to the same frames again.
-    ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
-    without a word.
+    times that are missing, other colours) after which only a run from the start is sure to come to the same frames
+    again.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
-    ``opens`` opens what is no file, such as an address.
+    ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None,
+                 track: int | None = None) -> None:  # fmt: skip
         self.path = path
         self._threads = threads
-        self._opens = opens or partial(_open, path)
+        self._opens = opens or partial(_open, path, track)
         # One reformatter on one thread for all frames: the one inside each frame is set up anew and spins threads.
         self._reformatter = VideoReformatter()
-        self._matrix: NDArray[np.int32] | None = None
+        self._matrix: NDArray[np.int32] = _UPRIGHT  # of the frame given last, see _learn
+        self._tags: tuple[object, ...] | None = None  # of the film's first frame
         self._open()
 
     def _open(self) -> None:
@@ -57,17 +63,27 @@ class Decoder:
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.damaged = 0
-        self.holes: list[tuple[int, int]] = []
         self.broken = self.irregular = False
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else 0.0
-        self.tick = float(stream.time_base or 0)
+        base = stream.time_base or Fraction(0)
+        self.tick = float(base)
+        self._zero = zero_of(self._container)
+        self._others = 0.0  # the second of the clock that sound or subtitles have reached
+        usual = round(1 / (self.rate * self.tick)) if self.rate and self.tick else 0
+        self.clock = Clock(self.tick, round(self._zero / base) if base else 0, usual)
         self.codec = str(stream.codec_context.name)
+        self.tracks = [(s.width, s.height) if s.codec_context else (0, 0) for s in picture_tracks(self._container)]
+        self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
-        whole = max(self._container.duration or 0, 0) / av.time_base
-        self.length = stream.duration * self.tick if stream.duration else whole
-        self._begins = stream.start_time
+        self._begins = stream.start_time or 0
+        # A header that counts a track's frames knows how long this track is; others tell of the whole file, or repeat
+        # the file's length for each track.
+        self._exact = bool(stream.duration and stream.frames)
+        self.length = max(self._container.duration or 0, 0) / av.time_base
+        if self._exact:
+            self.length = self.clock.time(self._begins + (stream.duration or 0))
         self._stretch = float(stream.sample_aspect_ratio or 1)  # width of a stored pixel over its height
 
     def close(self) -> None:
@@ -81,20 +97,25 @@ class Decoder:
         # collected; Python sees five small objects and no hurry. 10 ms.
         gc.collect()
 
-    def late(self, ticks: int) -> float:
-        """Seconds from the stream's first packet to ``ticks``: what a film cut open lost before its first keyframe."""
-        return 0.0 if self._begins is None else (ticks - self._begins) * self.tick
+    def cut_short(self, end: float) -> bool:
+        """Whether the file stops before it should, its pictures having ended at ``end`` seconds of the clock.
+
+        Where the header tells of the whole file only, sound or subtitles may rightly go on after the last picture.
+        """
+        if self.broken:
+            return True
+        reached = end if self._exact else max(end, self._others) + float(self._zero)  # some lengths count from stamp 0
+        return reached < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from where the decoder stands."""
         last: int | None = None
         step = max(round(1 / (self.rate * self.tick)), 1) if self.rate and self.tick else 1
-        shift = lasts = 0
-        steps: list[int] = []  # how far apart the first frames are
+        shift = 0
         for frame in self._decoded():
             if frame.pts is None:  # a bare stream without times: count frames at its rate
                 self.irregular = True
-                ticks = 0 if last is None else last + step
+                ticks = self._begins if last is None else last + step
             else:
                 ticks = frame.pts + shift
             if last is not None and ticks <= last:
@@ -103,17 +124,28 @@ class Decoder:
                     continue
                 shift += last + step - ticks  # the clock starts anew: films that were joined
                 ticks = last + step
-            if last is not None:
-                if len(steps) < _STEPS:
-                    steps.append(ticks - last)
-                elif max(steps) < 1.25 * min(steps) and ticks - last > 1.75 * max(steps[0], lasts):
-                    self.holes.append((last + steps[0], ticks))
-                    self.irregular = True
-            last, lasts = ticks, frame.duration or 0
+            last = ticks
+            self._learn(frame)
             yield ticks, frame
 
+    def _learn(self, frame: VideoFrame) -> None:
+        """What holds from this frame on.
+
+        A decoder keeps the colours of the part before where a part of a joined film does not say its own: once they
+        have changed, only a run from the start is sure to see the same. The display matrix is asked of keyframes (20
+        microseconds), where every jump into the film lands.
+        """
+        if frame.key_frame:
+            sides: Any = frame.side_data
+            data = sides.get(Type.DISPLAYMATRIX)
+            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
+        tags = (frame.colorspace, frame.color_range, frame.format.name)
+        self._tags = self._tags or tags
+        if tags != self._tags:
+            self.irregular = True
+
     def _decoded(self) -> Iterator[VideoFrame]:
-        packets = self._container.demux(self._stream)
+        packets: Iterator[Packet[Any]] = self._container.demux()  # sound, too, tells how far the file goes
         while True:
             try:
                 packet = next(packets, None)
@@ -122,8 +154,12 @@ class Decoder:
             except (av.error.FFmpegError, OSError):
                 self.broken = self.irregular = True
                 return
+            if packet.stream is not self._stream:
+                if packet.pts is not None and packet.time_base is not None:
+                    self._others = max(self._others, float(packet.pts * packet.time_base - self._zero))
+                continue
             try:
-                decoded = packet.decode()
+                decoded: list[Any] = packet.decode()
             except (av.error.FFmpegError, OSError):
                 self._skip()
                 continue
@@ -146,6 +182,8 @@ class Decoder:
         if not replay:
             second = round(1 / self.tick)
             for back in (0, 2, 10, 60):
+                self.close()  # the decoder must not remember what was met in later parts of the film
+                self._open()
                 if (landed := self._seek(ticks - back * second, ticks)) is not None:
                     return (pair for pair in landed if pair[0] > ticks)
         self.close()
@@ -175,12 +213,7 @@ class Decoder:
             src_colorspace=Colorspace.ITU709 if guess else None,
             threads=1,
         )
-        image: Pixels = np.asarray(rgb.to_ndarray(), np.uint8)
-        if self._matrix is None:  # asked once, because it is the same for the whole film and asking takes 1 ms
-            sides: Any = frame.side_data
-            data = sides.get(Type.DISPLAYMATRIX)
-            self._matrix = np.frombuffer(bytes(data), np.int32) if data is not None else _UPRIGHT
-        return turned(image, self._matrix)
+        return turned(np.asarray(rgb.to_ndarray(), np.uint8), self._matrix)
 
 
 def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
@@ -196,35 +229,33 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
     return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-def _open(path: Path) -> Opened:
+def _open(path: Path, track: int | None) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
-    name = f"Film {path}"
-    try:
-        if path.stat().st_size == 0:
-            raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
-        # A file may hold a play list; it must not make the library open other addresses.
-        container = av.open(str(path), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
-    except FileNotFoundError:
-        raise SourceError(f"{name} does not exist: check the path.") from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise SourceError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions.") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower().rstrip(". ")
-        raise SourceError(
-            f"{name} cannot be read as a film ({reason}): it is damaged, cut short or no film at all; copy it again."
-        ) from None
-    return choose(container, name)
+    return choose(open_container(path), f"Film {path}", track)
 
 
-def choose(container: InputContainer, name: str) -> Opened:
-    """The largest moving picture in what was opened. Closes it and raises SourceError, about ``name``, without one."""
-    films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+def picture_tracks(container: InputContainer) -> list[VideoStream]:
+    """The tracks of moving pictures, without the covers of sound files."""
+    return [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+
+
+def choose(container: InputContainer, name: str, track: int | None = None) -> Opened:
+    """The picture track number ``track`` from 0, or the one that players show: the first that is marked as default.
+
+    Where none is marked, as in transport streams, it is the largest. Closes the container and raises SourceError, about
+    ``name``, where there is no such track or it cannot be decoded.
+    """
+    films = picture_tracks(container)
     if not films:
         container.close()
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
+    if track is not None and track >= len(films):
+        container.close()
+        raise SourceError(f"{name} has no picture track {track}: it has {len(films)}, counted from 0.")
     # A stream in an unknown code has no context, and then no size to be asked for.
-    known = [s for s in films if s.codec_context is not None and s.time_base]
-    stream = max(known, key=lambda s: s.width * s.height, default=None)
+    known = [s for s in (films if track is None else films[track : track + 1]) if s.codec_context and s.time_base]
+    marked = [s for s in known if int(s.disposition) & _DEFAULT]
+    stream = marked[0] if marked else max(known, key=lambda s: s.width * s.height, default=None)
     if stream is None:
         container.close()
         raise SourceError(f"{name} is coded in a way that cannot be decoded here: convert it to H.264 in MP4.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tronie.core.errors import SourceError
+from tronie.media.animation import moves
 
 Kind = Literal["image", "video"]
 
@@ -25,6 +26,9 @@ VIDEO_ENDINGS = frozenset({
     ".h264", ".264", ".hevc", ".h265", ".ivf", ".mjpeg", ".mjpg", ".wtv",
 })
 # fmt: on
+
+MJPEG_ENDINGS = frozenset({".mjpeg", ".mjpg"})
+"""A raw stream of JPEG pictures begins as a JPEG picture does, so its ending tells."""
 
 _IMAGE_STARTS = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ",
@@ -90,6 +94,8 @@ def _expand_one(given: str) -> list[Source]:
 def kind_of(path: Path) -> Kind | None:
     """Picture or film, by the file's first bytes, then by its ending; None if neither speaks for one.
 
+    Animated pictures (GIF, WebP, PNG, AVIF) are films. A TIFF of several pages is a picture.
+
     Raises SourceError if the file cannot be opened.
     """
     try:
@@ -98,6 +104,9 @@ def kind_of(path: Path) -> Kind | None:
     except OSError as error:
         raise SourceError(f"{path} cannot be opened ({error.strerror}): check its permissions.") from None
     by_content = _kind_by_content(head)
+    jpegs = head.startswith(b"\xff\xd8\xff") and path.suffix.lower() in MJPEG_ENDINGS
+    if by_content == "image" and (jpegs or moves(path)):
+        return "video"
     return by_content if by_content is not None else _kind_by_ending(path)
 
 

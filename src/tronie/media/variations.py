@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tronie.core.errors import SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.media.image import read_image
 from tronie.media.video import VideoReader
@@ -95,18 +97,18 @@ class Reel:
     start: float = 0.0
 
 
-def halved(film: Path, folder: Path) -> Reel:
-    """Every second frame, each shown for as long as the two were."""
+def halved(film: Path, folder: Path, track: int | None = None) -> Reel:
+    """Every second frame, each shown for as long as the two were; not over a hole between them."""
 
     def frames() -> Iterator[Frame]:
         kept: Frame | None = None
-        with VideoReader(film) as reader:
+        with VideoReader(film, track=track) as reader:
             for number, frame in enumerate(reader):
                 if number % 2 == 0:
                     if kept is not None:
                         yield kept
                     kept = frame
-                elif kept is not None:
+                elif kept is not None and frame.time - (kept.time + kept.duration) < 1e-6:
                     kept = replace(kept, duration=frame.time + frame.duration - kept.time)
         if kept is not None:
             yield kept
@@ -118,15 +120,15 @@ CUT = 1.37
 """Seconds that :func:`begun_later` cuts off: no multiple of the grids on which films are searched and worked off."""
 
 
-def begun_later(film: Path, folder: Path) -> Reel:
+def begun_later(film: Path, folder: Path, track: int | None = None) -> Reel:
     """Without its first ``CUT`` seconds (of a film shorter than four times that, without its first quarter)."""
-    with VideoReader(film) as reader:
+    with VideoReader(film, track=track) as reader:
         times = np.array([frame.time for frame in reader])
-    first = int(np.searchsorted(times, min(CUT, times[-1] / 4)))
+    first = int(np.searchsorted(times - times[0], min(CUT, (times[-1] - times[0]) / 4)))
     start = float(times[first])
 
     def frames() -> Iterator[Frame]:
-        with VideoReader(film) as reader:
+        with VideoReader(film, track=track) as reader:
             for number, frame in enumerate(reader):
                 if number >= first:
                     yield replace(frame, time=frame.time - start, index=number - first)
@@ -134,11 +136,16 @@ def begun_later(film: Path, folder: Path) -> Reel:
     return Reel(frames(), start)
 
 
-def stored_as(film: Path, folder: Path, name: str, quality: float, keyframes: int) -> Reel:
+def stored_as(film: Path, folder: Path, track: int | None = None, *, name: str, quality: float, keyframes: int) -> Reel:
     """Coded again to ``name`` in ``folder`` (H.264 at a constant rate factor of ``quality``), and read from there."""
     path = folder / name
-    with VideoReader(film) as reader, VideoWriter(path, quality=quality, keyframes=keyframes) as writer:
+    with VideoReader(film, track=track) as reader, VideoWriter(path, quality=quality, keyframes=keyframes) as writer:
+        size: tuple[int, ...] | None = None
         for frame in reader:
+            if size not in (None, frame.image.shape):
+                raise SourceError(f"Film {film} changes its size at {frame.time:.2f} s, so it cannot be stored again: "
+                                  "it is not checked.")  # fmt: skip
+            size = frame.image.shape
             writer.write(frame.image, frame.time)
 
     def frames() -> Iterator[Frame]:
@@ -148,10 +155,10 @@ def stored_as(film: Path, folder: Path, name: str, quality: float, keyframes: in
     return Reel(frames())
 
 
-FILMS: dict[str, Callable[[Path, Path], Reel]] = {
+FILMS: dict[str, Callable[..., Reel]] = {
     "half frame rate": halved,
     "start cut off": begun_later,
-    "Matroska, rate factor 23": lambda film, folder: stored_as(film, folder, "again.mkv", 23, 250),
-    "MP4, rate factor 32, many keyframes": lambda film, folder: stored_as(film, folder, "small.mp4", 32, 12),
+    "Matroska, rate factor 23": partial(stored_as, name="again.mkv", quality=23, keyframes=250),
+    "MP4, rate factor 32, many keyframes": partial(stored_as, name="small.mp4", quality=32, keyframes=12),
 }
-"""What is done to a film, by name; each takes the film and a folder for what it writes."""
+"""What is done to a film, by name; each takes the film, a folder for what it writes, and the film's picture track."""

@@ -15,7 +15,9 @@ from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector, make_detector
-from tronie.media.image import read_image
+from tronie.media.animation import moves
+from tronie.media.clock import is_hole
+from tronie.media.image import read_pages
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.pipeline.chain import Chain, provenance
@@ -48,6 +50,7 @@ Report = Callable[[Progress], None]
 
 PHOTO = "Photos are read as they are: a person's own neutral is learnt from a film of them (baseline 'person')."
 """What a photo's timeline warns of where films are measured against the person."""
+MOVES = "The picture given as bytes is animated, and its first frame was read: save it as a file to read it as a film."
 
 
 class Analyser:
@@ -114,7 +117,8 @@ class Analyser:
             check_picture(source)
             return self._picture(source, name or "array")
         if isinstance(source, bytes):
-            return self._picture(read_image(source), name or "bytes")
+            timeline = self._pages(read_pages(source), name or "bytes")
+            return replace(timeline, warnings=(*timeline.warnings, *([MOVES] if moves(source) else [])))
         if not isinstance(source, Source):
             found = expand([source])
             if len(found) != 1:
@@ -122,15 +126,25 @@ class Analyser:
             source = found[0]
         title = name or printable(source.name)
         if source.kind == "image":
-            return self._picture(read_image(source.path), title)
-        length = (probe(source.path).duration or None) if report is not None else None
-        with VideoReader(source.path, fps=self.settings.fps) as reader:
+            return self._pages(read_pages(source.path), title)
+        track = self.settings.video_track
+        length = (probe(source.path, track=track).duration or None) if report is not None else None
+        with VideoReader(source.path, fps=self.settings.fps, track=track) as reader:
             timeline = self._film(reader, title, length, report, stop)
             return replace(timeline, warnings=(*timeline.warnings, *reader.warnings))
 
-    def _picture(self, image: Pixels, name: str) -> Timeline:
-        frame = Frame(image)
-        faces = [replace(face, track=i) for i, face in enumerate(reading_order(self.detector.detect(image)))]
+    def _pages(self, pages: Iterable[Pixels], name: str) -> Timeline:
+        """Every page as a photo of its own: ``frame`` is its number from 0, and nobody is the same on two pages."""
+        parts: list[Timeline] = []
+        for page in pages:
+            parts.append(self._picture(page, name, len(parts), sum(map(len, parts))))
+        looked = Looked(name, "image", len(parts), 0.0, 0.0, () if any(map(len, parts)) else ((0.0, 0.0),))
+        return replace(Timeline.concat(parts), looked=(looked,))
+
+    def _picture(self, image: Pixels, name: str, page: int = 0, track: int = 0) -> Timeline:
+        """One photo; people are numbered from ``track`` on."""
+        frame = Frame(image, index=page)
+        faces = [replace(face, track=i) for i, face in enumerate(reading_order(self.detector.detect(image)), track)]
         reader, smoother = Reader(self.model, self.settings, mirrored=True), Smoother(self.settings)
         smoother.add(reader.take(frame, faces) + reader.flush())
         timeline = to_timeline(smoother.settle(np.inf), name, self.labels, self.provenance)
@@ -174,15 +188,17 @@ def printable(name: str) -> str:
 
 
 def _frames(film: Pixels, times: Sequence[float] | NDArray[np.float64] | None, fps: float | None) -> Iterable[Frame]:
-    """Frames of an array ``(T, H, W, 3)``; the last lasts as long as the one before it."""
+    """Frames of an array ``(T, H, W, 3)``; the last, and one before a hole, lasts as long as the one before it."""
     check_picture(film[0] if len(film) else film)
     if times is None and fps is None:
         raise SettingError("An array of frames has no times: give times= (one per frame, in seconds) or fps=.")
     at = np.arange(len(film)) / fps if times is None and fps else np.asarray(times, np.float64)
     if at.shape != (len(film),) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
         raise SettingError(f"times must be {len(film)} rising numbers of seconds, one per frame.")
-    steps = np.diff(at) if len(at) > 1 else np.array([1 / fps if fps else 0.0])
-    lasts = np.append(steps, steps[-1]) if len(at) > 1 else steps
+    lasts = np.append(np.diff(at), np.inf) if len(at) > 1 else np.array([1 / fps if fps else 0.0])
+    for i in range(1, len(lasts)):
+        if is_hole(lasts[i], lasts[i - 1]):
+            lasts[i] = lasts[i - 1]
     return [
         Frame(image, float(time), i, float(last))
         for i, (image, time, last) in enumerate(zip(film, at, lasts, strict=True))

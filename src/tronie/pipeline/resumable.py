@@ -30,7 +30,7 @@ from tronie.pipeline.chain import Chain, Stop
 EVERY = 5.0
 """Seconds of film between two marks: with the grid's cell of one second, at most six are read twice."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def read_film(path: Path, name: str, analyser: Analyser, files: Files, *, report
     saved = _saved(files, stamp)
     if saved is not None and "finished" in saved:
         return Finished(**saved["finished"])
-    length = (probe(path).duration or None) if report is not None else None
+    length = (probe(path, track=analyser.settings.video_track).duration or None) if report is not None else None
     chain = Chain(analyser.model, analyser.detector, analyser.settings, name)
-    with VideoReader(path, fps=analyser.settings.fps) as reader:
+    with VideoReader(path, fps=analyser.settings.fps, track=analyser.settings.video_track) as reader:
         if saved is not None:
             chain.restore(saved["state"])
         with _Rows(files.rows, 0 if saved is None else saved["size"], saved["rows"] if saved else 0) as rows:
@@ -129,7 +129,7 @@ def _run(chain: Chain, reader: VideoReader, rows: _Rows, mark: Path, stamp: list
 
 
 def _span(looked: Looked) -> float:
-    return round(looked.end - looked.start, 6)
+    return round(looked.end - looked.start - sum(end - start for start, end in looked.unseen), 6)
 
 
 class _Rows:

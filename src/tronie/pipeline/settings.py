@@ -28,6 +28,9 @@ class Settings:
     crops of a frame full of faces within 25 MB and fills batches for one face."""
     batch: int = 32
     """Most faces the model reads at once: larger batches gain nothing on a CPU."""
+    video_track: int | None = None
+    """Which of a film's picture tracks is read, counted from 0; None: the one that players show. Named in tables (and
+    in the settings' hash) only where it is given."""
     scan: float = 0.5
     """The whole frame is searched this often; between, only the surroundings of known faces (a third of the cost)."""
     usable: float = 0.2
@@ -76,6 +79,8 @@ class Settings:
                 raise SettingError(f"Setting '{name}' is {getattr(self, name)}: it must lie between 0 and 1.")
         if self.fps is not None and not self.fps > 0:
             raise SettingError(f"fps is {self.fps}: give a number of frames per second above 0, or leave it out.")
+        if self.video_track is not None and self.video_track < 0:
+            raise SettingError(f"Video track {self.video_track} is asked for: picture tracks are counted from 0.")
         if self.batch < 1 or self.switch < 0 or self.least < 0 or self.speech < 0:
             raise SettingError("Settings 'batch' must be at least 1, 'switch', 'speech' and 'least' at least 0.")
         if self.baseline not in ("model", "person"):
@@ -87,7 +92,10 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by name, as JSON holds them."""
-        return config.as_dict(self)
+        values = config.as_dict(self)
+        if self.video_track is None:
+            del values["video_track"]
+        return values
 
     def segmenting(self) -> dict[str, float]:
         """The settings that shape segments and their confidence: a calibration of segments holds for these."""
@@ -97,4 +105,4 @@ class Settings:
     @property
     def hash(self) -> str:
         """12 hex digits, equal for equal settings on every machine."""
-        return config.settings_hash(self)
+        return config.values_hash(self.as_dict())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +32,14 @@ class _Path:
 
 
 class Moving:
-    """The faces of one film by time. Between two rows of a track (a film looked at less often) its box moves evenly."""
+    """The faces of one film by time. Between two rows of a track (a film looked at less often) its box moves evenly.
 
-    def __init__(self, timeline: Timeline, *, names: Names | None = None) -> None:
+    ``cuts`` are the seconds at which a new shot begins.
+    """
+
+    def __init__(self, timeline: Timeline, *, names: Names | None = None, cuts: Sequence[float] = ()) -> None:
         self._timeline = timeline
+        self._cuts = np.array([-math.inf, *cuts, math.inf])
         self._near: dict[int, list[_Path]] = {}  # second of film -> paths that matter then
         for source, track, rows in tracks(timeline):
             box = np.stack([timeline[name][rows] for name in ("x", "y", "width", "height")], 1)
@@ -59,13 +63,19 @@ class Moving:
         return found
 
     def hidden(self, time: float) -> list[Box]:
-        """What to blur at ``time`` seconds: every place where a face of a track is or, within HOLD, was or will be."""
+        """What to blur at ``time`` seconds: every place where a face of a track is or, within HOLD, was or will be.
+
+        In the same shot, that is: what was at that place before a cut is not there after it, nor the other way round.
+        """
         found = []
+        shot = int(np.searchsorted(self._cuts, time + _TOUCH, "right"))
+        begins, ends = self._cuts[shot - 1] - _TOUCH, self._cuts[shot] - _TOUCH
         for path in self._paths(time):
             after = int(np.searchsorted(path.start, time - _TOUCH, "left"))
             before = int(np.searchsorted(path.start, time + _TOUCH, "right")) - 1
             near = [i for i in {before, after} if 0 <= i < len(path.rows)
-                    and path.start[i] - path.hold <= time <= path.end[i] + path.hold]  # fmt: skip
+                    and path.start[i] - path.hold <= time <= path.end[i] + path.hold
+                    and begins <= path.start[i] < ends]  # fmt: skip
             if near:
                 found.append(_around(path.box[near]))
         return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +18,40 @@ from tronie.core.face import Frame, Pixels
 from tronie.core.people import Names
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
-from tronie.media.image import read_image
+from tronie.media.image import count_pages, read_pages
 from tronie.media.sound import with_sound
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
 from tronie.media.write import ENDINGS, VideoWriter
 from tronie.pipeline.analyser import Progress, Report
 from tronie.pipeline.reading import Model
+from tronie.show.canvas import Canvas
 from tronie.show.moving import Moving
 from tronie.show.overlay import blur_faces, draw
 from tronie.show.palette import Look, looks
+from tronie.verbs.survey import Survey, survey
 from tronie.verbs.tables import Given, Made, about, shown
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+PAGES = (".tif", ".tiff")
+"""Pictures that may hold several pages."""
 QUALITY = 20
 """x264's constant rate factor: losses that are hard to see, at about half the size of 18's."""
 
 
 def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
              model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
-             provider: str | None = None,
+             provider: str | None = None, video_track: int | None = None,
              names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
              report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
-    A film becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a changing rate,
-    and the original sound is copied (or coded anew, with a warning, where the container cannot hold it). A picture
-    becomes .png, .jpg or .webp. ``timeline`` (or its file) is what to draw; without one the source is read first,
-    with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`. ``names`` (a table) and ``seats`` join and
+    A film or animated picture becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a
+    changing rate and where the picture begins later than the sound, so that the new film has the length and the clock
+    of the original. The original sound is copied (or coded anew, with a warning, where the container cannot hold it). A
+    picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to draw;
+    without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
+    ``video_track`` is the picture track (None: the one that players show). ``names`` (a table) and ``seats`` join and
     name tracks, see :mod:`tronie.core.people`.
 
     With ``anonymise`` faces are blurred beyond recovery and the labels stay; what was not looked at is left out.
@@ -58,10 +66,14 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
     read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, provider=provider,
-                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
+                 video_track=video_track, names=names, seats=seats, report=report, stop=stop)  # fmt: skip
     rows = about(read.timeline, found[0])
-    write = _film if found[0].kind == "video" else _picture
-    warnings = [*rows.warnings, *write(found[0], out, _Drawing(rows, read.names, anonymise), report, stop)]
+    drawing = _Drawing(rows, read.names, anonymise)
+    if found[0].kind == "video":
+        told = _film(found[0], out, drawing, video_track, report, stop)
+    else:
+        told = _picture(found[0], out, drawing)
+    warnings = [*rows.warnings, *told]
     if anonymise:
         warnings.append(_ADVICE)
     return Made(out, rows, tuple(dict.fromkeys(warnings)))
@@ -71,18 +83,30 @@ _ADVICE = "Faces that were not found are not blurred, and voices are not changed
 
 
 class _Drawing:
-    """What to do with one frame."""
+    """What to do with one frame: of any film, or of the one that was surveyed."""
 
-    def __init__(self, timeline: Timeline, names: Names, anonymise: bool) -> None:
-        self._faces = Moving(timeline, names=names)
+    def __init__(self, timeline: Timeline, names: Names, anonymise: bool, found: Survey | None = None) -> None:
+        self._timeline, self._names, self.anonymise = timeline, names, anonymise
+        self.canvas = Canvas(found.sizes) if found is not None and len(found.sizes) > 1 else None
+        rows = self.canvas.moved(timeline) if self.canvas is not None else timeline
+        self._faces = Moving(rows, names=names, cuts=found.cuts if found is not None else ())
         self._looks: Mapping[str, Look] = looks(timeline.labels.names)
-        self._anonymise = anonymise
         # No face may come through from where nobody looked.
         self.until = max((one.end for one in timeline.looked), default=0.0) if anonymise else math.inf
 
+    def over(self, found: Survey | None) -> _Drawing:
+        """The same for a film of which this is known."""
+        return _Drawing(self._timeline, self._names, self.anonymise, found)
+
+    def on_page(self, page: int) -> _Drawing:
+        """The same for the faces of one page of a picture."""
+        there = self._timeline["frame"] == page
+        columns = {name: column[there] for name, column in self._timeline.columns.items()}
+        return _Drawing(replace(self._timeline, columns=columns), self._names, self.anonymise)
+
     def frame(self, frame: Frame) -> Pixels:
-        image = frame.image
-        if self._anonymise:
+        image = frame.image if self.canvas is None else self.canvas.place(frame.image)
+        if self.anonymise:
             image = blur_faces(image, self._faces.hidden(frame.time))
         return draw(image, self._faces.at(frame.time), self._looks)
 
@@ -92,29 +116,57 @@ def _check(source: Source, out: Path) -> None:
     kind = "film" if source.kind == "video" else "picture"
     if out.suffix.lower() not in endings:
         raise SettingError(f"An annotated {kind} ends in {', '.join(endings)}; '{out.name}' does not. Rename it.")
+    if source.kind == "image" and out.suffix.lower() not in PAGES and (pages := count_pages(source.path)) > 1:
+        raise SettingError(f"{source.path} holds {pages} pages: give the annotated one a name that ends in .tif.")
     if out.exists() and out.samefile(source.path):
         raise OutputError(f"{out} is the {kind} itself: give the annotated one another name.")
     ensure_writable(out)
 
 
-def _picture(source: Source, out: Path, draws: _Drawing, report: Report | None,
-             stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
-    image = Image.fromarray(draws.frame(Frame(read_image(source.path))))
+def _picture(source: Source, out: Path, draws: _Drawing) -> list[str]:
+    drawn = [Image.fromarray(draws.on_page(page).frame(Frame(image)))
+             for page, image in enumerate(read_pages(source.path))]  # fmt: skip
     with replacing(out) as temporary:
         options: Any = {"subsampling": 0} if out.suffix.lower() in (".jpg", ".jpeg") else {}
-        image.save(temporary, quality=92, **options)  # full colour resolution: thin lines keep their colour
+        if len(drawn) > 1:
+            options = {"save_all": True, "append_images": drawn[1:]}
+        drawn[0].save(temporary, quality=92, **options)  # full colour resolution: thin lines keep their colour
     return []
 
 
-def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
+class _OtherSize(Exception):
+    """A film's pictures are not all of the first one's size."""
+
+
+def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report: Report | None,
           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
-    length = probe(source.path).duration or None
+    """Draw a film. It is gone through beforehand where that is needed: for its cuts, or as its pictures change size."""
+    length = probe(source.path, track=track).duration or None
+
+    def heard(name: str, seconds: float) -> None:
+        if report is not None:
+            report(Progress(name, seconds, length))
+
+    def surveyed() -> Survey:
+        return survey(source.path, track, partial(heard, f"{out.name}: cuts"), stop or (lambda: False))
+
+    found = surveyed() if draws.anonymise else None
+    try:
+        return _drawn(source, out, draws.over(found), track, partial(heard, out.name), stop)
+    except _OtherSize:
+        return _drawn(source, out, draws.over(surveyed()), track, partial(heard, out.name), stop)
+
+
+def _drawn(source: Source, out: Path, draws: _Drawing, track: int | None, heard: Callable[[float], None],
+           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
     warnings: list[str] = []
     until: float | None = None
     with replacing(out) as whole:
         pictures = whole.with_name(f".{whole.stem}.pictures{out.suffix}")
         try:
-            with VideoReader(source.path) as reader, VideoWriter(pictures, quality=QUALITY) as writer:
+            with VideoReader(source.path, track=track) as reader, \
+                    VideoWriter(pictures, quality=QUALITY, called=out) as writer:  # fmt: skip
+                size: tuple[int, ...] | None = None
                 for frame in reader:
                     if frame.time > draws.until - 1e-6:
                         until = frame.time
@@ -124,11 +176,16 @@ def _film(source: Source, out: Path, draws: _Drawing, report: Report | None,
                         until = frame.time
                         warnings.append(f"{out.name} was stopped at {frame.time:.2f} s.")
                         break
-                    writer.write(draws.frame(frame), frame.time)
-                    if report is not None:
-                        report(Progress(out.name, frame.time + frame.duration, length))
+                    image = draws.frame(frame)
+                    if size not in (None, image.shape):
+                        raise _OtherSize
+                    size = image.shape
+                    writer.write(image, frame.time)
+                    heard(frame.time + frame.duration)
+                else:
+                    writer.end = reader.end
                 warnings += reader.warnings
-            warnings += with_sound(pictures, source.path, whole, until=until)
+            warnings += with_sound(pictures, source.path, whole, until=until, called=out)
         finally:
             pictures.unlink(missing_ok=True)
     return warnings

@@ -17,7 +17,7 @@ from tronie.verbs.tables import Given, Made, shown
 
 def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | Path | Model = "default",
          detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-         names: str | Path | None = None,
+         video_track: int | None = None, names: str | Path | None = None,
          seats: int | None = None, report: Report | None = None,
          stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Draw probabilities over time with the segments under them, or with ``summary`` one page of figures.
@@ -28,7 +28,7 @@ def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | P
     """
     needed()
     ensure_writable(checked(out))
-    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, names=names, seats=seats,
-                 report=report, stop=stop)  # fmt: skip
+    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
+                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
     path = (plot_summary if summary else plot_timeline)(read.timeline, out, names=read.names)
     return Made(path, read.timeline, read.timeline.warnings)

@@ -28,6 +28,7 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
             detector: str | Detector | None = None, fps: float | None = None,
             times: Sequence[float] | NDArray[np.float64] | None = None, settings: Settings | None = None,
             provider: str | None = None, baseline: Literal["model", "person"] | None = None,
+            video_track: int | None = None,
             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
     """Read the expressions shown in one or many pictures and films.
 
@@ -35,7 +36,8 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     ``detector`` a name ("retinaface"; "whole" for cropped faces) or an object. ``fps`` thins a film to so many frames
     per second, and is the rate of a film given as an array without ``times`` (T,) in seconds. ``provider`` says what
     the graphs run on ("cpu", "cuda", "openvino", "coreml"). ``baseline`` "person" measures every face of a film against
-    the person's own neutral, see :mod:`tronie.pipeline.person`. ``report`` hears of progress; ``stop`` is asked between
+    the person's own neutral, see :mod:`tronie.pipeline.person`. ``video_track`` is the picture track of films that hold
+    several, counted from 0 (None: the one that players show). ``report`` hears of progress; ``stop`` is asked between
     frames: when it says true, what is done comes back with a warning.
 
     Returns one :class:`Timeline` with a row per face and time; ``.segments()`` tells who shows what from when to when.
@@ -46,17 +48,20 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     if not single and not isinstance(sources, Iterable):
         raise SourceError(f"{sources!r} is no source: give a path, a picture's bytes, an array, or a list of them.")
     given: list[One] = [sources] if single else list(sources)  # type: ignore[list-item,arg-type]  # just told apart
-    analyser = Analyser(model, detector=detector, settings=settings_with(settings, fps, provider, baseline))
+    settings = settings_with(settings, fps, provider, baseline, video_track)
+    analyser = Analyser(model, detector=detector, settings=settings)
     parts = [part for _, part in predict_each(given, analyser, times=times, report=report, stop=stop)]
     return Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
 
 
 def settings_with(settings: Settings | None, fps: float | None, provider: str | None = None,
-                  baseline: Literal["model", "person"] | None = None) -> Settings:  # fmt: skip
-    """The settings with another ``fps``, ``provider`` and ``baseline``; None leaves what there is."""
+                  baseline: Literal["model", "person"] | None = None,
+                  video_track: int | None = None) -> Settings:  # fmt: skip
+    """The settings with another ``fps``, ``provider``, ``baseline`` and ``video_track``; None leaves what there is."""
     settings = settings or Settings()
     return replace(settings, fps=settings.fps if fps is None else fps, provider=provider or settings.provider,
-                   baseline=baseline or settings.baseline)  # fmt: skip
+                   baseline=baseline or settings.baseline,
+                   video_track=settings.video_track if video_track is None else video_track)  # fmt: skip
 
 
 def predict_each(given: Sequence[One], analyser: Analyser, *,

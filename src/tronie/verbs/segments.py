@@ -15,7 +15,7 @@ from tronie.verbs.tables import Given, Made, shown
 
 def segments(given: Given, out: str | Path, *, model: str | Path | Model = "default",
              detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-             names: str | Path | None = None,
+             video_track: int | None = None, names: str | Path | None = None,
              seats: int | None = None, report: Report | None = None,
              stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Write the segments to ``out``: .csv, .vtt (subtitles), .eaf (ELAN) or .TextGrid (Praat).
@@ -24,6 +24,6 @@ def segments(given: Given, out: str | Path, *, model: str | Path | Model = "defa
     and name tracks. See :func:`tronie.show.export.export`. Raises SettingError, SourceError, ModelError, OutputError.
     """
     ensure_writable(checked(out))  # before a long reading, not after it
-    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, names=names, seats=seats,
-                 report=report, stop=stop)  # fmt: skip
+    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
+                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
     return Made(export(read.timeline, out, names=read.names), read.timeline, read.timeline.warnings)

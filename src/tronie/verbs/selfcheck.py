@@ -20,7 +20,7 @@ from tronie.core.labels import UNCERTAIN
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.measure.steadiness import Change, Sights, Steadiness, changes, partners, steadiness, together
-from tronie.media.image import read_image
+from tronie.media.image import read_pages
 from tronie.media.source import Source, expand
 from tronie.media.variations import FILMS, PICTURES, Reel
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
@@ -76,7 +76,8 @@ class SelfCheck:
 
 def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,
               model: str | Path | Model = "default", detector: str | Detector | None = None,
-              fps: float | None = None, provider: str | None = None, report: Report | None = None,
+              fps: float | None = None, provider: str | None = None, video_track: int | None = None,
+              report: Report | None = None,
               stop: Callable[[], bool] | None = None) -> SelfCheck:  # fmt: skip
     """Read each source as it is and in every variation of ``tronie.media.variations``, and count the labels kept.
 
@@ -85,7 +86,7 @@ def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     cannot be read becomes a warning, unless it is the only one or all fail. Raises SourceError, SettingError,
     ModelError.
     """
-    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
+    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider, video_track=video_track))
     found = expand([sources] if isinstance(sources, (str, os.PathLike)) else list(sources))
     rows: list[Checked] = []
     changed: list[Changed] = []
@@ -112,18 +113,18 @@ def _check(source: Source, analyser: Analyser) -> Iterator[tuple[Checked, list[C
     """Each variation of one source."""
     name = printable(source.name)
     if source.kind == "image":
-        image = read_image(source.path)
-        before = analyser.analyse(image, name=name)
-        for variation, change in PICTURES.items():
-            shown = change(image)
-            after = analyser.analyse(shown.pixels, name=name)
-            seen = sights(after)
-            yield _compared(before, replace(seen, box=shown.back(seen.box)), name, "image", variation)
+        for image in read_pages(source.path):
+            before = analyser.analyse(image, name=name)
+            for variation, change in PICTURES.items():
+                shown = change(image)
+                after = analyser.analyse(shown.pixels, name=name)
+                seen = sights(after)
+                yield _compared(before, replace(seen, box=shown.back(seen.box)), name, "image", variation)
         return
     whole = analyser.analyse(source, name=name)
     for variation, vary in FILMS.items():
         with tempfile.TemporaryDirectory() as folder:
-            reel = vary(source.path, Path(folder))
+            reel = vary(source.path, Path(folder), analyser.settings.video_track)
             seen = sights(_read(reel, analyser, name))
         seen = replace(seen, start=seen.start + reel.start, end=seen.end + reel.start)
         yield _compared(whole.select(start=reel.start - 1e-5), seen, name, "video", variation)

@@ -40,7 +40,8 @@ class Made:
 
 
 def shown(given: Given, *, model: str | Path | Model = "default", detector: str | Detector | None = None,
-          fps: float | None = None, provider: str | None = None, names: str | Path | None = None,
+          fps: float | None = None, provider: str | None = None, video_track: int | None = None,
+          names: str | Path | None = None,
           seats: int | None = None,
           report: Report | None = None, stop: Callable[[], bool] | None = None) -> Shown:  # fmt: skip
     """Load or make the timeline, then join and name its tracks. Raises SourceError, SettingError, ModelError."""
@@ -51,7 +52,8 @@ def shown(given: Given, *, model: str | Path | Model = "default", detector: str 
         timeline = Timeline.load(Path(given))
     else:
         film = Path(given)
-        timeline = predict(given, model=model, detector=detector, fps=fps, provider=provider, report=report, stop=stop)
+        timeline = predict(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
+                           report=report, stop=stop)  # fmt: skip
     timeline, called = who_is_who(timeline, names=Path(names) if names else None, seats=seats)
     return Shown(timeline, called, film)
 

@@ -36,7 +36,7 @@ _ASK = 0.2  # seconds: how long a stop may go unheard while nothing comes in
 
 def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path | Model = "default",
           detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-          realtime: bool = False,
+          video_track: int | None = None, realtime: bool = False,
           show: Callable[[Seen], None] | None = None, stop: Stop | None = None) -> Timeline:  # fmt: skip
     """Read expressions from a live source until it ends or ``stop`` says true.
 
@@ -49,12 +49,12 @@ def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path
     pictures looked at per second. Raises SourceError, SettingError, ModelError, OutputError.
     """
     target = _checked(out)
-    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
+    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider, video_track=video_track))
     warnings: list[str] = []
     seen = 0
     try:
         with ExitStack() as stack:
-            feed = _feed(source, fps, realtime, stop or (lambda: False), stack)
+            feed = _feed(source, fps, video_track, realtime, stop or (lambda: False), stack)
             try:
                 for picture in _pictures(feed, analyser):
                     seen += 1
@@ -104,8 +104,11 @@ def _checked(out: str | Path | None) -> Path | None:
     return Path(out)
 
 
-def _feed(source: str, fps: float | None, realtime: bool, stop: Stop, stack: ExitStack) -> _Feed:
+def _feed(source: str, fps: float | None, track: int | None, realtime: bool, stop: Stop,
+          stack: ExitStack) -> _Feed:  # fmt: skip
     number = None if Path(source).is_file() else camera_number(source)
+    if track is not None and (number is not None or is_address(source)):
+        raise SettingError("--video-track chooses among the picture tracks of a film: leave it out for a live source.")
     if number is not None:
         return _live(f"camera {number}", camera_shots(number), fps, stop, stack, paced=False)
     if is_address(source):
@@ -113,7 +116,7 @@ def _feed(source: str, fps: float | None, realtime: bool, stop: Stop, stack: Exi
     found = expand([source])
     if len(found) != 1 or found[0].kind != "video":
         raise SourceError(f"{source} is no single film: name a camera's number, an address or a film to watch.")
-    reader = stack.enter_context(VideoReader(found[0].path, fps=fps))
+    reader = stack.enter_context(VideoReader(found[0].path, fps=fps, track=track))
     name, shots = printable(found[0].name), _film(reader)
     if realtime:
         feed = _live(name, shots, None, stop, stack)

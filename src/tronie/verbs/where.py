@@ -33,7 +33,7 @@ _SIDE = 112  # of each, pixels
 
 def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "default",
           detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-          track: int | None = None, report: Report | None = None,
+          video_track: int | None = None, track: int | None = None, report: Report | None = None,
           stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
     """Read a film with a video model and draw, for one person, which moments each look at it saw closely.
 
@@ -44,7 +44,7 @@ def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "def
     needed()
     ensure_writable(checked(out))
     path = _film(film)
-    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider))
+    analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider, video_track=video_track))
     reader = clip_reader(analyser.model)
     if reader is None or not reader.info.each:
         raise SettingError(f"Model '{analyser.model.name}' does not choose moments to look at closely: give a video "
@@ -61,7 +61,7 @@ def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "def
     ]  # fmt: skip
     reach = math.ceil(reader.info.window / reader.info.hop - 1e-9)
     title = f"{name}: where the looks at person {chosen} were close"
-    made = plot_where(mine, close, _strip(path, mine, fps), out, title=title, reach=reach)
+    made = plot_where(mine, close, _strip(path, mine, fps, video_track), out, title=title, reach=reach)
     return Made(made, timeline, timeline.warnings)
 
 
@@ -77,8 +77,9 @@ def _film(given: str | Path) -> Path:
 def _read(path: Path, analyser: Analyser, heard: list[Window], report: Report | None,
           stop: Callable[[], bool] | None) -> Timeline:  # fmt: skip
     chain = Chain(analyser.model, analyser.detector, analyser.settings, printable(path.name), heard.append)
-    length, parts = probe(path).duration or None, []
-    with VideoReader(path, fps=analyser.settings.fps) as frames:
+    track = analyser.settings.video_track
+    length, parts = probe(path, track=track).duration or None, []
+    with VideoReader(path, fps=analyser.settings.fps, track=track) as frames:
         for part in chain.run(frames, stop):
             parts.append(part)
             if report is not None:
@@ -98,7 +99,7 @@ def _track(timeline: Timeline, asked: int | None) -> int:
     return asked
 
 
-def _strip(path: Path, timeline: Timeline, fps: float | None) -> Sequence[tuple[float, Pixels]]:
+def _strip(path: Path, timeline: Timeline, fps: float | None, track: int | None) -> Sequence[tuple[float, Pixels]]:
     """Faces ``(s, s, 3)`` of one track with their times, evenly spread over the film where it was seen."""
     end = max(one.end for one in timeline.looked)
     places = (np.arange(_FACES) + 0.5) * end / _FACES
@@ -106,7 +107,7 @@ def _strip(path: Path, timeline: Timeline, fps: float | None) -> Sequence[tuple[
     rows = {int(timeline["frame"][i]): i for i, place in zip(near, places, strict=True)
             if abs(timeline["time"][i] - place) <= end / _FACES}  # fmt: skip
     found: list[tuple[float, Pixels]] = []
-    with VideoReader(path, fps=fps) as frames:
+    with VideoReader(path, fps=fps, track=track) as frames:
         for frame in frames:
             if frame.index in rows:
                 row = rows.pop(frame.index)
