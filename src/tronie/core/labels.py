@@ -135,8 +135,10 @@ def classes(words: Iterable[str], labels: Iterable[str] | None = None) -> LabelS
     if labels is not None:
         return LabelSet(tuple(labels), spellings=spellings)
     _refuse_doubtful(groups)
-    names = (word if len(group) > 1 or _WHOLE.fullmatch(*group) else " ".join(next(iter(group)).split())
-             for word, group in groups.items())  # fmt: skip
+    names = []
+    for word, group in groups.items():
+        written = " ".join(next(iter(group)).split())
+        names.append(word if len(group) > 1 or _WHOLE.fullmatch(written) else written)
     return LabelSet(tuple(sorted(names)), spellings=spellings)
 
 

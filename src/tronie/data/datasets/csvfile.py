@@ -36,7 +36,8 @@ def read(root: Path, *, labels: Sequence[str] | None = None, skip_missing: bool 
     with opened(path, meta=META) as sheet:
         if sheet.meta:
             return Manifest.load(path)
-        table = _Table(sheet, *sheet.need("path", "label"), list(sheet.rows()))
+        at_path, at_label = sheet.need("path", "label")
+        table = _Table(sheet, at_path, at_label, list(sheet.rows()))
     if not table.rows:
         raise SourceError(f"{path} holds no rows: write one line per picture below the line of names.")
     paths = as_on_disk(path.parent, [cell.replace("\\", "/").rstrip("/") for cell in table.cells(table.path)])
