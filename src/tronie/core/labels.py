@@ -137,7 +137,7 @@ def classes(words: Iterable[str], labels: Iterable[str] | None = None) -> LabelS
     _refuse_doubtful(groups)
     names = []
     for word, group in groups.items():
-        written = " ".join(next(iter(group)).split())
+        written = " ".join(_HIDDEN.sub("", next(iter(group))).split())
         names.append(word if len(group) > 1 or _WHOLE.fullmatch(written) else written)
     return LabelSet(tuple(sorted(names)), spellings=spellings)
 

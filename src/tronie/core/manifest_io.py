@@ -13,6 +13,7 @@ import numpy as np
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import VERSION, Floats, Manifest, check_below
 from tronie.core.sheet import Sheet, folded, opened, text_cell
@@ -93,8 +94,8 @@ def _meta(path: Path, line: str) -> dict[str, Any]:
     if line.startswith('"'):  # a spreadsheet has put the line, or each part of it between commas, in quotes
         line = ",".join(next(csv.reader([line], delimiter=";" if '";' in line else ",")))
     try:
-        meta = json.loads(line.rstrip(",;\t ").removeprefix("# ")) if line.startswith(META) else None
-    except (ValueError, RecursionError):
+        meta = parse_json(line.rstrip(",;\t ").removeprefix("# ")) if line.startswith(META) else None
+    except ValueError:
         meta = None
     if not isinstance(meta, dict) or not isinstance(meta.get("labels"), list) or "tronie_manifest" not in meta:
         raise SourceError(f"{path} is not a manifest: it must begin with '# {{\"tronie_manifest\": {VERSION}, …}}'.")

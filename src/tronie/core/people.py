@@ -74,8 +74,9 @@ def who_is_who(timeline: Timeline, *, names: Path | None = None,
 def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, dict[tuple[str, int], str]]:
     """Join the tracks that carry one name and give the names by track. A joined person keeps the lowest track number.
 
-    Lines about other films are passed over. Raises SettingError for a track that the timeline does not have, a track with two names, a name that another
-    track goes by without one, and for two tracks of one name that are seen at the same time (see :func:`join`).
+    Lines about other films are passed over. Raises SettingError for a track that the timeline does not have, a track
+    with two names, a name that another track goes by without one, and for two tracks of one name that are seen at the
+    same time (see :func:`join`).
     """
     here = {(source, track) for source, track, _ in tracks(timeline)}
     given: dict[tuple[str, int], str] = {}
@@ -139,6 +140,8 @@ def by_seats(timeline: Timeline, count: int) -> Timeline:
         raise SettingError(f"{count} seats make no sense: give 1 or more.")
     to: dict[tuple[str, int], int] = {}
     by_source: dict[str, list[tuple[int, float, float]]] = {}
+    if np.isnan(timeline["x"]).any():
+        raise SettingError("Seats need to know where faces were, which segments do not say: give the table of rows.")
     for source, track, rows in tracks(timeline):
         weight = np.maximum(timeline["duration"][rows], 1e-6)
         centre = timeline["x"][rows] + timeline["width"][rows] / 2

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from tronie.core.errors import SourceError
+from tronie.core.words import shortened
 
 LONGEST_LINE = 1_000_000  # letters; a longer line is no table, and would only fill the memory
 MOST_COLUMNS = 10_000
@@ -56,10 +57,9 @@ class Sheet:
         places = [self.place(name) for name in wanted]
         if missing := [name for name, at in zip(wanted, places, strict=True) if at is None]:
             there = ", ".join(self.names)
-            there = there if len(there) <= 300 else f"{there[:300]}…"
             raise SourceError(
                 f"{self.path} lacks the column {', '.join(missing)}: its first line must name the columns "
-                f"{', '.join(wanted)}; it names {there or 'nothing'}."
+                f"{', '.join(wanted)}; it names {shortened(there, 300) or 'nothing'}."
             )
         return [at for at in places if at is not None]
 
@@ -82,8 +82,7 @@ class Sheet:
 
     def wrong(self, line: int, column: str, cell: str, reason: str = "") -> SourceError:
         """The error for a cell that cannot stand where it stands."""
-        shown = cell if len(cell) <= 60 else f"{cell[:60]}…"
-        return SourceError(f"{self.path}, line {line}: '{shown}' cannot stand in column '{column}'"
+        return SourceError(f"{self.path}, line {line}: '{shortened(cell)}' cannot stand in column '{column}'"
                            f"{': ' if reason else ''}{reason}.")  # fmt: skip
 
     def number(self, line: int, column: str, cell: str) -> float:
@@ -124,6 +123,8 @@ def opened(path: Path, what: str = "table", *, names: Sequence[str] | None = Non
     begins with ``meta``, such as "# {", is kept apart. Raises SourceError for a file that is missing or no such table.
     """
     try:
+        if not path.is_file() and path.exists():  # a pipe would never end
+            raise SourceError(f"{path} is no regular file: give the file of the {what}.")
         with path.open("rb") as file:
             sample = file.read(4096)
             file.seek(0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import replacing
+from tronie.core.sheet import read_cell
 from tronie.core.timeline_io import sidecar, write_about
 
 Pieces = Sequence[tuple[str, Path]]
@@ -24,7 +25,7 @@ def join_segments(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path
         writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
         writer.writeheader()
         for key, piece in pieces:
-            writer.writerows(row for row in _rows(piece) if owners.get(row["source"]) == key)
+            writer.writerows(row for row in _rows(piece) if owners.get(read_cell(row["source"])) == key)
     return path
 
 
@@ -37,13 +38,13 @@ def join_tables(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path:
             writer = csv.DictWriter(file, names, lineterminator="\n")
             writer.writeheader()
             for key, piece in pieces:
-                writer.writerows(row for row in _rows(piece) if owners.get(row["source"]) == key)
+                writer.writerows(row for row in _rows(piece) if owners.get(read_cell(row["source"])) == key)
                 told = json.loads(sidecar(piece).read_text(encoding="utf-8"))
                 looked = [one for one in told["looked"] if owners.get(one["source"]) == key]
                 if not about:
                     about = {**told, "looked": [], "warnings": []}
                 about["looked"] += looked
-        write_about(about, path)
+        write_about(about, path, temporary)
     return path
 
 
