@@ -23,8 +23,8 @@ def read_spans(path: str | Path, clock: Clock | None = None) -> list[Span]:
 
     A table has a line of column names: start and end (or duration), label, and a person (tier, person, name or track).
     Times are seconds, hh:mm:ss.mmm, or what the columns' names say (``start_ms``, ``start_frame``, ELAN's
-    ``Begin Time - msec``); ``clock`` says otherwise. The segments that Tronie writes are such a table. Times count from where the
-    film begins: ``clock.zero`` is taken off.
+    ``Begin Time - msec``); ``clock`` says otherwise. The segments that Tronie writes are such a table. Times count
+    from where the film begins: ``clock.zero`` is taken off.
 
     Raises SourceError for a file that is missing, damaged or of another kind, and for times that no film has;
     SettingError for a clock that does not fit the file.

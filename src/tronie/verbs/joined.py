@@ -44,6 +44,7 @@ def join_tables(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path:
                 if not about:
                     about = {**told, "looked": [], "warnings": []}
                 about["looked"] += looked
+                about["warnings"] = list(dict.fromkeys([*about["warnings"], *told["warnings"]]))
         write_about(about, path, temporary)
     return path
 
