@@ -323,11 +323,10 @@ def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch) -> None:
     table, _ = make(film("n")).save(tmp_path / "film.csv")
     old = table.read_bytes()
 
-    class Full:
-        def writer(self, *args, **more):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(timeline_io, "csv", Full())
+    monkeypatch.setattr(timeline_io, "writer", full)
     with pytest.raises(OutputError, match="disk is full"):
         make(film("hh")).save(table)
     assert table.read_bytes() == old

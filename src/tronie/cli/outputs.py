@@ -34,22 +34,24 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
 
 
-def segments(source: str, *, out: Out, people: People = NOBODY, reading: Reading = DEFAULT,
-             quiet: Quiet = False) -> int:  # fmt: skip
+def segments(source: str, *, out: Out, csv_safe: bool = False, people: People = NOBODY,
+             reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
     """Write who shows what from when to when for other programs: WebVTT, ELAN, Praat, CSV.
 
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         .vtt (subtitles), .eaf (ELAN, one tier per person), .TextGrid (Praat) or .csv.
+    csv_safe
+        Write an apostrophe before text that a spreadsheet would run as a formula (.csv only).
     quiet
         Print nothing but errors.
     """
     from tronie.verbs.segments import segments as run
 
-    return make(run, source, out, quiet, reading, people)
+    return make(run, source, out, quiet, reading, people, csv_safe=csv_safe)
 
 
 def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, track: int | None = None,
@@ -59,7 +61,7 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         .png, .pdf or .svg.
     summary
@@ -90,7 +92,7 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         The page (.html). It refers to the film where that lies: keep both together.
     film

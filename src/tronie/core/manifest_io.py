@@ -16,7 +16,7 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import VERSION, Floats, Manifest, check_below
-from tronie.core.sheet import Sheet, folded, opened, text_cell
+from tronie.core.sheet import Sheet, folded, opened, text_cell, writer
 
 META = "# {"
 """How the first line of a manifest begins."""
@@ -35,9 +35,9 @@ def write(manifest: Manifest, path: Path) -> None:
     columns = _as_text(manifest)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {json.dumps(meta, ensure_ascii=False)}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        lines = writer(file)
+        lines.writerow(columns)
+        lines.writerows(zip(*columns.values(), strict=True))
 
 
 def read(path: Path, root: Path | None = None) -> Manifest:

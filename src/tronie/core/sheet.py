@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
+from typing import Any, TextIO
 
 from tronie.core.errors import SourceError
 from tronie.core.words import shortened
@@ -191,6 +192,24 @@ def _rows(path: Path, lines: Iterator[str], delimiter: str, exact: bool,
                 yield reader.line_num + before, [read_cell(cell if exact else cell.strip()) for cell in row]
     except csv.Error as error:
         raise SourceError(f"{path}, line {reader.line_num + before}: {error}.") from error
+
+
+class _Rows:
+    """Where :mod:`csv` writes whole rows that end in CR LF: their ends become LF."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row[:-2] + "\n")
+
+
+def writer(file: TextIO) -> Any:
+    """A ``csv.writer`` with LF at the end of rows, which quotes every cell that holds CR or LF.
+
+    Python's own, before 3.13, quotes only what its line end holds, and a lone CR cuts a row in two.
+    """
+    return csv.writer(_Rows(file), lineterminator="\r\n")
 
 
 def read_cell(cell: str) -> str:

@@ -18,7 +18,7 @@ from tronie.core.errors import MissingExtraError, SettingError, SourceError, Tro
 from tronie.core.files import LARGE, parse_json, read_bytes, read_json
 from tronie.core.labels import BASIC7, UNCERTAIN, LabelSet, canonical
 from tronie.core.segment import Segment, SegmentCalibration, as_rows
-from tronie.core.sheet import Sheet, folded, opened, text_cell
+from tronie.core.sheet import Sheet, folded, opened, text_cell, writer
 from tronie.core.timeline import (
     AFTER,
     BEFORE,
@@ -90,9 +90,9 @@ def save_segments(found: Sequence[Segment], path: Path, *, csv_safe: bool = Fals
         return text_cell(written, csv_safe=csv_safe) if name in _SEGMENT_TEXT else written
 
     with replacing(path) as temporary, _text(temporary) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([cell(name, row[name]) for name in names] for row in rows)
+        lines = writer(file)
+        lines.writerow(names)
+        lines.writerows([cell(name, row[name]) for name in names] for row in rows)
     return path
 
 
@@ -168,13 +168,13 @@ def write_rows(timeline: Timeline, file: TextIO, *, heading: bool, csv_safe: boo
         same = {word: text_cell(word, csv_safe=csv_safe) for word in set(column)}
         return [same[word] for word in column]
 
-    writer = csv.writer(file, lineterminator="\n")
+    lines = writer(file)
     if heading:
-        writer.writerow(timeline.columns)
+        lines.writerow(timeline.columns)
     for start in range(0, len(timeline), _CHUNK):  # as text, rows take ten times their memory
         part = {name: column[start : start + _CHUNK].tolist() for name, column in timeline.columns.items()}
         cells = [texts(name, column) for name, column in part.items()]
-        writer.writerows(zip(*cells, strict=True))
+        lines.writerows(zip(*cells, strict=True))
 
 
 def write_about(about: dict[str, Any], path: Path, table: Path | None = None) -> Path:
@@ -320,7 +320,7 @@ def load_segments(path: Path) -> tuple[Timeline, dict[tuple[str, int], str]]:
     warning says so. Raises SourceError with the line and column that cannot be read.
     """
     found, names = [], {}
-    with opened(path) as sheet:
+    with opened(path, exact=True) as sheet:
         place = {name: sheet.place(name) for name in (*_SEGMENTS, "person", *_SEGMENT_OPTIONAL)}
         for line, row in sheet.rows():
             one = _segment(sheet, line, {name: row[at] for name, at in place.items() if at is not None})
