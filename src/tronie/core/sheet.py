@@ -185,11 +185,21 @@ def _beginning(lines: Iterator[str], meta: str) -> tuple[str, str, int]:
 
 def _rows(path: Path, lines: Iterator[str], delimiter: str, exact: bool,
           before: int) -> Iterator[tuple[int, list[str]]]:  # fmt: skip
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=not exact)
+    quoted = False  # whether a line since the last row holds an apostrophe: few do, and tables are long
+
+    def watched() -> Iterator[str]:
+        nonlocal quoted
+        for line in lines:
+            quoted = quoted or "'" in line
+            yield line
+
+    reader = csv.reader(watched(), delimiter=delimiter, skipinitialspace=not exact)
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                yield reader.line_num + before, [read_cell(cell if exact else cell.strip()) for cell in row]
+                cells = row if exact else [cell.strip() for cell in row]
+                yield reader.line_num + before, [read_cell(cell) for cell in cells] if quoted else cells
+            quoted = False
     except csv.Error as error:
         raise SourceError(f"{path}, line {reader.line_num + before}: {error}.") from error
 

@@ -278,6 +278,8 @@ def _parsed(sheet: Sheet, name: str, lines: Sequence[int], cells: Sequence[str])
         same: dict[str, str] = {}
         return np.array([same.setdefault(cell, cell) for cell in cells], object)  # each word is kept once
     if name in WHOLE:
+        if all(cell.isdigit() and cell.isascii() and len(cell) < 19 for cell in cells):  # as Tronie writes them
+            return np.array(list(map(int, cells)), np.int64)
         return np.array([sheet.whole(line, name, cell) for line, cell in zip(lines, cells, strict=True)], np.int64)
     if name == "usable":
         return np.array([_truth(sheet, line, cell) for line, cell in zip(lines, cells, strict=True)], bool)
@@ -289,8 +291,9 @@ def _numbers(sheet: Sheet, name: str, lines: Sequence[int], cells: Sequence[str]
     needed = name in ("time", "duration")
     try:  # as Tronie writes them
         values = np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
-        odd = (not cell.isascii() or "_" in cell or cell == "nan" for cell in cells)  # Python takes more than we do
-        if (np.isfinite(values).all() or not (needed or np.isinf(values).any())) and not any(odd):
+        whole = "".join(cells)
+        odd = "_" in whole or not whole.isascii()  # Python takes more for a number than a table may hold
+        if not odd and (np.isfinite(values).all() or not (needed or np.isinf(values).any())):
             return values
     except ValueError:
         pass
