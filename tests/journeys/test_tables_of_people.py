@@ -137,6 +137,35 @@ def test_times_are_asked_about_only_where_the_end_of_the_film_is_known(
     assert run(capsys, "compare", film, coder)[0] == 0
 
 
+@pytest.mark.parametrize(("coder", "options", "told"), [
+    ("coder.eaf", ("--times", "ms"), "coder.eaf says itself in which unit its times are"),
+    ("film.csv", ("--times", "s"), "film.csv is a table of Tronie"), ("film.csv", ("--zero", "1"), "table of Tronie"),
+    ("ms.csv", ("--times", "frames"), "says in the names of its columns that times are in ms"),
+    ("s.csv", ("--zero", "noon"), "'noon' is no time"), ("s.csv", ("--zero", "nan"), "'nan' is no time"),
+    ("s.csv", ("--zero", "10:00:00"), "ends at 9 s, before --zero 10:00:00"),
+])  # fmt: skip
+def test_an_option_without_effect_is_refused(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], coder: str, options: tuple[str, ...], told: str
+) -> None:
+    export(Timeline.load(film), tmp_path / "coder.eaf")
+    (tmp_path / "ms.csv").write_text(CODED["milliseconds by name"])
+    (tmp_path / "s.csv").write_text(CODED["seconds"].replace("A,", "person 0,"))
+    code, said = run(capsys, "compare", film, tmp_path / coder, *options)
+    assert code in (OPTION, SOURCE) and told in said
+
+
+def test_an_elan_file_from_another_zero(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(Timeline.load(film), tmp_path / "coder.eaf")
+    text = (tmp_path / "coder.eaf").read_text()
+    for time in (9000, 7000, 6000, 4000, 0):
+        text = text.replace(f'TIME_VALUE="{time}"', f'TIME_VALUE="{time + 36_000_000}"')
+    (tmp_path / "coder.eaf").write_text(text)
+    code, said = run(capsys, "compare", film, tmp_path / "coder.eaf")
+    assert code == OPTION and "say --zero 10:00:00" in said
+    code, said = run(capsys, "compare", film, tmp_path / "coder.eaf", "--zero", "10:00:00", "-o", tmp_path / "o.json")
+    assert code == 0 and json.loads((tmp_path / "o.json").read_text())["accuracy"][0] == 1.0
+
+
 @pytest.mark.parametrize(("words", "seconds"), [
     ("00:00:10:00", 10.01), ("00:01:00;02", 60.06), ("00:10:00;00", 600.0), ("01:00:00;00", 3600.0),
 ])  # fmt: skip

@@ -6,6 +6,7 @@ written (``00:01:02.5``, ``10:00:00:12``); a bare number is seconds, unless the 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.sheet import Sheet, folded, opened
 from tronie.core.span import Span
+from tronie.core.words import shortened
 
 Unit = Literal["s", "ms", "frames"]
 
@@ -93,9 +95,12 @@ class Clock:
         if not self.zero:
             return 0.0
         try:
-            return self.seconds(self.zero, "s")
+            zero = self.seconds(self.zero, "s")
         except ValueError:
-            raise SettingError(f"'{self.zero}' is no time on a coder's clock: write 10:00:00, or seconds.") from None
+            zero = math.nan
+        if not abs(zero) <= LATEST_S:  # also where it is no number
+            raise SettingError(f"'{shortened(self.zero)}' is no time on a coder's clock: write 10:00:00, or seconds.")
+        return zero
 
 
 def read_table(path: Path, clock: Clock) -> list[Span]:
@@ -128,7 +133,8 @@ def _places(sheet: Sheet) -> tuple[dict[str, int], str]:
     there = {what for times in by_unit.values() for what in times} | set(place)
     for what in ("start", "label"):
         if what not in there:
-            raise SourceError(f"{sheet.path} has no column '{what}'; its columns are {', '.join(sheet.names)}.")
+            names = shortened(", ".join(sheet.names), 300)
+            raise SourceError(f"{sheet.path} has no column '{what}'; its columns are {names}.")
     raise SourceError(f"{sheet.path} has neither a column 'end' nor 'duration' in the unit of 'start'.")
 
 

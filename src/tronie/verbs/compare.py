@@ -114,6 +114,8 @@ def _rate(timeline: Timeline) -> float:
 def _coder_spans(path: Path, clock: Clock) -> list[Span]:
     """A coder's file; a table that Tronie wrote stands for the coder who corrected it."""
     if path.suffix.lower() in SUFFIXES and _is_table(path) and not holds_segments(path):
+        if clock.unit or clock.zero:
+            raise SettingError(f"{path.name} is a table of Tronie, in seconds of film: leave out --times and --zero.")
         read = shown(path)
         film(read.timeline, "A comparison")
         return [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in read.timeline.segments()]

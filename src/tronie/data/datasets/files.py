@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.sheet import folded, opened
+from tronie.core.words import shortened
 from tronie.data.datasets.about import About
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
@@ -106,7 +107,7 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
             folders[folder] = set(os.listdir(here)) if here.is_dir() else set()
         found[i] = name in folders[folder]
     if len(paths) and not found.all() and (not skip_missing or not found.any()):
-        first = root / paths[int(np.flatnonzero(~found)[0])]
+        first = shortened(str(root / paths[int(np.flatnonzero(~found)[0])]), 300)
         lost = f"{np.sum(~found):,} of" if found.any() else "none of"
         verb = "do not exist" if found.any() else "exists"
         raise SourceError(
