@@ -234,6 +234,33 @@ def test_segments_are_compared_and_say_what_they_do_not_know(
         assert code == OPTION and "which segments do not say" in said and not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_segments_of_segments_are_the_same_to_the_byte(
+    timeline_of: Callable[..., Timeline], tmp_path: Path, seed: int
+) -> None:
+    """With gaps inside and between them, faces that are partly unusable, and segments of one row."""
+    rng = np.random.default_rng(seed)
+    spells, at = [], 0.0
+    for _ in range(12):
+        length, gap = rng.integers(1, 20) / 10, rng.choice([0, 0.1, 0.3, 0.6])
+        spells.append((int(rng.integers(3)), at, at + length, str(rng.choice(["anger", "fear", "uncertain"]))))
+        at = round(at + length + gap, 1)
+    told = timeline_of(spells, fps=10)
+    more = {"usable": rng.random(len(told)) < 0.6, "confidence": rng.random(len(told)),
+            "valence": rng.uniform(-1, 1, len(told)),
+            "agreement": rng.integers(0, 9, len(told)) / 8}  # fmt: skip
+    before = export(Timeline({**told.columns, **more}, told.labels), tmp_path / "a.csv")
+    assert export(Timeline.load(before), tmp_path / "b.csv").read_bytes() == before.read_bytes()
+
+
+def test_labels_corrected_by_hand_are_joined_as_everywhere(film: Path, tmp_path: Path) -> None:
+    given = export(Timeline.load(film), tmp_path / "s.csv")
+    given.write_text(given.read_text().replace(",sadness,", ", Sad,").replace("uncertain", "Uncertain"))
+    assert {one.label for one in Timeline.load(given).segments()} == {"happiness", "Sad", "neutral", "uncertain"}
+    given.write_text(given.read_text().replace(",neutral,", ",SADNESS,"))
+    assert {one.label for one in Timeline.load(given).segments()} == {"happiness", "sadness", "uncertain"}
+
+
 def test_agreement_and_affect_survive_in_segments(timeline_of: Callable[..., Timeline], tmp_path: Path) -> None:
     told = timeline_of(SPELLS, fps=10)
     more = {
@@ -336,6 +363,7 @@ def test_a_hostile_cell_is_one_sentence(
     (b"track,name\n0," + b"x" * 200_000, "field larger"),
     (b"track,name\n0,\xed\xa0\x80\n", "neither UTF-8 nor UTF-16"),
     (b"track,name\n99999999999999999999,A\n", "a whole number is needed"),
+    (b'track,name\n"1,000",A\n', "a whole number is needed"), (b"track;name\n1.000;A\n", "a whole number is needed"),
     ("track,name\n0,\ud800\n".encode("utf-16", "surrogatepass"), "neither UTF-8 nor UTF-16"),
 ])  # fmt: skip
 def test_a_hostile_table_is_refused_at_once(tmp_path: Path, content: bytes, told: str) -> None:

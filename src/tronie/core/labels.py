@@ -36,7 +36,7 @@ _SYNONYMS: dict[str, str] = {
 
 _LONGEST = 200  # letters of a label's name; a longer one is a damaged file
 _HIDDEN = re.compile("[\u200b\u2060\ufeff]")  # characters without width, which come along when text is copied
-_WHOLE = re.compile(r"(-?\d+)[.,]0+")  # a spreadsheet writes the class 1 as 1.0
+_WHOLE = re.compile(r"(-?\d+)[.,]0{1,2}")  # a spreadsheet writes the class 1 as 1.0
 
 
 @lru_cache(4096)

@@ -155,7 +155,7 @@ def _mean(timeline: Timeline, name: str, rows: NDArray[np.int64], weight: NDArra
         return None
     values = timeline[name][rows]
     known = ~np.isnan(values) & (weight > 0)
-    return round(float(np.average(values[known], weights=weight[known])), 5) if known.any() else None
+    return round(float(np.average(values[known], weights=weight[known])), 5) + 0.0 if known.any() else None
 
 
 def _agreement(timeline: Timeline, rows: NDArray[np.int64], label: str) -> tuple[float | None, str]:

@@ -25,7 +25,7 @@ LONGEST_LINE = 1_000_000  # letters; a longer line is no table, and would only f
 MOST_COLUMNS = 10_000
 _DELIMITERS = "\t;,"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
+_WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.|\.0{1,2}|\.0{4,})?")  # 1.000 may be a thousand
 _RUN = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # with the wide forms of East Asian keyboards
 _QUOTED = re.compile("'+[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
@@ -204,7 +204,7 @@ def _rows(path: Path, lines: Iterator[str], delimiter: str, exact: bool,
         raise SourceError(f"{path}, line {reader.line_num + before}: {error}.") from error
 
 
-class _Rows:
+class _LfEnds:
     """Where :mod:`csv` writes whole rows that end in CR LF: their ends become LF."""
 
     def __init__(self, file: TextIO) -> None:
@@ -219,7 +219,7 @@ def writer(file: TextIO) -> Any:
 
     Python's own, before 3.13, quotes only what its line end holds, and a lone CR cuts a row in two.
     """
-    return csv.writer(_Rows(file), lineterminator="\r\n")
+    return csv.writer(_LfEnds(file), lineterminator="\r\n")
 
 
 def read_cell(cell: str) -> str:

@@ -16,13 +16,13 @@ import numpy as np
 from tronie.core.atomic import replacing
 from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
 from tronie.core.files import LARGE, parse_json, read_bytes, read_json
-from tronie.core.labels import BASIC7, UNCERTAIN, LabelSet, canonical
+from tronie.core.labels import UNCERTAIN, LabelSet, canonical
 from tronie.core.segment import Segment, SegmentCalibration, as_rows
+from tronie.core.segment_io import SEGMENTS, holds_segments, load_segments
 from tronie.core.sheet import Sheet, folded, opened, text_cell, writer
 from tronie.core.timeline import (
     AFTER,
     BEFORE,
-    OPTIONAL,
     PROBABILITY,
     SCHEMA,
     TEXT,
@@ -38,13 +38,9 @@ _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreem
                      "arousal": 5}  # fmt: skip
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
 _CHUNK = 10_000  # rows turned to or from text at once
-FROM_SEGMENTS = "This was read from segments: where faces were, and the probabilities of other labels, are not known."
-"""What a timeline warns of that was read from a file of segments."""
 Work = TypeVar("Work")
-_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error)
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, csv.Error)
 _SEGMENT_TEXT = ("source", "label", "said")
-_SEGMENTS = ("source", "track", "start", "end", "label", "confidence", "usable", "rows")
-_MOST_ROWS = 20_000_000  # that segments may stand for; a week of film at 30 frames a second
 
 
 def sidecar(path: Path) -> Path:
@@ -83,7 +79,7 @@ def load(path: Path) -> Timeline:
 def save_segments(found: Sequence[Segment], path: Path, *, csv_safe: bool = False) -> Path:
     """Write segments as CSV: the columns of :func:`tronie.core.segment.as_rows`."""
     rows = as_rows(found)
-    names = list(rows[0]) if rows else list(_SEGMENTS)
+    names = list(rows[0]) if rows else list(SEGMENTS)
 
     def cell(name: str, value: Any) -> str:
         written = _cell(value, _SEGMENT_DECIMALS.get(name))
@@ -306,86 +302,6 @@ def _truth(sheet: Sheet, line: int, cell: str) -> bool:
     if word not in ("true", "false", "1", "0"):
         raise sheet.wrong(line, "usable", cell, "true or false is needed")
     return word in ("true", "1")
-
-
-def holds_segments(path: Path) -> bool:
-    """Whether a CSV holds segments that Tronie wrote: one line per expression, without the columns of a row a face."""
-    with opened(path) as sheet:
-        names = {folded(name) for name in sheet.names}
-    return {"source", "track", "start", "end", "label", "confidence", "rows"} <= names and "time" not in names
-
-
-def load_segments(path: Path) -> tuple[Timeline, dict[tuple[str, int], str]]:
-    """Segments that Tronie wrote as a timeline, and the names that they give people by (source, track).
-
-    A segment of n rows becomes n rows of equal length, of which its share is usable; so the timeline's segments are
-    those of the file. What segments do not say (boxes, quality, the probabilities of other labels) is NaN, and a
-    warning says so. Raises SourceError with the line and column that cannot be read.
-    """
-    found, names = [], {}
-    with opened(path, exact=True) as sheet:
-        place = {name: sheet.place(name) for name in (*_SEGMENTS, "person", *_SEGMENT_OPTIONAL)}
-        for line, row in sheet.rows():
-            one = _segment(sheet, line, {name: row[at] for name, at in place.items() if at is not None})
-            found.append(one)
-            called = row[place["person"]] if place["person"] is not None else ""
-            if called and called != f"person {one.track}":
-                names[one.source, one.track] = called
-    if sum(one.rows for one in found) > _MOST_ROWS:
-        raise SourceError(f"{path} claims more than {_MOST_ROWS:,} rows: its column rows was changed.")
-    return _spread(found), names
-
-
-_SEGMENT_OPTIONAL = ("agreement", "said", "clips", "valence", "arousal")
-
-
-def _segment(sheet: Sheet, line: int, cells: dict[str, str]) -> Segment:
-    numbers = {name: sheet.number(line, name, cells[name]) for name in ("start", "end", "confidence")}
-    usable = sheet.number(line, "usable", cells["usable"]) if "usable" in cells else 1.0
-    rows = sheet.whole(line, "rows", cells["rows"])
-    if rows < 1:
-        raise sheet.wrong(line, "rows", cells["rows"], "a segment has 1 or more")
-    if numbers["end"] < numbers["start"]:
-        raise sheet.wrong(line, "end", cells["end"], "it ends before it starts")
-    extra = {name: None if not (cell := cells.get(name, "")) else sheet.number(line, name, cell)
-             for name in ("agreement", "valence", "arousal")}  # fmt: skip
-    clips = sheet.whole(line, "clips", cells["clips"]) if cells.get("clips") else 0
-    return Segment(
-        cells["source"], sheet.whole(line, "track", cells["track"]), numbers["start"], numbers["end"],
-        canonical(cells["label"]) if canonical(cells["label"]) == UNCERTAIN else cells["label"], numbers["confidence"],
-        usable, rows, extra["agreement"], cells.get("said", ""), clips, extra["valence"], extra["arousal"],
-    )  # fmt: skip
-
-
-def _spread(found: Sequence[Segment]) -> Timeline:
-    """Rows for segments, ``rows`` of each. The first ones are usable."""
-    words = dict.fromkeys(word for one in found for word in (one.label, one.said) if word and word != UNCERTAIN)
-    basic = all(word in BASIC7.names for word in words)
-    labels = BASIC7 if basic else LabelSet(tuple(sorted(words)))
-    count = np.array([one.rows for one in found], np.int64)
-    place = np.concatenate([np.arange(n) for n in count]) if len(found) else np.zeros(0)
-    start, end, share, sure = (np.repeat(np.array([getattr(one, name) for one in found], np.float64), count)
-                               for name in ("start", "end", "usable", "confidence"))  # fmt: skip
-    step = (end - start) / np.repeat(count, count)
-    edges = [np.round(start + at * step, 6) for at in (place, place + 1)]
-    shown = np.repeat(np.array([one.label for one in found], object), count)
-    leading = np.repeat(np.array([one.said or one.label for one in found], object), count)
-    columns: dict[str, Column] = {name: np.full(len(start), np.nan) for name in BEFORE}
-    columns |= {
-        "source": np.repeat(np.array([one.source for one in found], object), count), "frame": np.round(edges[0] * 1e3),
-        "time": edges[0], "duration": edges[1] - edges[0],
-        "track": np.repeat(np.array([one.track for one in found], np.int64), count),
-        "usable": place < np.round(share * np.repeat(count, count)), "label": shown, "confidence": sure,
-        **{PROBABILITY + name: np.where(leading == name, sure, np.nan) for name in labels.names},
-        **{name: np.full(len(start), "", object) for name in AFTER},
-    }  # fmt: skip
-    for name in OPTIONAL:
-        values = [np.nan if (value := getattr(one, name)) is None else value for one in found]
-        if not np.isnan(values).all():
-            columns[name] = np.repeat(np.array(values, np.float64), count)
-    clips = {one.clips for one in found}
-    made = Provenance(clips=clips.pop() if len(clips) == 1 else 0, affect="valence" in columns)
-    return Timeline(columns, labels, made, (), (FROM_SEGMENTS,))
 
 
 def _records(timeline: Timeline) -> Iterator[dict[str, Any]]:

@@ -18,10 +18,11 @@ from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.registry import nearest
+from tronie.core.segment_io import holds_segments
 from tronie.core.sheet import folded, opened
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
-from tronie.core.timeline_io import SUFFIXES, holds_segments
+from tronie.core.timeline_io import SUFFIXES
 from tronie.measure.coders import Agreement, agreement
 from tronie.measure.intervals import Interval
 from tronie.measure.segments import Segmentation

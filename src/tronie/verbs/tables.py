@@ -11,8 +11,9 @@ import numpy as np
 
 from tronie.core.errors import SettingError
 from tronie.core.people import Names, who_is_who
+from tronie.core.segment_io import holds_segments, load_segments
 from tronie.core.timeline import Timeline
-from tronie.core.timeline_io import SUFFIXES, holds_segments, load_segments
+from tronie.core.timeline_io import SUFFIXES
 from tronie.faces.detect import Detector
 from tronie.media.source import Source
 from tronie.pipeline.analyser import Report, printable
