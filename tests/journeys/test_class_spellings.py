@@ -123,6 +123,8 @@ def test_numbers_as_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ("path,label,valence\nimg/0.jpg,happy,\"0,125\"\n", "'0,125' cannot stand in column 'valence': the comma"),
     ("path,label,valence\nimg/0.jpg,happy,inf\n", "line 2: 'inf' cannot stand in column 'valence'"),
     ("path,label,fold\nimg/0.jpg,happy,99999999999999999999\n", "line 2: '99999999999999999999' cannot stand"),
+    ("path,label,votes_joy,votes_happy\nimg/0.jpg,happy,1,2\n", "two columns of votes for one label"),
+    ("path,label,votes_angry\nimg/0.jpg,happy,1\n", "Unknown label 'angry'"),
     ("path,label\nimg/0.jpg,suprise\nimg/1.jpg,surprised\n", "'suprise' and 'surprise' may be one label"),
 ])  # fmt: skip
 def test_a_table_of_pictures_with_a_fault(

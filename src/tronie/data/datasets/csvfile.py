@@ -108,7 +108,10 @@ def _manifest(table: _Table, paths: list[str], labels: LabelSet) -> Manifest:
     columns = [folded(name) for name in sheet.names]
     label = [_label(table, line, row[table.label], labels) for line, row in rows]
     units = {int(name[3:]): at for at, name in enumerate(columns) if name.startswith("au_") and name[3:].isdecimal()}
-    votes = {labels.index(name[6:]): at for at, name in enumerate(columns) if name.startswith("votes_")}
+    voted = [(labels.index(name[6:]), at) for at, name in enumerate(columns) if name.startswith("votes_")]
+    votes = dict(voted)
+    if len(votes) < len(voted):
+        raise SourceError(f"{sheet.path} has two columns of votes for one label: add them up in one column.")
     if votes and set(votes) != set(range(len(labels))):
         raise SourceError(f"{sheet.path} has votes for {len(votes)} of {len(labels)} labels: it needs a column for "
                           "each.")  # fmt: skip
