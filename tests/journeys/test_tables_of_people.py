@@ -392,6 +392,29 @@ def test_a_hostile_json_is_one_sentence(
         Timeline.load(tmp_path / "t.json")
 
 
+@pytest.mark.parametrize(("where", "value"), [
+    (("looked", 0, "end"), "x"), (("looked", 0, "end"), None), (("looked", 0, "end"), "nan"),
+    (("looked", 0, "kind"), 3),
+    (("looked", 0, "source"), 7), (("looked", 0, "empty"), [[1]]), (("looked", 0, "frames"), "many"),
+    (("looked",), {"a": 1}),
+    (("provenance", "clips"), "x"), (("provenance", "settings"), 3), (("provenance",), 3), (("warnings",), [3]),
+    (("labels",), 5), (("labels",), [1, 2]), (("labels",), ["anger"]), (("schema",), "x"), (("looked", 0), None),
+])  # fmt: skip
+def test_a_hostile_sidecar_is_one_sentence(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: tuple[str | int, ...], value: object
+) -> None:
+    meta = film.with_name("film.meta.json")
+    about = json.loads(meta.read_text())
+    inner = about
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = value
+    meta.write_text(json.dumps(about))
+    for command in (("report", film, "-o", tmp_path / "r.html"), ("segments", film, "-o", tmp_path / "s.eaf")):
+        code, said = run(capsys, *command)
+        assert code == SOURCE and "film" in said and "bug" not in said
+
+
 def test_a_timeline_of_python_is_checked_too(timeline_of: Callable[..., Timeline]) -> None:
     told = timeline_of([(0, 0, 1, "anger")], fps=5)
     for name, values in (

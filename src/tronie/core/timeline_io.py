@@ -134,17 +134,30 @@ def _made(provenance: Provenance) -> dict[str, Any]:
 
 
 def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:
+    """A timeline of rows and of what :func:`about_of` said. Raises ValueError, KeyError, TypeError, TronieError."""
     if about["schema"] > SCHEMA:
         raise SourceError(f"The table has schema {about['schema']}, this Tronie reads up to {SCHEMA}: update Tronie.")
-    looked = tuple(
-        Looked(**{**one, "empty": tuple((float(a), float(b)) for a, b in one["empty"])}) for one in about["looked"]
-    )
     labels = LabelSet(tuple(about["labels"]))
-    columns = _in_words_of(labels, columns)
     made = dict(about["provenance"])
     fitted = made.pop("segments", None)
     provenance = Provenance(**made, segments=None if fitted is None else SegmentCalibration(**fitted))
-    return Timeline(columns, labels, provenance, looked, tuple(about["warnings"]))
+    if not isinstance(provenance.clips, int) or not isinstance(provenance.settings, dict):
+        raise ValueError("its provenance says no number of clips, or no settings by name")
+    if not all(isinstance(words, str) for words in about["warnings"]):
+        raise ValueError("its warnings are no sentences")
+    looked = tuple(_looked(**one) for one in about["looked"])
+    return Timeline(_in_words_of(labels, columns), labels, provenance, looked, tuple(about["warnings"]))
+
+
+def _looked(source: str, kind: str, frames: int, start: float, end: float, empty: Sequence[Sequence[float]]) -> Looked:
+    """Raises ValueError or TypeError for what no file of ours says."""
+    stretches = tuple((float(a), float(b)) for a, b in empty)
+    if not isinstance(source, str) or kind not in ("image", "video"):
+        raise ValueError("a source of it is neither an image nor a video")
+    one = Looked(source, kind, int(frames), float(start), float(end), stretches)
+    if not np.isfinite([one.start, one.end, *(edge for pair in stretches for edge in pair)]).all():
+        raise ValueError("a source of it has a time that is no number")
+    return one
 
 
 def _cell(value: Any, digits: int | None) -> str:
