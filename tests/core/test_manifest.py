@@ -224,7 +224,7 @@ def test_a_damaged_file_gives_a_sentence(tmp_path: Path, text: str, sentence: st
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="There is no file"):
         Manifest.load(tmp_path / "absent.csv")
     (tmp_path / "binary.csv").write_bytes(b"# {\xff\xfe")
     with pytest.raises(SourceError, match="is not a manifest"):

@@ -29,7 +29,7 @@ def test_one_name_is_one_person(timeline_of) -> None:
 @pytest.mark.parametrize(("namings", "words"), [
     ([Naming(0, "Anna"), Naming(1, "Anna")], "Tracks 0, 1 of film.mp4 cannot be one person"),
     ([Naming(9, "Anna")], "the tracks are 0, 1, 2, 3"),
-    ([Naming(0, "Anna", "other.mp4")], "track 0 of other.mp4, which is not there"),
+    ([Naming(0, "Anna", "other.mp4")], "about other.mp4 and other films, not about film.mp4"),
     ([Naming(0, "Anna"), Naming(0, "Ben")], "two names, 'Anna' and 'Ben'"),
     ([Naming(0, "person 1")], "choose another name"),
 ])  # fmt: skip
@@ -96,8 +96,8 @@ def test_names_from_a_table(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b"who,name\n", "columns track and name"), (b"track,name\nx,Anna\n", "line 2: 'x' is no track number"),
-    (b"", "columns track and name"), (b"track,name\n\xff,A\n", "Cannot read the names"), (None, "no file"),
+    (b"who,name\n", "lacks the column track"), (b"track,name\nx,Anna\n", "line 2: 'x' cannot stand in column 'track'"),
+    (b"", "lacks the column track, name"), (b"track,name\n\xff,A\n", "neither UTF-8"), (None, "no file"),
 ])  # fmt: skip
 def test_names_that_cannot_be_read(tmp_path, content, words) -> None:
     table = tmp_path / "names.csv"

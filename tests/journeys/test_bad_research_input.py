@@ -68,8 +68,8 @@ SLIPS = {
     "corrupt prepared/set symmetric:0.3 -o out.txt": (OPTION, r"it must end in \.csv"),
     "corrupt table.csv symmetric:0.3 -o out.csv": (SOURCE, "is not a manifest"),
     "audit prepared/set -o out --seed -1": (OPTION, "a seed of 0 or more"),
-    "audit prepared/set -o out --decisions none.csv": (SOURCE, r"The decisions none\.csv cannot be read"),
-    "audit prepared/set -o out --decisions table.csv": (SOURCE, r"table\.csv, line 2"),
+    "audit prepared/set -o out --decisions none.csv": (SOURCE, r"There is no file none\.csv"),
+    "audit prepared/set -o out --decisions table.csv": (SOURCE, r"table\.csv lacks the column id, decision"),
     "audit pictures -o out": (SOURCE, "No prepared data in pictures"),
 }
 WITH_TORCH = {

@@ -54,9 +54,9 @@ def test_answers_of_a_run_and_arrays_are_read(tmp_path: Path) -> None:
         ("id,p_anger,p_happiness,p_neutral\na,1,0,0\n", "1 of 2 rows have no probabilities .the first: 'b'"),
         ("id,p_anger,p_happiness,p_neutral\na,1,0,0\nb,-1,0,2\n", "no probabilities"),
         ("id,p_anger,p_happiness,p_neutral\na,1,0,0\nb,0,0,0\n", "no probabilities"),
-        ("id,p_anger,p_happiness,p_neutral\na,1,0,x\nb,0,0,1\n", "no number"),
+        ("id,p_anger,p_happiness,p_neutral\na,1,0,x\nb,0,0,1\n", "a number is needed"),
         ("id,anger\na,1\n", "one column p_<label>"),
-        ("", "no table"),
+        ("", "lacks the column id"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, words: str) -> None:
@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, words: str
 
 
 def test_a_missing_file_and_arrays_that_do_not_fit_are_said(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="There is no file"):
         read_probabilities([tmp_path / "gone.csv"], IDS, LABELS)
     with pytest.raises(SourceError, match="cannot be read"):
         read_probabilities([tmp_path / "gone.npz"], IDS, LABELS)

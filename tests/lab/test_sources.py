@@ -129,5 +129,5 @@ def test_a_fold_file_of_ones_own_is_joined_by_id(data: Path, tmp_path: Path) -> 
     (tmp_path / "folds.csv").write_text("id,fold\n" + "\n".join(lines) + "\n")
     assert read_folds(str(tmp_path / "folds.csv"), manifest).tolist() == [i % 4 for i in range(60)]
     (tmp_path / "folds.csv").write_text("id,fold\na,b\n")
-    with pytest.raises(SettingError, match="needs the columns id and fold"):
+    with pytest.raises(SourceError, match=r"folds.csv, line 2: 'b' cannot stand in column 'fold'"):
         read_folds(str(tmp_path / "folds.csv"), manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -228,3 +229,50 @@ def test_detector_objects_and_names_enter_the_settings(planted) -> None:
     with pytest.raises(SettingError, match="retinafac"):
         Analyser(planted.Model(), detector="retinafac")
     assert replace(Settings(), detector="whole").hash != Settings().hash
+
+
+class Meeting:
+    """A detector in which two threads meet, if nothing keeps one of them out."""
+
+    def __init__(self, inner) -> None:
+        self.inner, self.gate, self.met = inner, threading.Barrier(2), False
+
+    def _meet(self) -> None:
+        try:
+            self.gate.wait(0.2)
+            self.met = True
+        except threading.BrokenBarrierError:
+            self.gate.reset()
+
+    def detect(self, image):
+        self._meet()
+        return self.inner.detect(image)
+
+    def near(self, image, faces):
+        self._meet()
+        return self.inner.near(image, faces)
+
+
+def test_threads_that_push_to_one_stream_wait_for_one_another(planted) -> None:
+    film = planted.two_people("nnnn")
+    detector = Meeting(planted.Detector(film))
+    warm = Analyser(planted.Model(), detector=detector)
+    refused, turn = [], threading.Barrier(2)
+
+    def push(numbers) -> None:
+        for number in numbers:
+            turn.wait(10)  # both at once
+            try:
+                warm.push(planted.paint(film[number], number), number / 10)
+            except SettingError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=push, args=(numbers,)) for numbers in ((0, 2), (1, 3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    timeline = warm.finish()
+    assert not detector.met, "two frames were in one stream at a time"
+    assert timeline.looked[0].frames + len(refused) == 4 and len(timeline) + len(refused) == 4
+    assert all("push frames in order of time" in words for words in refused)

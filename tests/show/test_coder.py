@@ -94,9 +94,9 @@ def test_a_track_number_is_the_person_of_that_number(tmp_path) -> None:
     ("a.TextGrid", b"hello", "does not begin with ooTextFile"), ("a.TextGrid", SHORT[:90].encode(), "ends too early"),
     ("a.TextGrid", SHORT.replace("1.5", "x", 1).encode(), "a number was expected"),
     ("a.csv", b"start,end\n1,2\n", "no column 'label'"), ("a.csv", b"start,label\n1,x\n", "neither a column 'end'"),
-    ("a.csv", b"start,end,label\n1,x,happy\n", "line 2 has no time"),
-    ("a.csv", b"start,end,label\n1\n", "line 2 is cut short"),
-    ("a.csv", b"\xff\xfe\xff", "damaged"), ("a.doc", b"", "no coder's file"), ("a.csv", None, "There is no file"),
+    ("a.csv", b"start,end,label\n1,x,happy\n", "line 2: 'x' cannot stand in column 'end'"),
+    ("a.csv", b"start,end,label\n1\n", "line 2: 1 cells for 3 columns"),
+    ("a.csv", b"\xff\xfe\xff", "neither UTF-8"), ("a.doc", b"", "no coder's file"), ("a.csv", None, "There is no file"),
 ])  # fmt: skip
 def test_files_that_are_none(tmp_path, name, content, words) -> None:
     path = tmp_path / name

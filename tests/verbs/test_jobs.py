@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tronie.cli.archive import Sharing, into_folder
 from tronie.core.errors import OutputError, SettingError, SourceError
 from tronie.core.lock import locked
 from tronie.core.timeline import Timeline
-from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.analyser import PHOTO, Analyser
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.tasks import HIDDEN, Outcome, perform
 from tronie.verbs import jobs
@@ -228,3 +231,17 @@ def test_a_torn_line_is_ended_before_the_next(tmp_path) -> None:
     (tmp_path / "log").write_bytes(b'{"a": 1}\n{"b"')
     append(tmp_path / "log", b'{"c": 2}\n')
     assert (tmp_path / "log").read_bytes() == b'{"a": 1}\n{"b"\n{"c": 2}\n'
+
+
+def test_the_json_of_a_folder_carries_every_warning(archive, planted, tmp_path, capsys) -> None:
+    """Also of what could not be read, and of photos, which a person's own neutral says nothing of."""
+    root, plain = archive
+    model = planted.Model()
+    model.neutral = SimpleNamespace(expected={name: 1 / len(model.labels) for name in model.labels.names})
+    person = Analyser(model, detector=plain.detector, settings=Settings(baseline="person"))
+    for analyser, wanted in ((plain, set()), (person, {PHOTO})):
+        out = tmp_path / f"out{len(wanted)}"
+        into_folder([str(root)], out, analyser, Sharing(), "default", threading.Event(), json=True, quiet=True)
+        said = json.loads(capsys.readouterr().out)["warnings"]
+        assert any("bad.mkv cannot be read as a film" in words for words in said)
+        assert wanted <= set(said) and len(said) == len(set(said))

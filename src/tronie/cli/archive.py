@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,4 +108,6 @@ def _print_json(job: Job, analyser: Analyser) -> None:
 
     parts = [Timeline.load(table) for table in job.tables.values()]
     parts += [Timeline.load(path) for path in job.written if path.name == "photos.csv"]
-    write_json(Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
+    whole = Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
+    said = dict.fromkeys((*whole.warnings, *(one.error for one in job.failed)))
+    write_json(replace(whole, warnings=tuple(said)), sys.stdout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -34,22 +34,24 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
 
 
-def segments(source: str, *, out: Out, people: People = NOBODY, reading: Reading = DEFAULT,
-             quiet: Quiet = False) -> int:  # fmt: skip
+def segments(source: str, *, out: Out, csv_safe: bool = False, people: People = NOBODY,
+             reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
     """Write who shows what from when to when for other programs: WebVTT, ELAN, Praat, CSV.
 
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         .vtt (subtitles), .eaf (ELAN, one tier per person), .TextGrid (Praat) or .csv.
+    csv_safe
+        Write an apostrophe before text that a spreadsheet would run as a formula (.csv only).
     quiet
         Print nothing but errors.
     """
     from tronie.verbs.segments import segments as run
 
-    return make(run, source, out, quiet, reading, people)
+    return make(run, source, out, quiet, reading, people, csv_safe=csv_safe)
 
 
 def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, track: int | None = None,
@@ -59,7 +61,7 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         .png, .pdf or .svg.
     summary
@@ -90,7 +92,7 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
     Parameters
     ----------
     source
-        A table that `tronie predict` wrote, or a film, which is then read first.
+        A table or segments that Tronie wrote, or a film, which is then read first.
     out
         The page (.html). It refers to the film where that lies: keep both together.
     film
@@ -105,7 +107,8 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
 
 def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(alias="-o")] = None,
             people: People = NOBODY, tier: list[str] | None = None,
-            blank: str | None = None, step: float = 0.1, block: float = 10.0) -> int:  # fmt: skip
+            blank: str | None = None, times: Literal["s", "ms", "frames"] | None = None, zero: str = "",
+            step: float = 0.1, block: float = 10.0) -> int:  # fmt: skip
     """Compare a film's table with a human coder's file: kappa, segment F1, confusion, with intervals.
 
     Parameters
@@ -120,6 +123,10 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
         Only this tier of the coder's (may be given several times).
     blank
         What time without an annotation means, such as neutral (default: it does not count).
+    times
+        The unit of the coder's times, where the names of the columns do not say it (default: seconds).
+    zero
+        What the coder's clock shows where the film begins, such as 10:00:00 (default: 0).
     step
         Grid of the kappa, seconds.
     block
@@ -128,7 +135,10 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     from tronie.verbs.compare import compare as run
     from tronie.verbs.compare import compared_text, save_compared
 
-    found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank, step=step, block=block)
+    found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank,
+                times=times, zero=zero, step=step, block=block)  # fmt: skip
+    for warning in found.warnings:
+        say(f"Warning: {warning}")
     print(compared_text(found))
     if out is not None:
         say(f"Written: {save_compared(found, out)}")

@@ -29,6 +29,7 @@ def predict(
     reading: Reading = DEFAULT,
     sharing: Sharing = ALONE,
     baseline: Literal["model", "person"] = "model",
+    csv_safe: bool = False,
     json: bool = False,
     quiet: Quiet = False,
 ) -> int:
@@ -43,6 +44,8 @@ def predict(
         segments, and a ledger (jobs.jsonl).
     baseline
         What faces in films are measured against: what is neutral for all people (model) or for this one (person).
+    csv_safe
+        Write an apostrophe before text that a spreadsheet would run as a formula (a table .csv only).
     json
         Print one JSON document instead of a table.
     quiet
@@ -57,7 +60,9 @@ def predict(
     folder = out if out is not None and is_folder(out) else None
     if folder is None and sharing != ALONE:
         raise SettingError("--jobs, --engine and --no-resume are for a folder of results: give one with --out FOLDER.")
-    results = Results(out) if out is not None and folder is None else None
+    if csv_safe and (out is None or folder is not None or out.suffix.lower() != ".csv"):
+        raise SettingError("--csv-safe is for one table: give its name with --out TABLE.csv.")
+    results = Results(out, csv_safe=csv_safe) if out is not None and folder is None else None
     printer = Printer(json=json, quiet=quiet)
     with interruptible() as stopped:
         if folder is not None:

@@ -46,3 +46,8 @@ class MissingExtraError(TronieError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs the extra '{extra}': pip install 'tronie[{extra}]'")
+        self._given = feature, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """An error of a worker process reaches the one that waits for it."""
+        return type(self), self._given

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -80,6 +80,9 @@ class Manifest:
             fixed.flags.writeable = False
             object.__setattr__(self, name, fixed)
         _validate(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # checked and read-only again where it arrives
+        return type(self), tuple(getattr(self, one.name) for one in fields(self))
 
     def __len__(self) -> int:
         return len(self.id)

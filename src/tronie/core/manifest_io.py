@@ -13,9 +13,13 @@ import numpy as np
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import VERSION, Floats, Manifest, check_below
+from tronie.core.sheet import Sheet, folded, opened, text_cell, writer
 
+META = "# {"
+"""How the first line of a manifest begins."""
 _NEEDED = ("id", "path", "label", "split", "fold", "subject", "group")
 
 
@@ -31,9 +35,9 @@ def write(manifest: Manifest, path: Path) -> None:
     columns = _as_text(manifest)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {json.dumps(meta, ensure_ascii=False)}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        lines = writer(file)
+        lines.writerow(columns)
+        lines.writerows(zip(*columns.values(), strict=True))
 
 
 def read(path: Path, root: Path | None = None) -> Manifest:
@@ -41,18 +45,12 @@ def read(path: Path, root: Path | None = None) -> Manifest:
 
     Raises SourceError if the file is missing, is no manifest or holds a cell that cannot be read (with its line).
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            meta = _meta(path, file.readline())
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise SourceError(f"Manifest {path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path} is not a manifest: {error}.") from error
+    with opened(path, "manifest", exact=True, meta=META) as sheet:
+        meta, rows = _meta(path, sheet.meta), list(sheet.rows())
     if root is None and meta.get("root") is not None:
         root = Path(os.path.normpath(path.parent / str(meta["root"])))
     try:
-        manifest = _from_text(path, LabelSet(tuple(map(str, meta["labels"]))), rows, root)
+        manifest = _from_text(sheet, LabelSet(tuple(map(str, meta["labels"]))), rows, root)
         check_below(manifest.id, manifest.path, root)
         return manifest
     except SettingError as error:
@@ -70,9 +68,9 @@ def _as_text(m: Manifest) -> dict[str, list[str]]:
     """CSV columns in order, by name."""
     words = [*m.labels.names, ""]  # index -1 is the empty word
     columns: dict[str, list[str]] = {
-        "id": m.id.tolist(), "path": m.path.tolist(), "label": [words[i] for i in m.label],
-        "split": m.split.tolist(), "fold": [str(f) for f in m.fold.tolist()],
-        "subject": m.subject.tolist(), "group": [str(g) for g in m.group.tolist()],
+        "id": _texts(m.id.tolist()), "path": _texts(m.path.tolist()), "label": _texts([words[i] for i in m.label]),
+        "split": _texts(m.split.tolist()), "fold": [str(f) for f in m.fold.tolist()],
+        "subject": _texts(m.subject.tolist()), "group": [str(g) for g in m.group.tolist()],
     }  # fmt: skip
     wide = [("votes", [f"votes_{name}" for name in m.labels.names]), ("action_units", [f"au_{u}" for u in m.units])]
     for name, titles in wide:
@@ -83,15 +81,21 @@ def _as_text(m: Manifest) -> dict[str, list[str]]:
     return columns
 
 
+def _texts(cells: list[str]) -> list[str]:
+    return [text_cell(cell) for cell in cells]
+
+
 def _numbers(column: Floats) -> list[str]:
     """Shortest text that reads back as the same float32; NaN is an empty cell."""
     return ["" if np.isnan(v) else str(v) for v in column]
 
 
 def _meta(path: Path, line: str) -> dict[str, Any]:
+    if line.startswith('"'):  # a spreadsheet has put the line, or each part of it between commas, in quotes
+        line = ",".join(next(csv.reader([line], delimiter=";" if '";' in line else ",")))
     try:
-        meta = json.loads(line.removeprefix("# ")) if line.startswith("# {") else None
-    except json.JSONDecodeError:
+        meta = parse_json(line.rstrip(",;\t ").removeprefix("# ")) if line.startswith(META) else None
+    except ValueError:
         meta = None
     if not isinstance(meta, dict) or not isinstance(meta.get("labels"), list) or "tronie_manifest" not in meta:
         raise SourceError(f"{path} is not a manifest: it must begin with '# {{\"tronie_manifest\": {VERSION}, …}}'.")
@@ -100,46 +104,39 @@ def _meta(path: Path, line: str) -> dict[str, Any]:
     return meta
 
 
-def _from_text(path: Path, labels: LabelSet, rows: list[list[str]], root: Path | None) -> Manifest:
-    header = rows[0] if rows else []
-    missing = [name for name in _NEEDED if name not in header]
+def _from_text(sheet: Sheet, labels: LabelSet, rows: list[tuple[int, list[str]]], root: Path | None) -> Manifest:
+    path, columns = sheet.path, [folded(name) for name in sheet.names]
+    missing = [name for name in _NEEDED if sheet.place(name) is None]
     if missing:
         raise SourceError(f"Manifest {path} lacks the column {', '.join(missing)}.")
-    for line, row in enumerate(rows[1:], 3):
-        if len(row) != len(header):
-            raise SourceError(f"Manifest {path}, line {line}: {len(row)} cells for {len(header)} columns.")
-    text = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
-    index = {name: i for i, name in enumerate(labels.names)} | {"": -1}
-    units = tuple(int(name[3:]) for name in header if name.startswith("au_") and name[3:].isdecimal())
+    known = {name: i for i, name in enumerate(labels.names)} | {"": -1}
+    units = {int(name[3:]): name for name in columns if name.startswith("au_") and name[3:].isdecimal()}
     votes = [f"votes_{name}" for name in labels.names]
-    found = [name for name in votes if name in header]
+    found = [name for name in votes if sheet.place(name) is not None]
     if found and found != votes:
         raise SourceError(f"Manifest {path} has votes for {len(found)} of {len(votes)} labels: it needs all or none.")
 
-    def texts(name: str) -> Any:
-        return np.array(text[name], np.str_)
+    def each(name: str, kind: Callable[[int, str, str], Any]) -> list[Any]:
+        at = columns.index(folded(name))
+        return [kind(line, name, row[at]) for line, row in rows]
 
-    def integers(name: str) -> Any:
-        return np.array(_converted(path, name, text[name], int), np.int64)
+    def texts(name: str) -> Any:
+        return np.array(each(name, lambda line, name, cell: cell), np.str_)
 
     def numbers(names: list[str]) -> Floats:
-        cells = [_converted(path, n, text[n], lambda cell: float(cell) if cell else np.nan) for n in names]
-        return np.array(cells, np.float32).reshape(len(names), len(rows) - 1).T
+        return np.array([each(n, sheet.optional) for n in names], np.float32).reshape(len(names), len(rows)).T
 
-    label = np.array(_converted(path, "label", text["label"], index.__getitem__), np.int64)
-    return Manifest(
-        id=texts("id"), path=texts("path"), label=label, labels=labels, split=texts("split"), fold=integers("fold"),
-        subject=texts("subject"), group=integers("group"), votes=numbers(votes) if found else None,
-        valence=numbers(["valence"])[:, 0] if "valence" in header else None,
-        arousal=numbers(["arousal"])[:, 0] if "arousal" in header else None,
-        action_units=numbers([f"au_{u}" for u in units]) if units else None, units=units, root=root)  # fmt: skip
-
-
-def _converted(path: Path, name: str, cells: list[str], kind: Callable[[str], Any]) -> list[Any]:
-    values = []
-    for line, cell in enumerate(cells, 3):
+    def index(line: int, name: str, cell: str) -> int:
         try:
-            values.append(kind(cell))
-        except (ValueError, KeyError) as error:
-            raise SourceError(f"Manifest {path}, line {line}: '{cell}' cannot stand in column '{name}'.") from error
-    return values
+            return known[cell] if cell in known else labels.index(cell)
+        except SettingError as error:
+            raise sheet.wrong(line, name, cell) from error
+
+    label = np.array(each("label", index), np.int64)
+    return Manifest(
+        id=texts("id"), path=texts("path"), label=label, labels=labels, split=texts("split"),
+        fold=np.array(each("fold", sheet.whole), np.int64), subject=texts("subject"),
+        group=np.array(each("group", sheet.whole), np.int64), votes=numbers(votes) if found else None,
+        valence=numbers(["valence"])[:, 0] if "valence" in columns else None,
+        arousal=numbers(["arousal"])[:, 0] if "arousal" in columns else None,
+        action_units=numbers(list(units.values())) if units else None, units=tuple(units), root=root)  # fmt: skip

@@ -7,21 +7,23 @@ interview). Nothing here compares faces: Tronie stores no identities.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.core.errors import SettingError, SourceError
+from tronie.core.errors import SettingError
 from tronie.core.segment import tracks
+from tronie.core.sheet import opened
 from tronie.core.timeline import Timeline
 
 Names = Mapping[tuple[str, int], str]
 """(source, track) -> the person's name. Tracks that are missing are called "person <track>"."""
 
+LONGEST_NAME = 200
+"""Letters of a person's name; longer ones fit no plot and no tier."""
 DOUBLE_SECONDS = 0.5
 DOUBLE_SHARE = 0.05
 """A joined person may be seen twice at once (a face found double) for no more than this; else the joining is wrong."""
@@ -46,28 +48,18 @@ def read_names(path: Path) -> list[Naming]:
 
     Lines with an empty name are left out. Raises SourceError for a file that is missing or not such a table.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, skipinitialspace=True)
-            columns = [name.strip().lower() for name in table.fieldnames or []]
-            table.fieldnames = columns
-            lines = list(enumerate(table, 2))
-    except FileNotFoundError:
-        raise SourceError(f"There is no file {path}: check the path of the names.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"Cannot read the names in {path}: {error}.") from error
-    if not {"track", "name"} <= set(columns):
-        raise SourceError(f"{path} is no table of names: its first line must have the columns track and name.")
     found = []
-    for number, line in lines:
-        name = " ".join((line["name"] or "").split())
-        if not name:
-            continue
-        try:
-            track = int(line["track"] or "")
-        except ValueError:
-            raise SourceError(f"{path}, line {number}: '{line['track']}' is no track number.") from None
-        found.append(Naming(track, name, (line.get("source") or "").strip() or None))
+    with opened(path, "table of names") as sheet:
+        at_track, at_name = sheet.need("track", "name")
+        at_source = sheet.place("source")
+        for line, row in sheet.rows():
+            name = " ".join(row[at_name].split())
+            if not name:
+                continue
+            if len(name) > LONGEST_NAME:
+                raise sheet.wrong(line, "name", name, f"a name has at most {LONGEST_NAME} letters")
+            source = row[at_source].replace("\\", "/") if at_source is not None else ""
+            found.append(Naming(sheet.whole(line, "track", row[at_track]), name, source or None))
     return found
 
 
@@ -82,12 +74,13 @@ def who_is_who(timeline: Timeline, *, names: Path | None = None,
 def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, dict[tuple[str, int], str]]:
     """Join the tracks that carry one name and give the names by track. A joined person keeps the lowest track number.
 
-    Raises SettingError for a track that the timeline does not have, a track with two names, a name that another
-    track goes by without one, and for two tracks of one name that are seen at the same time (see :func:`join`).
+    Lines about other films are passed over. Raises SettingError for a track that the timeline does not have, a track
+    with two names, a name that another track goes by without one, and for two tracks of one name that are seen at the
+    same time (see :func:`join`).
     """
     here = {(source, track) for source, track, _ in tracks(timeline)}
     given: dict[tuple[str, int], str] = {}
-    for naming in namings:
+    for naming in _about(here, list(namings)):
         fits = {(s, t) for s, t in here if t == naming.track and naming.source in (None, s)}
         if not fits:
             where = f" of {naming.source}" if naming.source else ""
@@ -108,6 +101,32 @@ def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, d
     return joined, {(source, track): name for (source, name), track in lowest.items()}
 
 
+def _about(here: Iterable[tuple[str, int]], namings: Sequence[Naming]) -> list[Naming]:
+    """Those that name people of the films that are ``here``: one table may hold the names of a whole study.
+
+    A film is found by its name as the table has it, or by its file name where only one has that. Raises SettingError
+    where all lines name other films.
+    """
+    sources = list(dict.fromkeys(source for source, _ in here))
+    files: dict[str, list[str]] = {}
+    for source in sources:
+        files.setdefault(_file_name(source), []).append(source)
+    kept = []
+    for naming in namings:
+        if naming.source is None or naming.source in sources:
+            kept.append(naming)
+        elif len(same := files.get(_file_name(naming.source), [])) == 1:
+            kept.append(replace(naming, source=same[0]))
+    if namings and sources and not kept:
+        raise SettingError(f"The table of names is about {namings[0].source} and other films, not about {sources[0]}: "
+                           "its column source must say which film a line is about.")  # fmt: skip
+    return kept
+
+
+def _file_name(source: str) -> str:
+    return source.replace("\\", "/").rpartition("/")[2]
+
+
 def by_seats(timeline: Timeline, count: int) -> Timeline:
     """Join tracks by where they are: tracks become 1 (leftmost) to ``count``, in every source by itself.
 
@@ -121,6 +140,8 @@ def by_seats(timeline: Timeline, count: int) -> Timeline:
         raise SettingError(f"{count} seats make no sense: give 1 or more.")
     to: dict[tuple[str, int], int] = {}
     by_source: dict[str, list[tuple[int, float, float]]] = {}
+    if np.isnan(timeline["x"]).any():
+        raise SettingError("Seats need to know where faces were, which segments do not say: give the table of rows.")
     for source, track, rows in tracks(timeline):
         weight = np.maximum(timeline["duration"][rows], 1e-6)
         centre = timeline["x"][rows] + timeline["width"][rows] / 2

@@ -155,7 +155,7 @@ def _mean(timeline: Timeline, name: str, rows: NDArray[np.int64], weight: NDArra
         return None
     values = timeline[name][rows]
     known = ~np.isnan(values) & (weight > 0)
-    return round(float(np.average(values[known], weights=weight[known])), 5) if known.any() else None
+    return round(float(np.average(values[known], weights=weight[known])), 5) + 0.0 if known.any() else None
 
 
 def _agreement(timeline: Timeline, rows: NDArray[np.int64], label: str) -> tuple[float | None, str]:
@@ -163,7 +163,8 @@ def _agreement(timeline: Timeline, rows: NDArray[np.int64], label: str) -> tuple
     if "agreement" not in timeline.columns or np.isnan(timeline["agreement"][rows]).all():
         return None, ""
     if label == UNCERTAIN:  # each row's agreement is about the label that leads in it
-        leads = np.stack([timeline[f"p_{name}"][rows] for name in timeline.labels.names], 1).argmax(1)
+        said = np.stack([timeline[f"p_{name}"][rows] for name in timeline.labels.names], 1)
+        leads = np.where(np.isnan(said), -1.0, said).argmax(1)
         leading = int(np.bincount(leads).argmax())
         rows, label = rows[leads == leading], timeline.labels.names[leading]
     values = timeline["agreement"][rows]

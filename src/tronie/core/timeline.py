@@ -47,8 +47,9 @@ from numpy.typing import NDArray
 
 from tronie.core import segment as _segment
 from tronie.core.errors import MissingExtraError, SettingError
-from tronie.core.labels import LabelSet
+from tronie.core.labels import UNCERTAIN, LabelSet
 from tronie.core.segment import Segment, SegmentCalibration, Total
+from tronie.core.words import shortened
 
 SCHEMA = 1
 """Version of the columns and of the saved files. A reader refuses a newer one."""
@@ -63,6 +64,8 @@ AFTER = ("model", "settings", "version")
 AFFECT = ("valence", "arousal")
 OPTIONAL = ("agreement", *AFFECT)
 PROBABILITY = "p_"
+_LATEST = 1e11  # seconds; a live stream may count them from 1970
+_HALF = re.compile("[\ud800-\udfff]")
 _UNIT = re.compile(r"au_\d+")
 _DECIMALS = {"time": 6, "duration": 6, "x": 2, "y": 2, "width": 2, "height": 2, "face_size": 2}
 
@@ -116,7 +119,8 @@ class Looked:
 class Timeline:
     """Faces over time, column by column. Rows are in the order given; arrays are read-only.
 
-    Raises SettingError where columns are missing, unknown or of unequal length.
+    Raises SettingError where columns are missing, unknown or of unequal length, for a label that is not among
+    ``labels``, and for values that no film has: a time that is no number, a duration below 0, infinity.
     """
 
     columns: Mapping[str, Column]
@@ -130,6 +134,7 @@ class Timeline:
         kept = {name: _kept(name, self.columns[name]) for name in names}
         if len({len(column) for column in kept.values()}) > 1:
             raise SettingError("The columns of a timeline have unequal lengths: give one value per row in each.")
+        _check(kept, self.labels)
         object.__setattr__(self, "columns", MappingProxyType(kept))
 
     @staticmethod
@@ -139,6 +144,9 @@ class Timeline:
         extra = [*["agreement"] * (about.clips > 0), *AFFECT * about.affect]
         names = [*BEFORE, *(PROBABILITY + name for name in labels.names), *extra, *AFTER]
         return Timeline({name: np.array([]) for name in names}, labels, about)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # the view that keeps columns from being changed cannot travel
+        return Timeline, (dict(self.columns), self.labels, self.provenance, self.looked, self.warnings)
 
     def __len__(self) -> int:
         return len(self.columns["time"])
@@ -223,21 +231,24 @@ class Timeline:
         """Time per expression per track: see :func:`tronie.core.segment.totals`."""
         return _segment.totals(self)
 
-    def save(self, path: str | Path) -> list[Path]:
+    def save(self, path: str | Path, *, csv_safe: bool = False) -> list[Path]:
         """Write a table: ``.csv`` (and ``<stem>.meta.json`` beside it), ``.json`` or ``.parquet`` (extra 'table').
 
+        ``csv_safe`` writes text that a spreadsheet would run as a formula so that it does not; reading gives it back.
         Returns the files written. A file appears whole or not at all. Raises SettingError for another suffix,
         OutputError where it cannot be written, MissingExtraError.
         """
         from tronie.core import timeline_io
 
-        return timeline_io.save(self, Path(path))
+        return timeline_io.save(self, Path(path), csv_safe=csv_safe)
 
     @staticmethod
     def load(path: str | Path) -> Timeline:
-        """Read a table that ``save`` wrote; a CSV without its ``.meta.json`` loads too, from what its rows say.
+        """Read a table that ``save`` wrote, also after a spreadsheet saved it anew, or segments that Tronie wrote.
 
-        Raises SourceError for a file that is missing, damaged, not a timeline or of a newer schema.
+        A CSV without its ``.meta.json`` loads from what its rows say; that it is missing, or that either was changed
+        since, is one of the timeline's ``warnings``. Raises SourceError for a file that is missing, damaged, not a
+        timeline or of a newer schema.
         """
         from tronie.core import timeline_io
 
@@ -282,12 +293,38 @@ def schema(labels: LabelSet, given: Iterable[str]) -> list[str]:
     return [*required[: -len(AFTER)], *extra, *AFTER]
 
 
+def _check(columns: Mapping[str, Column], labels: LabelSet) -> None:
+    """Raise SettingError for a value that no film and no face has."""
+    known = {*labels.names, UNCERTAIN}
+    for name, column in columns.items():
+        if name in TEXT:
+            words = set(column.tolist())
+            if broken := next((word for word in words if _HALF.search(word)), None):
+                raise SettingError(f"The column '{name}' holds {shortened(broken)!a}, half a character: write it anew.")
+            if name == "label" and (unknown := sorted(words - known)):
+                row = column.tolist().index(unknown[0]) + 1
+                raise SettingError(f"Row {row} has the label '{shortened(unknown[0])}', which is none of "
+                                   f"{', '.join(labels.names)}, {UNCERTAIN}.")  # fmt: skip
+        elif column.dtype == np.float64:
+            wrong = np.isinf(column)
+            if name in ("time", "duration"):
+                wrong |= np.isnan(column) | (np.abs(column) > _LATEST)
+            if name == "duration":
+                wrong |= column < 0
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise SettingError(f"Row {row + 1} has {column[row]:g} in the column '{name}': no film has that.")
+
+
 def _kept(name: str, values: Column) -> Column:
     kept: Column
     if name in TEXT:
         kept = np.array([str(value) for value in values], object)
     elif name in WHOLE:
-        kept = np.array(values, np.int64)
+        try:
+            kept = np.array(values, np.int64)
+        except OverflowError:
+            raise SettingError(f"The column '{name}' holds a number of more than 64 bits.") from None
     elif name == "usable":
         kept = np.array(values, bool)
     else:

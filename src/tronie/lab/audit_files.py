@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SourceError
+from tronie.core.labels import canonical
 from tronie.core.manifest import Manifest
+from tronie.core.sheet import opened
 from tronie.lab.audit_pictures import picture
 from tronie.lab.audit_rows import Flaws
 from tronie.lab.prepared import Opened
@@ -152,18 +154,18 @@ def read_decisions(path: Path, manifest: Manifest) -> dict[str, tuple[str, int]]
 
     "accept" the suggestion, "reject" it and keep the label, "relabel" to the column ``label``, "drop" the row.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"The decisions {path} cannot be read: {error}.") from error
-    ids, names, found = set(manifest.id.tolist()), manifest.labels.names, {}
-    for line, row in enumerate(rows, 2):
-        name, said, label = row.get("id"), row.get("decision"), row.get("label") or ""
-        if name not in ids or said not in _DECISIONS or (said == "relabel" and label not in names):
-            raise SourceError(f"The decisions {path}, line {line}: '{name}, {said}, {label}' is not an id of the data, "
-                              f"one of {', '.join(_DECISIONS)}, and a label to change to.")  # fmt: skip
-        found[str(name)] = (str(said), names.index(label) if said == "relabel" else -1)
+    ids, labels = set(manifest.id.tolist()), manifest.labels
+    found: dict[str, tuple[str, int]] = {}
+    with opened(path, "decisions") as sheet:
+        at_id, at_decision = sheet.need("id", "decision")
+        at_label = sheet.place("label")
+        for line, row in sheet.rows():
+            name, said, label = row[at_id], row[at_decision].lower(), "" if at_label is None else row[at_label]
+            fits = said == "relabel" and canonical(label) in map(canonical, labels.names)
+            if name not in ids or said not in _DECISIONS or (said == "relabel" and not fits):
+                raise SourceError(f"The decisions {path}, line {line}: '{name}, {said}, {label}' is not an id of the "
+                                  f"data, one of {', '.join(_DECISIONS)}, and a label to change to.")  # fmt: skip
+            found[name] = (said, labels.index(label) if said == "relabel" else -1)
     return found
 
 

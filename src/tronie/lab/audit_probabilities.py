@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.registry import nearest
+from tronie.core.sheet import opened
 
 
 def read_probabilities(paths: Sequence[Path], ids: NDArray[np.str_], labels: LabelSet) -> NDArray[np.float64]:
@@ -41,23 +41,15 @@ def read_probabilities(paths: Sequence[Path], ids: NDArray[np.str_], labels: Lab
 
 
 def _csv(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = (line for line in file if not line.startswith("#"))
-            head, *rows = csv.reader(lines)
-    except OSError as error:
-        raise SourceError(f"The probabilities {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path} is no table of probabilities: {error}.") from error
-    known = [name.removeprefix("p_") for name in head if name.startswith("p_")]
-    if "id" not in head:
-        raise SourceError(f"{path} lacks the column id: its columns are {', '.join(head)}.")
-    at = [head.index(f"p_{known[k]}") for k in _columns(path, known, labels)]
-    try:
-        table = np.array([[float(row[c]) for c in at] for row in rows], np.float64).reshape(1, -1, len(at))
-        return [row[head.index("id")] for row in rows], table
-    except (ValueError, IndexError) as error:
-        raise SourceError(f"{path} holds a cell that is no number ({error}): write the file again.") from error
+    with opened(path, "table of probabilities", meta="#") as sheet:
+        (at_id,) = sheet.need("id")
+        known = [name[2:] for name in sheet.names if name.startswith("p_")]
+        at = [sheet.names.index(f"p_{known[k]}") for k in _columns(path, known, labels)]
+        ids, table = [], []
+        for line, row in sheet.rows():
+            ids.append(row[at_id])
+            table.append([sheet.number(line, sheet.names[c], row[c]) for c in at])
+    return ids, np.array(table, np.float64).reshape(1, -1, len(at))
 
 
 def _npz(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.core.registry import nearest
+from tronie.core.sheet import opened
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 OWN_FOLDS = "manifest"
@@ -102,13 +102,11 @@ def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:
         return manifest.fold
     shipped = {p.stem: p for p in (RECIPES / "folds").glob("*.csv")}
     path = shipped.get(name, Path(name))
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            known = {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
-    except OSError:
-        raise SettingError(f"There is no fold file '{name}'.{nearest(name, [OWN_FOLDS, *shipped])}") from None
-    except (KeyError, ValueError, TypeError) as error:
-        raise SettingError(f"Fold file {path} needs the columns id and fold, a whole number ({error}).") from error
+    if not path.is_file():
+        raise SettingError(f"There is no fold file '{name}'.{nearest(name, [OWN_FOLDS, *shipped])}")
+    with opened(path, "fold file") as sheet:
+        at_id, at_fold = sheet.need("id", "fold")
+        known = {row[at_id]: sheet.whole(line, "fold", row[at_fold]) for line, row in sheet.rows()}
     ids = [str(i).rpartition("/")[2] for i in manifest.id]
     strange = [i for i, split in zip(ids, manifest.split, strict=True) if split == "train" and i not in known]
     if strange:

@@ -85,7 +85,8 @@ def mixed(target: NDArray[np.float32], said: NDArray[np.float32], how: Teacher) 
 
 def _teacher(name: str, labels: LabelSet) -> Model:
     found = load_model(name)
-    if missing := [label for label in labels.names if label not in found.labels.names]:
+    known = labels.translate(found.labels) >= 0
+    if missing := [label for label, there in zip(labels.names, known, strict=True) if not there]:
         raise SettingError(f"The teacher {name} does not know '{missing[0]}': its labels are "
                            f"{', '.join(found.labels.names)}.")  # fmt: skip
     if found.clip is not None:
@@ -129,7 +130,7 @@ def _asked(teachers: Sequence[Model], part: Part, labels: LabelSet, say: Callabl
     """Mean probabilities ``(n, classes)`` of the teachers, by the run's labels."""
     found = np.zeros((len(part.rows), len(labels)), np.float64)
     for teacher in teachers:
-        order = [teacher.labels.names.index(name) for name in labels.names]
+        order = [teacher.labels.index(name) for name in labels.names]
         view = View(teacher.size)
         for at in range(0, len(part.rows), _BATCH):
             rows = range(at, min(at + _BATCH, len(part.rows)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +58,8 @@ class Analyser:
     """Reads expressions with one model and one detector. Silent: prints nothing, writes nothing.
 
     ``model`` is a name, a model folder or a loaded model; ``detector`` a name in ``DETECTORS`` or an object with
-    ``detect`` and ``near``. An Analyser serves one stream and one thread at a time; models and detectors hold no state
+    ``detect`` and ``near``. An Analyser serves one stream: threads that push to it wait for one another, and a frame
+    whose time is not later than the last one's is refused, so none is lost unseen. Models and detectors hold no state
     between calls, so several Analysers in several threads may share them. Raises ModelError, SettingError.
     """
 
@@ -75,6 +77,7 @@ class Analyser:
         chosen = detector if detector is not None and not isinstance(detector, str) else None
         self.detector: Detector = chosen or make_detector(self.settings.detector, self.settings.provider)
         self._stream: Stream | None = None
+        self._pushing = threading.Lock()
 
     @property
     def labels(self) -> LabelSet:
@@ -91,15 +94,17 @@ class Analyser:
 
         Times must rise. Raises SourceError for a wrong array, SettingError for a time that does not.
         """
-        if self._stream is None:
-            self._stream = Stream(self.model, self.detector, self.settings)
-        return self._stream.push(image, time)
+        with self._pushing:
+            if self._stream is None:
+                self._stream = Stream(self.model, self.detector, self.settings)
+            return self._stream.push(image, time)
 
     def finish(self) -> Timeline:
         """End the stream: all its rows, smoothed with what followed. The next ``push`` begins a new one."""
-        stream = self._stream or Stream(self.model, self.detector, self.settings)
-        self._stream = None
-        return stream.finish()
+        with self._pushing:
+            stream = self._stream or Stream(self.model, self.detector, self.settings)
+            self._stream = None
+            return stream.finish()
 
     def analyse(self, source: Source | str | os.PathLike[str] | bytes | Pixels, *,
                 times: Sequence[float] | NDArray[np.float64] | None = None, name: str | None = None,

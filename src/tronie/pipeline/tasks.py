@@ -140,7 +140,7 @@ def _publish(finished: Finished, analyser: Analyser, table: Path, place: Place) 
     rows = place.film.rows
     if not rows.exists():
         return table.is_file() and table.stat().st_size == finished.size
-    write_about(finished.about, table)
+    write_about(finished.about, table, rows)
     timeline = Timeline(read_columns(rows), analyser.labels, analyser.provenance)
     save_segments(timeline.segments(), place.segments)
     try:

@@ -1,89 +1,68 @@
-"""Read back what a human coder wrote: ELAN, Praat or a CSV."""
+"""Read back what a human coder wrote: ELAN, Praat or a table."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from tronie.core.errors import SourceError
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import read_bytes
 from tronie.core.span import Span
 from tronie.show import elan, textgrid
+from tronie.show.coder_table import LATEST_S, Clock, read_table
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
-_COLUMNS = {
-    "tier": ("tier", "person", "name", "participant", "track"),
-    "start": ("start", "begin", "onset", "begin time", "start time"),
-    "end": ("end", "stop", "offset", "end time"),
-    "duration": ("duration",),
-    "label": ("label", "expression", "emotion", "code", "value", "annotation"),
-}  # fmt: skip
+_LARGEST = 256 << 20  # bytes of a coder's file
+TABLES = (".csv", ".tsv", ".txt")
+"""Endings of coders' files that are tables."""
 
 
-def read_spans(path: str | Path) -> list[Span]:
+def read_spans(path: str | Path, clock: Clock | None = None) -> list[Span]:
     """The coder's labelled stretches of time, by suffix: ``.eaf``, ``.TextGrid``, or ``.csv``/``.tsv``/``.txt``.
 
-    A CSV has a line of column names: start and end (or duration), in seconds or as hh:mm:ss.mmm, label, and a person
-    (tier, person, name or track); separated by commas, semicolons or tabs. The segments that Tronie writes are such
-    a CSV. Raises SourceError for a file that is missing, damaged or of another kind.
+    A table has a line of column names: start and end (or duration), label, and a person (tier, person, name or track).
+    Times are seconds, hh:mm:ss.mmm, or what the columns' names say (``start_ms``, ``start_frame``, ELAN's
+    ``Begin Time - msec``); ``clock`` says otherwise. The segments that Tronie writes are such a table. Times count
+    from where the film begins: ``clock.zero`` is taken off.
+
+    Raises SourceError for a file that is missing, damaged or of another kind, and for times that no film has;
+    SettingError for a clock that does not fit the file.
     """
-    path = Path(path)
+    path, clock = Path(path), clock or Clock()
+    if not path.exists():
+        raise SourceError(f"There is no file {path}: check the path.")
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        found = read_table(path, clock)
+    elif suffix in _READERS:
+        if clock.unit is not None:
+            raise SettingError(f"{path.name} says itself in which unit its times are: leave out --times.")
+        found = _read(path, _READERS[suffix])
+    else:
+        raise SourceError(f"{path} is no coder's file: give an .eaf, a .TextGrid or a .csv.")
+    return _from_zero(path, found, clock)
+
+
+def _read(path: Path, read: Callable[[bytes], list[Span]]) -> list[Span]:
     try:
-        read = _READERS[path.suffix.lower()]
-    except KeyError:
-        raise SourceError(f"{path} is no coder's file: give an .eaf, a .TextGrid or a .csv.") from None
-    try:
-        return read(path.read_bytes())
-    except FileNotFoundError:
-        raise SourceError(f"There is no file {path}: check the path.") from None
-    except OSError as error:
-        raise SourceError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (ValueError, KeyError, csv.Error, xml.ParseError) as error:
+        found = read(read_bytes(path, most=_LARGEST))
+    except (ValueError, KeyError, xml.ParseError) as error:
         raise SourceError(f"{path} is damaged or not what its name says ({error}).") from error
-
-
-def _read_csv(data: bytes) -> list[Span]:
-    words = data.decode("utf-8-sig")
-    first = words.partition("\n")[0]
-    table = csv.reader(io.StringIO(words, newline=""), delimiter=max("\t;,", key=first.count), skipinitialspace=True)
-    head = [cell.strip().lower() for cell in next(table, [])]
-    place = {what: next((head.index(name) for name in known if name in head), None) for what, known in _COLUMNS.items()}
-    for what in ("start", "label"):
-        if place[what] is None:
-            raise ValueError(f"it has no column '{what}'")
-    if place["end"] is None and place["duration"] is None:
-        raise ValueError("it has neither a column 'end' nor 'duration'")
-    found = []
-    for number, line in enumerate(table, 2):
-        if not any(cell.strip() for cell in line):
-            continue
-        if len(line) < len(head):
-            raise ValueError(f"line {number} is cut short")
-        cell = {what: line[at].strip() for what, at in place.items() if at is not None}
-        try:
-            start = _time(cell["start"])
-            end = _time(cell["end"]) if "end" in cell else start + _time(cell["duration"])
-        except ValueError:
-            raise ValueError(f"line {number} has no time where one should be") from None
-        tier = cell.get("tier", "")
-        if tier.isdigit():  # a track number: the name that the same track has in pictures and files
-            tier = f"person {tier}"
-        if cell["label"] and end > start:
-            found.append(Span(tier, start, end, cell["label"]))
+    for span in found:
+        if not max(abs(span.start), abs(span.end)) <= LATEST_S:  # also where one is no number
+            raise SourceError(f"{path} holds an annotation from {span.start:g} to {span.end:g} s: no film is as long.")
     return found
 
 
-def _time(words: str) -> float:
-    """Seconds from "12.5" or "hh:mm:ss.mmm"."""
-    if match := _CLOCK.fullmatch(words):
-        hours, minutes, seconds = match.groups()
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
-    return float(words)
+def _from_zero(path: Path, found: list[Span], clock: Clock) -> list[Span]:
+    """The spans in seconds of film. Raises SettingError where ``zero`` leaves none of them in it."""
+    zero = clock.zero_s
+    if not zero:
+        return found
+    if found and max(span.end for span in found) <= zero:
+        raise SettingError(f"{path.name} ends at {max(span.end for span in found):g} s, before --zero {clock.zero}.")
+    return [replace(span, start=span.start - zero, end=span.end - zero) for span in found if span.end > zero]
 
 
-_READERS: dict[str, Callable[[bytes], list[Span]]] = {
-    ".eaf": elan.read, ".textgrid": textgrid.read, ".csv": _read_csv, ".tsv": _read_csv, ".txt": _read_csv,
-}  # fmt: skip
+_READERS: dict[str, Callable[[bytes], list[Span]]] = {".eaf": elan.read, ".textgrid": textgrid.read}

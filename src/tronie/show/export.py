@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
 from tronie.core.people import Names, person
+from tronie.core.sheet import text_cell, writer
 from tronie.core.timeline import Timeline
 from tronie.show.tier import tiers
 
 
-def export(timeline: Timeline, path: str | Path, *, names: Names | None = None) -> Path:
+def export(timeline: Timeline, path: str | Path, *, names: Names | None = None, csv_safe: bool = False) -> Path:
     """Write the segments of a timeline; ``names`` gives tracks people's names. Returns the file.
+
+    ``csv_safe``: text of a CSV that a spreadsheet would run as a formula is written so that it does not.
 
     =============  ==========================================================================================
     ``.csv``       one segment a line; any number of films and photos
@@ -27,7 +29,12 @@ def export(timeline: Timeline, path: str | Path, *, names: Names | None = None) 
     out. Raises SettingError for another suffix, several films or photos, and OutputError.
     """
     path = checked(path)
+    if csv_safe and path.suffix.lower() != ".csv":
+        raise SettingError(f"csv-safe is about CSV files, and {path.name} is none: leave it out.")
     with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            write_csv(timeline, temporary, names, csv_safe=csv_safe)
+            return path
         WRITERS[path.suffix.lower()](timeline, temporary, names)
     return path
 
@@ -58,26 +65,31 @@ def film_end(timeline: Timeline) -> float:
     return max([0.0, *(one.end for one in timeline.looked), *([float(timeline.end.max())] if len(timeline) else [])])
 
 
-def write_csv(timeline: Timeline, path: Path, names: Names | None) -> None:
+def write_csv(timeline: Timeline, path: Path, names: Names | None, *, csv_safe: bool = False) -> None:
     """source, track, person, start, end, label, confidence, usable, rows[, agreement, said, clips][, valence, arousal].
 
     Times are seconds, shares 0..1, valence and arousal -1..1.
     """
+
+    def text(words: str) -> str:
+        return text_cell(words, csv_safe=csv_safe)
+
     found = timeline.segments()
     agreement = any(segment.agreement is not None for segment in found)
     affect = any(segment.valence is not None for segment in found)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        lines = writer(file)
         head = ["source", "track", "person", "start", "end", "label", "confidence", "usable", "rows"]
-        writer.writerow([*head, *["agreement", "said", "clips"] * agreement, *["valence", "arousal"] * affect])
+        lines.writerow([*head, *["agreement", "said", "clips"] * agreement, *["valence", "arousal"] * affect])
         for one in found:
-            line = [one.source, one.track, person(names, one.source, one.track), f"{one.start:.6f}", f"{one.end:.6f}",
-                    one.label, f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
+            called = person(names, one.source, one.track)
+            line = [text(one.source), one.track, text(called), f"{one.start:.6f}", f"{one.end:.6f}", text(one.label),
+                    f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
             if agreement:
-                line += [_number(one.agreement), one.said, one.clips]
+                line += [_number(one.agreement), text(one.said), one.clips]
             if affect:
                 line += [_number(one.valence), _number(one.arousal)]
-            writer.writerow(line)
+            lines.writerow(line)
 
 
 def _number(value: float | None) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.registry import nearest
+from tronie.core.segment_io import holds_segments
+from tronie.core.sheet import folded, opened
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
@@ -23,23 +27,30 @@ from tronie.measure.coders import Agreement, agreement
 from tronie.measure.intervals import Interval
 from tronie.measure.segments import Segmentation
 from tronie.show.coder import read_spans
+from tronie.show.coder_table import Clock, Unit
 from tronie.show.export import film, film_end
 from tronie.show.text import grid
+from tronie.verbs.compare_times import Answers, check_times
 from tronie.verbs.tables import shown
+
+_MOST_MOMENTS, _MOST_BLOCKS = 50_000_000, 1_000_000
+_PARTLY = re.compile(r"was stopped at|was read up to")  # what a timeline says that does not cover its film
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The agreement, who was compared with whom (tier, person), and what was left out."""
+    """The agreement, who was compared with whom (tier, person), what was left out, and what the table warns of."""
 
     agreement: Agreement
     pairs: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[str], *,
             names: str | Path | None = None, seats: int | None = None, tiers: Sequence[str] | None = None,
-            blank: str | None = None, step: float = 0.1, block: float = 10.0) -> Compared:  # fmt: skip
+            blank: str | None = None, times: Unit | None = None, zero: str = "", step: float = 0.1,
+            block: float = 10.0) -> Compared:  # fmt: skip
     """Compare the expressions shown, as answered, with a coder's file (.eaf, .TextGrid, .csv).
 
     ``given`` is a timeline, its table, a file of segments or another coder's file. People and tiers are joined by
@@ -49,51 +60,83 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
     events were coded). Her "uncertain" does not count either. ``step`` is the grid of the kappa and ``block`` the
     length of the blocks drawn for intervals, both in seconds; see :class:`tronie.measure.coders.Agreement`.
 
-    Raises SourceError, SettingError (nobody in common, unknown tier, a ``blank`` that nobody ever said).
+    ``times`` is the unit of a coder's table whose columns do not say it ("ms", "frames" from 0; seconds otherwise),
+    ``zero`` what the coder's clock shows where the film begins ("10:00:00"). Times that lie beyond the film are refused
+    with the unit that they look like, unless ``times`` is "s".
+
+    Raises SourceError, SettingError (nobody in common, unknown tier, a ``blank`` that nobody ever said, times of
+    another unit or of another film).
     """
     if not isinstance(given, Timeline) and Path(given).is_dir() and Path(coder).is_dir():
         raise SettingError(f"{given} and {coder} are folders: two models are compared by `tronie compare-models`.")
     if not (0 < step <= block):
         raise SettingError(f"step is {step} and block {block}: both must be above 0, and step not above block.")
-    ours, end, known = _answers(given, names, seats)
-    hers = _chosen(read_spans(Path(coder)), tiers, Path(coder).name)
-    mine, theirs = _by_tier(ours), _by_tier(hers)
+    ours = _answers(given, names, seats)
+    clock = Clock(times, ours.rate, zero)
+    hers = _chosen(_coder_spans(Path(coder), clock), tiers, Path(coder).name)
+    mine, theirs = _by_tier(ours.spans), _by_tier(hers)
     pairs, left_out = _paired(list(theirs), list(mine))
-    said = [*known, *BASIC7.names, *(span.label for span in [*hers, *ours])]
+    check_times([span for tier, _ in pairs for span in theirs[tier]], ours, times)
+    said = [*ours.known, *BASIC7.names, *(span.label for span in [*hers, *ours.spans])]
     if blank is not None and canonical(blank) not in map(canonical, said):
         hint = nearest(blank, list(dict.fromkeys(said)))
         raise SettingError(f"'{blank}' is no label of the film or the coder.{hint}")
-    seen = {canonical(span.label) for span in [*hers, *ours]} | ({canonical(blank)} if blank else set())
-    order = dict.fromkeys([*map(canonical, known), *sorted(seen)])
+    seen = {canonical(span.label) for span in [*hers, *ours.spans]} | ({canonical(blank)} if blank else set())
+    order = dict.fromkeys([*map(canonical, ours.known), *sorted(seen)])
     labels = tuple(name for name in order if name in seen and name != UNCERTAIN)
+    _check_grid(hers, step, block)
     result = agreement(
-        {tier: _coder(theirs[tier], labels, blank, end) for tier, _ in pairs},
+        {tier: _coder(theirs[tier], labels, blank, ours.film_s) for tier, _ in pairs},
         {tier: _answer(mine[name], labels) for tier, name in pairs}, labels, step=step, block=block,
     )  # fmt: skip
-    return Compared(result, tuple(pairs), tuple(left_out))
+    return Compared(result, tuple(pairs), tuple(left_out), ours.warnings)
 
 
-def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None,
-             seats: int | None) -> tuple[list[Span], float, tuple[str, ...]]:  # fmt: skip
-    """What was answered, the film's end in seconds (0 where unknown), and the labels in their order."""
+def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None, seats: int | None) -> Answers:
+    """What was answered, by whom and when."""
     if not isinstance(given, Timeline) and not _is_table(Path(given)):
-        return read_spans(Path(given)), 0.0, ()
+        return Answers(read_spans(Path(given)))
     read = shown(given, names=names, seats=seats)
-    film(read.timeline, "A comparison")
-    spans = [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in read.timeline.segments()]
-    return spans, film_end(read.timeline), read.timeline.labels.names
+    timeline = read.timeline
+    film(timeline, "A comparison")
+    spans = [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in timeline.segments()]
+    partly = not timeline.looked or any(_PARTLY.search(words) for words in timeline.warnings)
+    return Answers(spans, film_end(timeline), not partly, _rate(timeline), timeline.labels.names, timeline.warnings)
+
+
+def _rate(timeline: Timeline) -> float:
+    """Decoded frames per second of film; 0 where the table does not tell."""
+    frame, time = timeline["frame"].astype(float), timeline["time"]
+    if not len(time) or np.isnan(timeline["x"]).all() or time.max() <= time.min():  # segments know no frames
+        return 0.0
+    return float((frame[time.argmax()] - frame[time.argmin()]) / (time.max() - time.min()))
+
+
+def _coder_spans(path: Path, clock: Clock) -> list[Span]:
+    """A coder's file; a table that Tronie wrote stands for the coder who corrected it."""
+    if path.suffix.lower() in SUFFIXES and _is_table(path) and not holds_segments(path):
+        if clock.unit or clock.zero:
+            raise SettingError(f"{path.name} is a table of Tronie, in seconds of film: leave out --times and --zero.")
+        read = shown(path)
+        film(read.timeline, "A comparison")
+        return [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in read.timeline.segments()]
+    return read_spans(path, clock)
 
 
 def _is_table(path: Path) -> bool:
-    """A table has a row per face and time; a CSV may also hold segments or a coder's spans."""
+    """A table has a row per face and time, or is the segments of one; a CSV may also hold a coder's spans."""
     if path.suffix.lower() != ".csv":
         return path.suffix.lower() in SUFFIXES
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            head = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False  # the reader of spans finds the words for it
-    return "frame" in head and "time" in head
+    with opened(path) as sheet:
+        here = {folded(name) for name in sheet.names}
+    return {"frame", "time"} <= here or holds_segments(path)
+
+
+def _check_grid(spans: Sequence[Span], step: float, block: float) -> None:
+    """Raise SettingError for a grid that no memory holds."""
+    length = max(span.end for span in spans) - min(span.start for span in spans)
+    if length / step > _MOST_MOMENTS or length / block > _MOST_BLOCKS:
+        raise SettingError(f"step {step:g} and block {block:g} cut {length:,.0f} s too finely: give larger ones.")
 
 
 def _chosen(spans: list[Span], tiers: Sequence[str] | None, name: str) -> list[Span]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import replacing
+from tronie.core.sheet import read_cell, writer
 from tronie.core.timeline_io import sidecar, write_about
 
 Pieces = Sequence[tuple[str, Path]]
@@ -21,10 +22,11 @@ def join_segments(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path
     for _, piece in pieces:
         names |= dict.fromkeys(_heading(piece))
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
-        writer.writeheader()
+        lines = writer(file)
+        lines.writerow(names)
         for key, piece in pieces:
-            writer.writerows(row for row in _rows(piece) if owners.get(row["source"]) == key)
+            ours = (row for row in _rows(piece) if owners.get(read_cell(row["source"])) == key)
+            lines.writerows([row.get(name, "") for name in names] for row in ours)
     return path
 
 
@@ -34,16 +36,17 @@ def join_tables(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path:
     with replacing(path) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             names = _heading(pieces[0][1])
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
+            lines = writer(file)
+            lines.writerow(names)
             for key, piece in pieces:
-                writer.writerows(row for row in _rows(piece) if owners.get(row["source"]) == key)
+                lines.writerows(row.values() for row in _rows(piece) if owners.get(read_cell(row["source"])) == key)
                 told = json.loads(sidecar(piece).read_text(encoding="utf-8"))
                 looked = [one for one in told["looked"] if owners.get(one["source"]) == key]
                 if not about:
                     about = {**told, "looked": [], "warnings": []}
                 about["looked"] += looked
-        write_about(about, path)
+                about["warnings"] = list(dict.fromkeys([*about["warnings"], *told["warnings"]]))
+        write_about(about, path, temporary)
     return path
 
 

@@ -11,17 +11,17 @@ from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
 
 
-def save(timeline: Timeline, path: Path) -> list[Path]:
+def save(timeline: Timeline, path: Path, *, csv_safe: bool = False) -> list[Path]:
     """Write a timeline; where that fails (a disk that filled up meanwhile), keep it in the folder for temporary files.
 
     Returns the files written. Raises OutputError, which says where the table was kept.
     """
     try:
-        return timeline.save(path)
+        return timeline.save(path, csv_safe=csv_safe)
     except OutputError as error:
         try:
             kept = Path(tempfile.mkdtemp(prefix="tronie-")) / path.name
-            timeline.save(kept)
+            timeline.save(kept, csv_safe=csv_safe)
         except (OSError, OutputError):
             raise error from None
         raise OutputError(f"{error} What was read is kept in {kept}.") from error
@@ -42,8 +42,8 @@ class Results:
     Raises OutputError where the table cannot be written; what can be known of that before the work is said before it.
     """
 
-    def __init__(self, table: Path) -> None:
-        self._table = table
+    def __init__(self, table: Path, *, csv_safe: bool = False) -> None:
+        self._table, self._csv_safe = table, csv_safe
         ensure_writable(table)
         self._kept: list[Timeline] = []
 
@@ -53,4 +53,4 @@ class Results:
 
     def close(self) -> list[Path]:
         """Write what was taken, and return every file written."""
-        return save(Timeline.concat(self._kept), self._table) if self._kept else []
+        return save(Timeline.concat(self._kept), self._table, csv_safe=self._csv_safe) if self._kept else []

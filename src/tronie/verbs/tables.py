@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tronie.core.errors import SettingError
 from tronie.core.people import Names, who_is_who
+from tronie.core.segment_io import holds_segments, load_segments
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
 from tronie.faces.detect import Detector
@@ -18,7 +21,7 @@ from tronie.pipeline.reading import Model
 from tronie.verbs.predict import predict
 
 Given = Timeline | str | os.PathLike[str]
-"""A timeline, a table's file (.csv, .json, .parquet), or a picture or film to read."""
+"""A timeline, a table's or segments' file (.csv, .json, .parquet), or a picture or film to read."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,25 @@ def shown(given: Given, *, model: str | Path | Model = "default", detector: str 
           seats: int | None = None,
           report: Report | None = None, stop: Callable[[], bool] | None = None) -> Shown:  # fmt: skip
     """Load or make the timeline, then join and name its tracks. Raises SourceError, SettingError, ModelError."""
-    film = None
+    film: Path | None = None
+    known: Names = {}
     if isinstance(given, Timeline):
         timeline = given
     elif Path(given).suffix.lower() in SUFFIXES:
-        timeline = Timeline.load(Path(given))
+        timeline, known = _loaded(Path(given))
     else:
         film = Path(given)
         timeline = predict(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
                            report=report, stop=stop)  # fmt: skip
     timeline, called = who_is_who(timeline, names=Path(names) if names else None, seats=seats)
-    return Shown(timeline, called, film)
+    return Shown(timeline, {**known, **called}, film)
+
+
+def _loaded(path: Path) -> tuple[Timeline, Names]:
+    """A table, and the names of people where it is a file of segments that has them."""
+    if path.suffix.lower() == ".csv" and holds_segments(path):
+        return load_segments(path)
+    return Timeline.load(path), {}
 
 
 def about(timeline: Timeline, source: Source) -> Timeline:
@@ -69,4 +80,7 @@ def about(timeline: Timeline, source: Source) -> Timeline:
     if len(same) != 1:
         told = ", ".join(known[:3]) + (", …" if len(known) > 3 else "") or "nothing"
         raise SettingError(f"The table is about {told}, not about {name}: give the table of this file.")
+    if np.isnan(timeline["x"]).any():  # nothing would be drawn, and no face blurred
+        raise SettingError("To draw faces, it must be known where they are, which segments do not say: give the table "
+                           "of rows.")  # fmt: skip
     return timeline.select(source=same[0])

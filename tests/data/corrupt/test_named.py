@@ -64,7 +64,7 @@ def test_a_table_of_confusions_is_joined_by_name(tmp_path: Path) -> None:
     ("pairs:0.3", "is no noise: use symmetric:RATE"), ("symmetric", "has no rate: write it as in symmetric:0.3"),
     ("symmetric:much", "has no rate"), ("symmetric:1.5", "between 0 and 1"), ("confusion:", "is no noise"),
     ("nowhere.csv", "nowhere.csv cannot be read"), ("eac:nowhere.txt", "cannot be read"),
-    ("confusion:nowhere.csv", "cannot be read"),
+    ("confusion:nowhere.csv", "There is no file nowhere.csv"),
 ])  # fmt: skip
 def test_a_wrong_word_is_one_sentence(word: str, told: str) -> None:
     with pytest.raises(TronieError, match=told):

@@ -184,7 +184,7 @@ def test_csv_columns(fakes: ModuleType, tmp_path: Path) -> None:
     ("path,label\n", "holds no rows"), ("path,label,split\na.png,sad,half\n", "line 2: 'half' is no part"),
     ("path,label,valence\na.png,sad,x\n", "line 2: 'x' cannot stand in column 'valence'"),
     ("path,label,valence\na.png,sad,3\n", "outside -1 to 1"), ("path,label\na.png,sad\na.png,sad\n", "a"),
-    ("path,label,votes_sad\na.png,sad,1\na.png,happy,1\n", "votes for 1 of 2 labels"),
+    ("id,path,label,votes_sad\n1,a.png,sad,1\n2,a.png,happy,1\n", "votes for 1 of 2 labels"),
     ("path,label\nb.png,sad\n", "none of the 1 exists"), ("path,label\na.png\n", "line 2: 1 cells for 2 columns"),
 ])  # fmt: skip
 def test_csv_in_disorder(fakes: ModuleType, tmp_path: Path, text: str, told: str) -> None:

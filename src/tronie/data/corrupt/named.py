@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError, SourceError
-from tronie.core.labels import LabelSet
+from tronie.core.labels import LabelSet, canonical
 from tronie.core.manifest import Manifest
+from tronie.core.sheet import opened
 from tronie.data.corrupt.files import apply, load, read_eac, read_scn, save
 from tronie.data.corrupt.labels import Corruption, plant
 
@@ -81,15 +81,16 @@ def read_shares(path: Path, labels: LabelSet) -> NDArray[np.float64]:
     Rows may be counts: each is divided by its sum. Labels are joined by name; one that the table lacks keeps its rows.
     Raises SourceError.
     """
+    with opened(path, "table of confusions") as sheet:
+        names = sheet.names[1:]
+        rows = {
+            canonical(row[0]): [sheet.number(line, name, cell) for name, cell in zip(names, row[1:], strict=True)]
+            for line, row in sheet.rows()
+        }
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = [line for line in csv.reader(file) if line]
-        table = LabelSet(tuple(lines[0][1:]))
-        rows = {line[0]: np.array([float(cell) for cell in line[1:]]) for line in lines[1:]}
-        found = np.stack([rows[name] for name in table.names])
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"The table of confusions {path} cannot be read: {error}.") from error
-    except (IndexError, KeyError, ValueError, SettingError) as error:
+        table = LabelSet(names)
+        found = np.array([rows[canonical(name)] for name in table.names])
+    except (KeyError, SettingError) as error:
         raise SourceError(f"{path} is no table of confusions ({error}): labels in the first row and column, and one "
                           "row of shares for each.") from error  # fmt: skip
     if found.shape != (len(table), len(table)) or not (found >= 0).all() or not found.sum(1).all():

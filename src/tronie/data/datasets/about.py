@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from tronie.core.labels import LabelSet
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -28,10 +25,10 @@ class About:
     source: str
     licence: str
     layouts: tuple[str, ...]
-    counts: Mapping[str, int | Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
+    counts: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     aligned: bool = False
-    whole: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    whole: Mapping[str, Any] = field(default_factory=dict)
     kind: Literal["pixels", "points"] = "pixels"
     folds: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.core.labels import canonical
 from tronie.core.manifest import Integers, Manifest
 from tronie.data.datasets.about import About
 from tronie.data.datasets.pictures import read_picture
@@ -79,7 +80,19 @@ def _counted(manifest: Manifest, facts: About | None) -> list[Finding]:
             found.append(Finding(False, f"{where} holds {number:,} rows, {gap} than the {published:,} published."))
         expected = facts.counts.get(split) if facts else None
         found += _per_label(manifest, rows, where, expected if isinstance(expected, Mapping) else None)
-    return found + _per_fold(manifest, facts)
+    return found + _spelled(manifest) + _per_fold(manifest, facts)
+
+
+def _spelled(manifest: Manifest) -> list[Finding]:
+    """Which spellings were joined into one class."""
+    names = manifest.labels.names
+    return [
+        Finding(
+            True, f"{', '.join(map(repr, words))} are spellings of one class, {names[manifest.labels.index(words[0])]}."
+        )
+        for words in manifest.labels.spellings
+        if canonical(words[0]) in map(canonical, names)
+    ]
 
 
 def _per_fold(manifest: Manifest, facts: About | None) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.sheet import folded, opened
+from tronie.core.words import shortened
 from tronie.data.datasets.about import About
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
@@ -61,28 +62,17 @@ def table(path: Path, needed: Sequence[str],
           header: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, str]]]:  # fmt: skip
     """Number of the line and cells by column name, stripped, for every row of a CSV file.
 
-    ``header`` names the columns of a file that does not (a first row that is one all the same is skipped).
-    Raises SourceError for a missing column, a row of another length, or a file that is no CSV.
+    ``header`` names the columns of a file that does not (a first row that is one all the same is skipped). Columns are
+    found in any case; a needed one is called as in ``needed``, another as the file spells it. Raises SourceError for a
+    missing column, a row of another length, or a file that is no CSV (:mod:`tronie.core.sheet`).
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            names = [n.strip() for n in header or next(reader, [])]
-            missing = [n for n in needed if n not in names]
-            if missing:
-                raise SourceError(f"{path} lacks the column {', '.join(missing)}: its first line must name the columns "
-                                  f"{', '.join(needed)}; it names {', '.join(names) or 'nothing'}.")  # fmt: skip
-            for row in reader:
-                if not any(cell.strip() for cell in row) or (header and row[0].strip() == names[0]):
-                    continue
-                if len(row) != len(names):
-                    raise SourceError(f"{path}, line {reader.line_num}: {len(row)} cells for {len(names)} columns: "
-                                      "mend that line, or export the table again.")  # fmt: skip
-                yield reader.line_num, {n: cell.strip() for n, cell in zip(names, row, strict=True)}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path} is not a CSV table: {error}.") from error
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
+    with opened(path, names=header) as sheet:
+        names = list(sheet.names)
+        for name, at in zip(needed, sheet.need(*needed), strict=True):
+            names[at] = name
+        for line, cells in sheet.rows():
+            if header is None or folded(cells[0]) != folded(names[0]):
+                yield line, dict(zip(names, cells, strict=True))
 
 
 def cell(path: Path, line: int, text: str, kind: Callable[[str], T], column: str) -> T:
@@ -117,13 +107,39 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
             folders[folder] = set(os.listdir(here)) if here.is_dir() else set()
         found[i] = name in folders[folder]
     if len(paths) and not found.all() and (not skip_missing or not found.any()):
-        first = root / paths[int(np.flatnonzero(~found)[0])]
+        first = shortened(str(root / paths[int(np.flatnonzero(~found)[0])]), 300)
         lost = f"{np.sum(~found):,} of" if found.any() else "none of"
         verb = "do not exist" if found.any() else "exists"
         raise SourceError(
             f"Of the {kind} listed in {listed_in}, {lost} the {len(paths):,} {verb} (the first missing: {first}). "
             "Unpack them again, or leave those rows out: --set skip_missing=true (in Python, skip_missing=True)."
         )
+    return found
+
+
+def as_on_disk(root: Path, paths: Sequence[str]) -> list[str]:
+    """The paths, with the case of letters that files have below ``root``; those that fit none, or two, stay.
+
+    A table written on Windows may say ``img/1.JPG`` of ``img/1.jpg``.
+    """
+    folders: dict[Path, dict[str, list[str]]] = {}
+
+    def spelled(folder: Path, name: str) -> str:
+        if folder not in folders:
+            here: dict[str, list[str]] = {}
+            for entry in os.listdir(folder) if folder.is_dir() else ():
+                here.setdefault(entry.casefold(), []).append(entry)
+            folders[folder] = here
+        fits = folders[folder].get(name.casefold(), [])
+        return name if name in fits or len(fits) != 1 else fits[0]
+
+    found = []
+    for path in paths:
+        at, parts = root, []
+        for name in path.split("/"):
+            parts.append(name if name in ("", ".", "..") else spelled(at, name))
+            at = at / parts[-1]
+        found.append("/".join(parts))
     return found
 
 

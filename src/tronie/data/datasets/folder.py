@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.core.errors import SourceError
-from tronie.core.labels import LabelSet
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.labels import LabelSet, classes
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.about import About
 from tronie.data.datasets.clipfiles import films_below, without_ending
@@ -31,7 +31,8 @@ ABOUT_CLIPS = About(
 def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
     """Classes are the folders' names, in alphabetical order or in that of ``labels``; ids the paths without ending.
 
-    ``names`` renames folders (``{"1": "surprise"}``). Raises SourceError.
+    Folders whose names are spellings of one label are one class (:func:`tronie.core.labels.classes`). ``names``
+    renames folders (``{"1": "surprise"}``). Raises SourceError.
     """
     return _read(root, ABOUT, pictures_in, f"pictures ({', '.join(PICTURES)})", labels, names)
 
@@ -82,9 +83,12 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _vocabulary(root: Path, words: Mapping[Path, str], labels: Sequence[str] | None) -> LabelSet:
+    try:
+        vocabulary = classes(words.values(), labels)
+    except SettingError as error:
+        raise SourceError(f"{root}, whose folders are classes: {error}") from error
     if labels is None:
-        return LabelSet(tuple(sorted(set(words.values()))))
-    vocabulary = LabelSet(tuple(labels))
+        return vocabulary
     for home, word in words.items():
         if vocabulary.translate(LabelSet((word,))).max() < 0:
             raise SourceError(f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it "
