@@ -115,7 +115,7 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     coder
         ELAN (.eaf), Praat (.TextGrid) or a CSV with start, end, label and tier.
     out
-        Also write everything as .json.
+        Also write everything: .json, or .csv with one figure a line.
     tier
         Only this tier of the coder's (may be given several times).
     blank
@@ -125,9 +125,12 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     block
         Length of the blocks drawn for the intervals, seconds.
     """
+    from tronie.core.atomic import ensure_place
+    from tronie.verbs.compare import ENDINGS, compared_text, save_compared
     from tronie.verbs.compare import compare as run
-    from tronie.verbs.compare import compared_text, save_compared
 
+    if out is not None:
+        ensure_place(out, ENDINGS, "A comparison")
     found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank, step=step, block=block)
     print(compared_text(found))
     if out is not None:

@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
 from tronie.core.labels import LabelSet
 from tronie.core.segment import Segment, SegmentCalibration, as_rows
@@ -34,6 +34,13 @@ def sidecar(path: Path) -> Path:
 def save(timeline: Timeline, path: Path) -> list[Path]:
     """Write a timeline by the suffix of ``path``; see :meth:`Timeline.save`."""
     return _by_suffix(path, _WRITERS)(timeline, path)
+
+
+def ensure_savable(path: Path) -> None:
+    """Raise OutputError now if a table, or the sidecar of a CSV, could not be written later. Makes parent folders."""
+    ensure_writable(path)
+    if path.suffix.lower() == ".csv":
+        ensure_writable(sidecar(path))
 
 
 def load(path: Path) -> Timeline:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_place, replacing
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
@@ -26,6 +26,9 @@ from tronie.show.coder import read_spans
 from tronie.show.export import film, film_end
 from tronie.show.text import grid
 from tronie.verbs.tables import shown
+
+ENDINGS = (".json", ".csv")
+"""Endings of the files that a comparison is written to."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +184,45 @@ def compared_text(compared: Compared) -> str:
 
 
 def save_compared(compared: Compared, path: str | Path) -> Path:
-    """Write the comparison as JSON; what is not a number (nothing to count) is null. Raises OutputError."""
-    path = Path(path)
+    """Write the comparison as .json, or as .csv with one figure a line (:func:`as_rows`).
+
+    What is not a number (nothing to count) is null, in a CSV an empty cell. Raises SettingError for another ending,
+    OutputError.
+    """
+    path = ensure_place(path, ENDINGS, "A comparison")
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(as_rows(compared))
     return path
+
+
+def as_rows(compared: Compared) -> list[tuple[Any, ...]]:
+    """The comparison as lines of a table: figure, the coder's label, the label found, value, low, high (95 %).
+
+    ``pair`` names who was compared with whom, ``left_out`` who had no partner. ``seconds`` are the confusion;
+    ``segment_f1``, ``segments_coder`` and ``segments_found`` are by label.
+    """
+    a = compared.agreement
+    rows: list[tuple[Any, ...]] = [("figure", "coder", "found", "value", "low", "high")]
+    rows += [("pair", tier, name, None, None, None) for tier, name in compared.pairs]
+    rows += [("left_out", name, "", None, None, None) for name in compared.left_out]
+    for name in ("kappa", "kappa_all", "accuracy", "f1"):
+        one: Interval = getattr(a, name)
+        rows.append((name, "", "", *map(_number, (one.value, one.low, one.high))))
+    single = {"coverage": a.coverage, "lag_seconds": a.lag, "pieces": a.pieces, "blocks": a.blocks}
+    rows += [(name, "", "", _number(value), None, None) for name, value in single.items()]
+    columns = [*a.labels, UNCERTAIN, "no face"]
+    rows += [("seconds", label, column, round(a.step * int(count), 6), None, None)
+             for label, counts in zip(a.labels, a.table, strict=True)
+             for column, count in zip(columns, counts, strict=True)]  # fmt: skip
+    for label, (f1, coder, found) in a.per_label.items():
+        rows += [("segment_f1", label, label, _number(f1), None, None),
+                 ("segments_coder", label, "", coder, None, None),
+                 ("segments_found", "", label, found, None, None)]  # fmt: skip
+    return rows
 
 
 def as_json(compared: Compared) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.show.evaluation import evaluation_page
@@ -71,6 +71,8 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 
     if (fold is None) == bool(folds):
         raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
+    if out is not None:
+        ensure_writable(Path(out) / _JSON)  # before the work, not after it
     loaded = load_model(model_folder(model))
     evaluations, answered, hardships = {}, {}, {}
     warnings: dict[str, None] = {}
