@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 from tronie import __version__
 from tronie.cli import audit, corrupt, export, library, outputs, predict, research, selfcheck, watch
 from tronie.cli.common import STOPPED, say
+from tronie.cli.options import refuse_idle
 from tronie.cli.streams import Stream, guarded
 from tronie.core.errors import OutputError, TronieError
 
@@ -63,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str], printed: Stream) -> int:
     """Find the command and run it. Where its results go into files, it outlives what it prints."""
     command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    refuse_idle(getattr(command, "__name__", "").replace("_", "-"), bound.arguments)
     bound.apply_defaults()
     printed.optional = bound.arguments.get("out") is not None
     code = command(*bound.args, **bound.kwargs)

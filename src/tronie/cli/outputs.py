@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tronie.cli.common import Out, People, Quiet, Reading, make, say
+from tronie.cli.options import refuse_for_photos, refuse_reading
 
 DEFAULT, NOBODY = Reading(), People()
 
@@ -31,6 +32,9 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     """
     from tronie.verbs.annotate import annotate as run
 
+    if table is not None:
+        refuse_reading(reading, table)
+    refuse_for_photos([source], reading)
     return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
 
 
@@ -75,8 +79,8 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
         from tronie.core.errors import SettingError
         from tronie.verbs.where import where as look
 
-        if summary or people != NOBODY:
-            raise SettingError("--where shows one track of the film: leave out --summary, --names and --seats.")
+        if people != NOBODY:
+            raise SettingError("--where shows one track of the film: leave out --names and --seats.")
         return make(look, source, out, quiet, reading, track=track)
     from tronie.verbs.plot import plot as run
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from tronie.cli.archive import Sharing, into_folder
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.options import refuse_for_photos
 from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
 
@@ -57,6 +58,7 @@ def predict(
     folder = out if out is not None and is_folder(out) else None
     if folder is None and sharing != ALONE:
         raise SettingError("--jobs, --engine and --no-resume are for a folder of results: give one with --out FOLDER.")
+    refuse_for_photos(sources, reading, baseline)
     results = Results(out) if out is not None and folder is None else None
     printer = Printer(json=json, quiet=quiet)
     with interruptible() as stopped:

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.options import refuse_for_photos
 from tronie.core.atomic import ensure_place
 
 DEFAULT = Reading()
@@ -35,6 +36,7 @@ def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] 
     from tronie.verbs.selfcheck import ENDINGS, save_selfcheck, selfcheck_text
     from tronie.verbs.selfcheck import selfcheck as run
 
+    refuse_for_photos(sources, reading)
     if out is not None:
         ensure_place(out, ENDINGS, "A self-check")
     with interruptible() as stopped, bar(hidden=quiet) as heard:

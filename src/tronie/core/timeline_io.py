@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -37,7 +38,12 @@ def save(timeline: Timeline, path: Path) -> list[Path]:
 
 
 def ensure_savable(path: Path) -> None:
-    """Raise OutputError now if a table, or the sidecar of a CSV, could not be written later. Makes parent folders."""
+    """Raise OutputError now if a table, or the sidecar of a CSV, could not be written later. Makes parent folders.
+
+    Raises MissingExtraError for Parquet without pyarrow.
+    """
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise MissingExtraError("Writing Parquet", "table")
     ensure_writable(path)
     if path.suffix.lower() == ".csv":
         ensure_writable(sidecar(path))

@@ -80,6 +80,8 @@ def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None,
              seats: int | None) -> tuple[list[Span], float, tuple[str, ...]]:  # fmt: skip
     """What was answered, the film's end in seconds (0 where unknown), and the labels in their order."""
     if not isinstance(given, Timeline) and not _is_table(Path(given)):
+        if names is not None or seats is not None:
+            raise SettingError(f"{given} holds segments of named people: --names and --seats are for a table of rows.")
         return read_spans(Path(given)), 0.0, ()
     read = shown(given, names=names, seats=seats)
     film(read.timeline, "A comparison")

@@ -105,6 +105,8 @@ def _checked(out: str | Path | None) -> Path | None:
 
 def _feed(source: str, fps: float | None, realtime: bool, stop: Stop, stack: ExitStack) -> _Feed:
     number = None if Path(source).is_file() else camera_number(source)
+    if realtime and (number is not None or is_address(source)):
+        raise SettingError(f"realtime is for films, and {public(source)} is live already: leave it out.")
     if number is not None:
         return _live(f"camera {number}", camera_shots(number), fps, stop, stack, paced=False)
     if is_address(source):
