@@ -6,6 +6,7 @@ Nothing that was computed is lost, nobody is told of a bug, and the exit code sa
 from __future__ import annotations
 
 import codecs
+import errno
 import importlib.util
 import io
 import json
@@ -240,3 +241,15 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(place, monkeypat
     printed, errors = capsys.readouterr()
     assert printed == "" and len(errors.splitlines()) == 1 and "bug" not in errors, errors
     assert work == [] and sorted(place.rglob("*")) == before
+
+
+def test_the_machine_s_trouble_is_no_bug(monkeypatch, capsys) -> None:
+    def fails() -> None:
+        raise OSError(errno.EIO, "Input/output error", "weights.onnx")
+
+    monkeypatch.setattr("tronie.verbs.models.models", fails)
+    assert cli.main(["models"]) == OUTPUT
+    out, err = capsys.readouterr()
+    assert out == "" and err == "tronie: weights.onnx cannot be read or written: Input/output error.\n"
+    with pytest.raises(OSError, match="weights"):
+        cli.main(["models", "--debug"])

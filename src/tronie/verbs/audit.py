@@ -88,11 +88,11 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     """
     plan, target = Plan(folds, views, seed, proof, cuts), Path(out)
     opened, faces, unread, missed = open_data(Path(data))
-    ensure_writable(target / FIGURES)  # before the work, not after it
     manifest, decided = opened.manifest, _decided(decisions, opened.manifest)
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
+    ensure_writable(target / FIGURES)  # before the work, not after it
     x = where = None
     if probabilities:
         given = read_probabilities([Path(p) for p in probabilities], manifest.id[known], manifest.labels)

@@ -71,8 +71,6 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 
     if (fold is None) == bool(folds):
         raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
-    if out is not None:
-        ensure_writable(Path(out) / _JSON)  # before the work, not after it
     loaded = load_model(model_folder(model))
     evaluations, answered, hardships = {}, {}, {}
     warnings: dict[str, None] = {}
@@ -82,6 +80,8 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
             bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold, affect=loaded.affect)
             if bench.name in evaluations:
                 raise SettingError(f"Two data sets are called '{bench.name}': rename one of the folders.")
+            if out is not None:
+                ensure_writable(Path(out) / _JSON)  # before the work, not after it
             found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]
             evaluations[bench.name], answered[bench.name] = found
             warnings |= dict.fromkeys(what_to_know(loaded, bench, folds))
