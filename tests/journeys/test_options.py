@@ -52,6 +52,7 @@ IDLE = [
     (["audit", "faces", "--out", "a", "--probabilities", "p.csv", "--views", "2"], "--views", "--probabilities"),
     (["audit", "faces", "--out", "a", "--probabilities", "p.csv", "--features", "r"], "--features", "--probabilities"),
     (["train", "--resume", "runs/1", "--out", "runs"], "--out", "--resume"),
+    (["train", "--resume", "runs/1", "--folds", "0,2"], "--folds", "--resume"),
     (["corrupt", "manifest.csv", "eac:noise.txt", "--out", "a.csv", "--seed", "3"], "seed", "eac:noise.txt"),
 ]
 

@@ -29,6 +29,7 @@ EXCLUDES = (
     ("audit", "features", "probabilities"),
     ("audit", "views", "probabilities"),
     ("train", "out", "resume"),
+    ("train", "folds", "resume"),  # those that were begun are gone on with
 )
 """Command, option, and the option with which it does nothing."""
 _ARGUMENTS = ("name", "root")  # of `datasets`: given by their place
