@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/robustness/cost.py ONE_FACE_FILM FILM… [--hours 100000 --rate 25 --mbit 1.5 6]
 
-From the films after the first a mixed film is made for each size: pieces of two seconds in turn, with a cut at each
-join, whoever is in them, brought to 640x360 and to 1080p. The first film, one face without cuts, is the easiest case
-and stands beside them. Each is read whole at every frame, 5 and 1 frames a second; counted is process time, the least
-of ``--repeat`` runs. Also measured: what decoding takes of it, a row on disk, what the ledger bears and what joining
-costs. The table goes into docs/how-to/large-archives.md and cost.md. What is no measurement is an option: frames per
-second, bit rates of the films (640x360, 1080p), the price of a core-hour.
+From the films after the first a mixed film is made for each size, 640x360 and 1080p: pieces of two seconds with a cut
+at each join, one of the films and then four of them side by side, as in a video call. The first film, one face without
+cuts, is the easiest case and stands beside them. Each is read whole at every frame, 5 and 1 frames a second; counted is
+process time, the least of ``--repeat`` runs. Also measured: what decoding takes of it, a row on disk, what the ledger
+bears and what joining costs. The table goes into docs/how-to/large-archives.md and cost.md. What is no measurement is
+an option: frames per second, bit rates of the films (640x360, 1080p), the price of a core-hour.
 """
 
 from __future__ import annotations
@@ -57,12 +57,19 @@ class Film:
 
 
 def mix(films: list[Path], size: tuple[int, int], seconds: float, rate: float, path: Path) -> None:
-    """Write a film of ``seconds`` from pieces of ``films`` in turn, pictures fitted into ``size``."""
-    turns: list[Iterator[np.ndarray]] = [_pictures(film, rate) for film in films]
+    """Write a film of ``seconds``: pieces of ``films`` in turn and, where there are several, four of them at once."""
+    alone = [_pictures(film, rate) for film in films]
+    called = [_pictures(film, rate) for film in itertools.islice(itertools.cycle(films), 4)]
+    half = (size[0] // 2, size[1] // 2)
     with VideoWriter(path, quality=23, keyframes=250) as writer:
         for i in range(round(seconds * rate)):
-            turn = int(i / rate / PIECE) % len(films)
-            writer.write(_fitted(next(turns[turn]), size), i / rate)
+            piece, call = divmod(int(i / rate / PIECE), 2) if len(films) > 1 else (0, 0)
+            if call:  # as in a video call
+                four = [_fitted(next(one), half) for one in called]
+                image = np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
+            else:
+                image = _fitted(next(alone[piece % len(films)]), size)
+            writer.write(image, i / rate)
 
 
 def _pictures(film: Path, rate: float) -> Iterator[np.ndarray]:
@@ -194,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("one", type=Path, help="a film of 640x360 with one face in every frame")
     parser.add_argument("films", type=Path, nargs="+", help="films that the mixed one is made of")
-    parser.add_argument("--seconds", type=float, default=24, help="length of the mixed films")
+    parser.add_argument("--seconds", type=float, default=16, help="length of the mixed films")
     parser.add_argument("--repeat", type=int, default=2, help="runs, of which the fastest counts")
     parser.add_argument("--hours", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=25, help="frames a second of the films")
