@@ -123,7 +123,7 @@ def shell(line: str, place: Path) -> tuple[int, str, str]:
 COMPARED = "tronie compare table.csv coder.csv"
 
 
-@pytest.mark.parametrize("gone", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>&- | true"])
+@pytest.mark.parametrize("gone", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_streams_that_are_closed_cost_nothing_that_goes_into_a_file(place, gone) -> None:
     code, _, errors = shell(f"{COMPARED} --out c.json {gone}", place)
     assert code == DONE and json.loads(Path("c.json").read_text("utf-8"))["pairs"]
@@ -157,14 +157,17 @@ def test_a_full_disk_behind_standard_output(place) -> None:
     assert shell(f"{COMPARED} --out d.json 2>/dev/full", place)[0] == DONE and Path("d.json").is_file()
 
 
-def test_a_reader_that_leaves(place) -> None:
+@pytest.mark.parametrize(("more", "expected"), [([], READER_LEFT), (["--out", "c.json"], DONE)])
+def test_a_reader_that_has_left(place, more, expected) -> None:
     """Without --out there is nothing left to do; with it, the work goes on."""
-    code, _, errors = shell("tronie datasets | head -c 1 >/dev/null", place)
-    assert code in (DONE, READER_LEFT) and errors == ""
-    for more, expected in (("", READER_LEFT), (" --out c.json", DONE)):
-        code, _, errors = shell(f"exec 9> >(true); sleep 0.1; {COMPARED}{more} >&9", place)
-        assert code == expected and errors in ("", "tronie: Written: c.json\n")
-    assert Path("c.json").is_file()
+    read, write = os.pipe()
+    os.close(read)
+    here = {**os.environ, "PYTHONPATH": str(SRC)}
+    command = [sys.executable, "-m", "tronie", "compare", "table.csv", "coder.csv", *more]
+    answer = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=here)
+    os.close(write)
+    assert answer.returncode == expected
+    assert answer.stderr == ("tronie: Written: c.json\n" if more else "") and Path("c.json").is_file() == bool(more)
 
 
 def test_reading_goes_on_for_the_table_where_nobody_reads_what_is_printed(place, monkeypatch, capsys) -> None:
