@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -23,3 +24,10 @@ def test_every_page_is_in_the_index() -> None:
     index = (REPO / "docs" / "README.md").read_text(encoding="utf-8")
     pages = {page.relative_to(REPO / "docs").as_posix() for page in (REPO / "docs").rglob("*.md")} - {"README.md"}
     assert pages <= set(LINK.findall(index))
+
+
+def test_what_is_said_of_the_confidence_of_segments_is_what_ships() -> None:
+    """The page explains a calibration as the shipped model's own only where the shipped model has one."""
+    shipped = json.loads((REPO / "src/tronie/zoo/models/default/model.json").read_text("utf-8"))["segments"]
+    page = (REPO / "docs" / "reference" / "timeline.md").read_text("utf-8")
+    assert ("The model that ships brings no calibration of segments" in page) == (shipped is None)

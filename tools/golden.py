@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -96,8 +97,9 @@ def table(path: Path) -> dict[str, list[str]]:
 
 
 def text(path: Path) -> list[str]:
-    """Lines of an annotation file, without the date at which it was made."""
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if "DATE=" not in line]
+    """Lines of an annotation file, without the date at which it was made and the folder in which the film lay."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [re.sub(r'MEDIA_URL="file:[^"]*/', 'MEDIA_URL="', line) for line in lines if "DATE=" not in line]
 
 
 def differences(before: Path, after: Path) -> Iterator[str]:

@@ -1,26 +1,36 @@
-"""What a large archive costs, computed from what was measured on one core.
+"""What a large archive costs, from the speed of reading films on this machine, measured in one run.
 
-    python benchmarks/robustness/cost.py [--hours 100000 --rate 25 --cores 64 1000 --mbit 1.5 6 --price 0.04]
+    OMP_NUM_THREADS=1 python benchmarks/robustness/cost.py ONE_FACE_FILM FILM… [--hours 100000 --rate 25 --mbit 1.5 6]
 
-Reads CPU-ms per frame and stage from benchmarks/speed/README.md, measures here what a row takes on disk, what the
-ledger bears and what joining costs, and puts the table into docs/how-to/large-archives.md and cost.md. What is no
-measurement is an option: frames per second, bit rates of the films (640x360, 1080p), the price of a core-hour.
+From the films after the first a mixed film is made for each size, 640x360 and 1080p: pieces of two seconds with a cut
+at each join, one of the films and then four of them side by side, as in a video call. The first film, one face without
+cuts, is the easiest case and stands beside them. Each is read whole at every frame, 5 and 1 frames a second; counted is
+process time, the least of ``--repeat`` runs. Also measured: what decoding takes of it, a row on disk, what the ledger
+bears and what joining costs. The table goes into docs/how-to/large-archives.md and cost.md. What is no measurement is
+an option: frames per second, bit rates of the films (640x360, 1080p), the price of a core-hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
+import itertools
+import os
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from tronie.core.labels import BASIC7
 from tronie.core.timeline import Provenance, Timeline
 from tronie.media.source import Source
+from tronie.media.video import VideoReader
+from tronie.media.write import VideoWriter
+from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.settings import Settings
 from tronie.pipeline.tasks import Outcome, Task
 from tronie.verbs.joined import join_segments
 from tronie.verbs.ledger import Ledger
@@ -28,27 +38,78 @@ from tronie.verbs.ledger import Ledger
 REPO = Path(__file__).parents[2]
 PAGE = REPO / "docs" / "how-to" / "large-archives.md"
 BEGIN, END = "<!-- by benchmarks/robustness/cost.py -->", "<!-- end -->"
+SIZES = {"640x360": (640, 360), "1080p": (1920, 1080)}
+PIECE = 2.0  # seconds from cut to cut
 
 
 @dataclass(frozen=True)
 class Film:
-    """CPU-ms per frame: to decode it, and for all the rest."""
+    """A film as it was read: CPU-seconds per second of film to decode it, and by frames a second the whole work.
+
+    ``faces`` is how many there are in a frame on average, ``size`` one of SIZES.
+    """
 
     name: str
+    size: str
     decode: float
-    rest: float
+    whole: dict[float, float]
+    faces: float
 
 
-def films(page: Path) -> list[Film]:
-    """The films of the speed table, the dearest of each size: estimates are to err on the dear side."""
-    found: dict[str, Film] = {}
-    for line in page.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) >= 7 and re.fullmatch(r"\d+x\d+|\d+p", cells[1]):
-            decode, whole = float(cells[2]), float(re.findall(r"\d+\.\d+", cells[6])[0])
-            if cells[1] not in found or whole > found[cells[1]].decode + found[cells[1]].rest:
-                found[cells[1]] = Film(cells[1], decode, whole - decode)
-    return list(found.values())
+def mix(films: list[Path], size: tuple[int, int], seconds: float, rate: float, path: Path) -> None:
+    """Write a film of ``seconds``: pieces of ``films`` in turn and, where there are several, four of them at once."""
+    alone = [_pictures(film, rate) for film in films]
+    called = [_pictures(film, rate) for film in itertools.islice(itertools.cycle(films), 4)]
+    half = (size[0] // 2, size[1] // 2)
+    with VideoWriter(path, quality=23, keyframes=250) as writer:
+        for i in range(round(seconds * rate)):
+            piece, call = divmod(int(i / rate / PIECE), 2) if len(films) > 1 else (0, 0)
+            if call:  # as in a video call
+                four = [_fitted(next(one), half) for one in called]
+                image = np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
+            else:
+                image = _fitted(next(alone[piece % len(films)]), size)
+            writer.write(image, i / rate)
+
+
+def _pictures(film: Path, rate: float) -> Iterator[np.ndarray]:
+    """The pictures of a film at ``rate`` a second, from the start again after the last."""
+    while True:
+        for frame in VideoReader(film, fps=rate):
+            yield np.asarray(frame.image)
+
+
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    wide, high = size
+    scale = min(wide / image.shape[1], high / image.shape[0])
+    shape = (min(round(image.shape[1] * scale), wide), min(round(image.shape[0] * scale), high))
+    inside = cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    left, top = (wide - shape[0]) // 2, (high - shape[1]) // 2
+    right, bottom = wide - shape[0] - left, high - shape[1] - top
+    return cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_CONSTANT)
+
+
+def measured(films: dict[tuple[str, str], Path], rate: float, repeat: int) -> list[Film]:
+    """Read each film (by name and size) at every frame, 5 and 1 a second, in turn: a busy minute hits all alike."""
+    readers = {fps: Analyser(settings=Settings(fps=None if fps == rate else fps)) for fps in (rate, 5.0, 1.0)}
+    spent: dict[tuple[str, str, float], list[float]] = {}
+    facts: dict[tuple[str, str], tuple[float, float]] = {}
+    for _ in range(repeat):
+        for (name, size), path in films.items():
+            begin = time.process_time()
+            count = sum(1 for _ in VideoReader(path))
+            spent.setdefault((name, size, 0.0), []).append(time.process_time() - begin)
+            for fps, reader in readers.items():
+                begin = time.process_time()
+                timeline = reader.analyse(path)
+                spent.setdefault((name, size, fps), []).append(time.process_time() - begin)
+                if fps == rate:
+                    facts[name, size] = timeline.looked[0].end - timeline.looked[0].start, len(timeline) / count
+    return [
+        Film(name, size, min(spent[name, size, 0.0]) / seconds,
+             {fps: min(spent[name, size, fps]) / seconds for fps in readers}, faces)
+        for (name, size), (seconds, faces) in facts.items()
+    ]  # fmt: skip
 
 
 def bytes_per_row() -> float:
@@ -95,30 +156,35 @@ def join_seconds(count: int = 300, segments: int = 300) -> float:
         return (time.process_time() - begin) / count
 
 
-def table(given: argparse.Namespace) -> str:
+def table(given: argparse.Namespace, films: list[Film]) -> str:
     """The page's table and sentences."""
     seconds, row = given.hours * 3600, bytes_per_row()
-    heading = ["film", "frames looked at", "times film speed, one core", "core-hours",
+    mbits = dict(zip(SIZES, given.mbit, strict=True))
+    heading = ["film", "faces a frame", "frames looked at", "times film speed, one core", "core-hours",
                *(f"days on {n:,} cores" for n in given.cores), "price", "of it decoding", "read per core",
                "tables"]  # fmt: skip
-    lines = [f"{given.hours:,} hours of film at {given.rate:g} frames a second, one face in every frame; a core-hour "
-             f"at {given.price:g} (of any currency).", "", _row(heading), _row(["---"] * len(heading))]  # fmt: skip
+    lines = [f"{given.hours:,} hours of film at {given.rate:g} frames a second; a core-hour at {given.price:g} (of any "
+             f"currency). Load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; "
+             f"quote ratios.", "", _row(heading), _row(["---"] * len(heading))]  # fmt: skip
     speeds = []
-    for film, mbit in zip(films(REPO / "benchmarks" / "speed" / "README.md"), given.mbit, strict=True):
-        for fps in (given.rate, 5.0, 1.0):
-            decoding = film.decode * given.rate / 1e3  # CPU-s per second of film: every frame is decoded
-            each = decoding + film.rest * fps / 1e3
-            hours = each * seconds / 3600
-            speeds.append((1 / each, mbit))
-            lines.append(_row([
-                film.name, "every" if fps == given.rate else f"{fps:g} a second", f"{1 / each:.0f}", f"{hours:,.0f}",
-                *(f"{hours / n / 24:,.1f}" for n in given.cores), f"{hours * given.price:,.0f}",
-                f"{decoding / each:.0%}", f"{mbit / each / 8:.1f} MB/s", f"{fps * seconds * row / 1e12:.2f} TB",
-            ]))  # fmt: skip
+    for film, fps in itertools.product(films, (given.rate, 5.0, 1.0)):
+        each, mbit = film.whole[fps], mbits[film.size]
+        hours = each * seconds / 3600
+        speeds.append((1 / each, mbit))
+        lines.append(_row([
+            f"{film.name}, {film.size}", f"{film.faces:.1f}", "every" if fps == given.rate else f"{fps:g} a second",
+            f"{1 / each:.1f}", f"{hours:,.0f}", *(f"{hours / n / 24:,.1f}" for n in given.cores),
+            f"{hours * given.price:,.0f}", f"{film.decode / each:.0%}", f"{mbit / each / 8:.1f} MB/s",
+            f"{film.faces * fps * seconds * row / 1e12:.2f} TB",
+        ]))  # fmt: skip
     rate, join, most = ledger_rate(), join_seconds(), max(given.cores)
     fastest = max(speed for speed, _ in speeds) / 3600  # films of an hour that a core ends in a second
     streams = [speed * mbit * most / 8e3 for speed, mbit in speeds]
-    said = (f"A row takes {row:.0f} bytes. The ledger notes {rate:,.0f} films a second, begun and done, each seen onto "
+    easy, mixed = films[0].whole, next(film for film in films[1:] if film.size == films[0].size).whole
+    times = ", ".join(f"{mixed[fps] / easy[fps]:.1f} {word}" for fps, word in (
+        (given.rate, "at every frame"), (5.0, "at 5 a second"), (1.0, "at 1 a second")))  # fmt: skip
+    said = (f"The mixed film costs so many times as much as the one with a single face: {times}. A row takes {row:.0f} "
+            f"bytes. The ledger notes {rate:,.0f} films a second, begun and done, each seen onto "
             f"the disk; {most:,} cores end {most * fastest:.1f} films of an hour a second at the fastest row above, so "
             f"one ledger bears {rate / fastest:,.0f} cores. Joining `segments.csv` costs {join * 1e3:.1f} CPU-ms per "
             f"hour of film with 300 segments: {join * given.hours / 60:,.0f} minutes on one core at the end. At "
@@ -131,16 +197,28 @@ def _row(cells: list[str]) -> str:
 
 
 def main() -> None:
-    """Compute and write."""
+    """Measure, compute and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("one", type=Path, help="a film of 640x360 with one face in every frame")
+    parser.add_argument("films", type=Path, nargs="+", help="films that the mixed one is made of")
+    parser.add_argument("--seconds", type=float, default=16, help="length of the mixed films")
+    parser.add_argument("--repeat", type=int, default=2, help="runs, of which the fastest counts")
     parser.add_argument("--hours", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=25, help="frames a second of the films")
     parser.add_argument("--cores", type=int, nargs="+", default=[64, 1000])
     parser.add_argument("--mbit", type=float, nargs=2, default=[1.5, 6.0], help="bit rates of 640x360 and 1080p films")
     parser.add_argument("--price", type=float, default=0.04, help="of a core-hour")
-    made = table(parser.parse_args())
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        films = {("one face", "640x360"): Path(folder) / "one.mp4"}
+        mix([given.one], SIZES["640x360"], given.seconds, given.rate, films["one face", "640x360"])
+        for size, pixels in SIZES.items():
+            films["mixed", size] = Path(folder) / f"{size}.mp4"
+            mix(given.films, pixels, given.seconds, given.rate, films["mixed", size])
+        made = table(given, measured(films, given.rate, given.repeat))
+    names = " ".join(path.name for path in (given.one, *given.films))
     Path(__file__).with_suffix(".md").write_text(
-        f"# What a large archive costs\n\n`python benchmarks/robustness/cost.py`\n\n{made}\n", encoding="utf-8"
+        f"# What a large archive costs\n\n`python benchmarks/robustness/cost.py {names}`\n\n{made}\n", encoding="utf-8"
     )
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)

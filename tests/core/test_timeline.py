@@ -345,7 +345,7 @@ def test_other_libraries_take_the_columns() -> None:
 
 
 def test_polars_takes_the_columns() -> None:
-    polars = pytest.importorskip("polars", reason="polars is not installed: pip install 'tronie[polars]'")
+    polars = pytest.importorskip("polars", reason='polars is not installed: pip install "tronie[polars]"')
     timeline = make(film("nhU"))
     frame = timeline.to_polars()
     assert isinstance(frame, polars.DataFrame) and frame.columns == list(timeline.columns)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from itertools import pairwise
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
 
+from tronie import cli
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.show.coder import read_spans
+from tronie.show.elan import linked
 from tronie.show.export import export
 from tronie.show.tier import tiers
 
@@ -51,6 +55,74 @@ def test_elan_by_pympi(told, tmp_path) -> None:
     _, entries, _ = document.controlled_vocabularies["expressions"]
     assert [values[0][0] for values, _ in entries.values()] == [*told.labels.names, "uncertain"]
     assert document.get_parameters_for_tier("person 1")["PARTICIPANT"] == "person 1"
+
+
+def elan_finds(eaf: Path, descriptor: dict[str, str]) -> Path | None:
+    """The film as ELAN 6 and 7 look for it when they open a file: a small model of their way.
+
+    Nothing is decoded. First the path after the address' colon; then a neighbour of that name; then the relative path,
+    which counts from the file only where it begins with "./" or "../"; then the folders Media and media beside its own.
+    """
+    path = descriptor["MEDIA_URL"].split(":", 1)[-1].replace("\\", "/")
+    name, folder = path.rsplit("/", 1)[-1], eaf.parent
+    places = [Path(path) if path.startswith("/") else None, folder / name]
+    relative = descriptor.get("RELATIVE_MEDIA_URL")
+    if relative is not None and relative.startswith(("./", "../")):
+        fields = relative.split("/")
+        up = next(i for i, field in enumerate(fields) if field != "..")
+        base = folder.as_posix().split("/")
+        rest = fields[1:] if fields[0] == "." else fields[up:]
+        places.append(Path("/".join([*base[: len(base) - up], *rest])))
+    places += [folder / "../Media" / name, folder / "../media" / name]
+    return next((place for place in places if place is not None and place.is_file()), None)
+
+
+ODD = ["film.mp4", "my film ü.mp4", "100%20 #1 & more?.mp4", "a:b 'c' \"d\".mp4", "김 😀.mkv", "u\u0308 [x] (y).webm"]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("folder", [".", "sub folder/ü", "..", "../beside", "../beside/deep"])
+def test_elan_finds_the_film(timeline_of, tmp_path, monkeypatch, capsys, folder, name) -> None:
+    """From the table, by the command, wherever the film lies; and when everything has been moved together."""
+    elan = pytest.importorskip("pympi.Elan", reason="pympi-ling is not installed")
+    study = tmp_path / "one" / "study ö"
+    study.mkdir(parents=True)
+    film = Path(os.path.normpath(study / folder / name))
+    film.parent.mkdir(parents=True, exist_ok=True)
+    film.write_bytes(b"a film")
+    monkeypatch.chdir(study)
+    timeline_of(SPELLS[:2], source=f"{folder}/{name}".removeprefix("./")).save("table.csv")
+    assert cli.main(["segments", "table.csv", "--out", "out.eaf"]) == 0
+    (descriptor,) = elan.Eaf("out.eaf").media_descriptors
+    assert descriptor["RELATIVE_MEDIA_URL"].endswith(name) and "\\" not in descriptor["RELATIVE_MEDIA_URL"]
+    found = elan_finds(study / "out.eaf", descriptor)
+    assert found is not None and found.samefile(film)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one").rename(tmp_path / "two")
+    found = elan_finds(tmp_path / "two" / "study ö" / "out.eaf", descriptor)
+    assert found is not None and found.samefile(tmp_path / "two" / film.relative_to(tmp_path / "one"))
+
+
+def test_elan_is_led_to_a_neighbour_where_the_film_is_not_known(timeline_of, tmp_path) -> None:
+    told = timeline_of(SPELLS[:2], source="elsewhere/my film ü.mp4")
+    words = export(told, tmp_path / "out.eaf").read_text("utf-8")
+    assert 'RELATIVE_MEDIA_URL="./my film ü.mp4"' in words
+    (tmp_path / "my film ü.mp4").write_bytes(b"a film")
+    links = dict(re.findall(r'(\w+)="([^"]*)"', re.search(r"<MEDIA_DESCRIPTOR ([^>]+)>", words)[1]))
+    assert elan_finds(tmp_path / "out.eaf", links) == tmp_path / "my film ü.mp4"
+
+
+@pytest.mark.parametrize(("eaf", "film", "url", "relative"), [
+    ("C:\\Study\\out.eaf", "C:\\Study\\my film.mp4", "file:///C:/Study/my film.mp4", "./my film.mp4"),
+    ("C:\\Study\\x\\out.eaf", "c:\\study\\films ü\\a.mp4", "file:///c:/study/films ü/a.mp4", "../films ü/a.mp4"),
+    ("C:\\Study\\out.eaf", "D:\\films\\a.mp4", "file:///D:/films/a.mp4", None),
+    ("\\\\server\\share\\s\\out.eaf", "\\\\server\\share\\f\\a.mp4", "file://server/share/f/a.mp4", "../f/a.mp4"),
+    ("C:\\out.eaf", "\\\\server\\share\\a.mp4", "file://server/share/a.mp4", None),
+])  # fmt: skip
+def test_elan_links_on_windows(eaf, film, url, relative) -> None:
+    """As ELAN itself writes addresses: three slashes before a drive, two before a server, no relative path across."""
+    media = linked(PureWindowsPath(eaf), PureWindowsPath(film))
+    assert (media.url, media.relative) == (url, relative)
 
 
 def test_textgrid_by_pympi(told, tmp_path) -> None:

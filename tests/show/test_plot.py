@@ -57,7 +57,7 @@ def test_what_cannot_be_plotted(timeline_of, tmp_path, monkeypatch) -> None:
     with pytest.raises(OutputError, match="it is a folder"):
         plot_timeline(told, tmp_path / "folder.png")
     monkeypatch.setattr("tronie.show.paper.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'tronie\[plot\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "tronie\[plot\]"'):
         plot_timeline(told, tmp_path / "a.png")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,76 @@ def test_in_a_browser_segments_seek_the_film(timeline_of, tmp_path, browser) -> 
     page.locator("#zoom").fill("4")
     assert page.locator(".plot").bounding_box()["width"] == pytest.approx(4 * wide, rel=0.01)
     assert errors == []
+
+
+def boxes(page, what: str) -> list[dict[str, float]]:
+    """Where elements stand on the screen."""
+    return page.evaluate(
+        "what => [...document.querySelectorAll(what)].map(e => { const b = e.getBoundingClientRect();"
+        " return { left: b.left, right: b.right, top: b.top, bottom: b.bottom, time: e.dataset.time }; })", what
+    )  # fmt: skip
+
+
+def moved(page, zoom: str, share: float) -> None:
+    page.locator("#zoom").fill(zoom)
+    page.evaluate("share => { const v = document.querySelector('.scroll');"
+                  " v.scrollLeft = share * (v.scrollWidth - v.clientWidth); }", share)  # fmt: skip
+
+
+@pytest.mark.parametrize("zoom", ["1", "3.5", "12", "20"])
+def test_in_a_browser_every_name_stands_over_its_own_curves(timeline_of, tmp_path, browser, zoom) -> None:
+    told = timeline_of(SPELLS)
+    affect = {name: np.full(len(told), 0.5) for name in ("valence", "arousal")}
+    told = type(told)({**told.columns, **affect}, told.labels, told.provenance, told.looked)
+    names = {("film.mp4", 0): "Anna", ("film.mp4", 1): "Ben with a name that is quite long"}
+    page, errors = opened(browser, write_report(told, tmp_path / "a.html", names=names))
+    moved(page, zoom, 0.4)
+    who, key, curve = boxes(page, ".who"), boxes(page, ".key"), boxes(page, ".plot svg:not(.affect)")
+    view = boxes(page, ".scroll")[0]
+    assert len(who) == len(key) == len(curve) == 2
+    for person in (0, 1):
+        assert who[person]["bottom"] <= curve[person]["top"] + 0.5 < key[person]["top"]
+        assert abs(who[person]["left"] - view["left"]) < 1 and abs(key[person]["left"] - view["left"]) < 1  # in sight
+    assert key[0]["bottom"] <= who[1]["top"] + 0.5  # not beside or over the second person's name
+    assert errors == []
+
+
+@pytest.mark.parametrize("length", [2.0, 61.3, 5400.0, 4 * 3600.0 + 7])
+def test_in_a_browser_the_axis_has_round_times_at_every_zoom(timeline_of, tmp_path, browser, length) -> None:
+    told = timeline_of([(0, 0, 1, "neutral"), (0, 1, 2, "anger")], fps=5, length=length)
+    page, errors = opened(browser, write_report(told, tmp_path / "a.html"))
+    steps = []
+    for zoom in ("1", "2", "7", "20"):
+        for share in (0.0, 0.37, 1.0):
+            moved(page, zoom, share)
+            ticks, view, plot = boxes(page, ".tick"), boxes(page, ".scroll")[0], boxes(page, ".plot")[0]
+            seen = [tick for tick in ticks if view["left"] <= tick["left"] <= view["right"]]
+            assert 3 <= len(seen) <= 12, (zoom, share)
+            times = [seconds(tick["time"]) for tick in ticks]
+            assert len(set(times)) == len(times) and times[0] == 0
+            step = times[1]
+            assert times == pytest.approx([i * step for i in range(len(times))])
+            assert times[-1] <= length < times[-1] + step
+            for tick, time in zip(ticks, times, strict=True):  # a time stands where it belongs
+                wide = plot["right"] - plot["left"]
+                assert tick["left"] - plot["left"] == pytest.approx(wide * time / length, abs=1)
+            gaps = [b["left"] - a["left"] for a, b in pairwise(seen)]
+            assert min(gaps) >= 99  # words do not run into each other
+        steps.append(step)
+    assert steps == sorted(steps, reverse=True) and steps[0] > steps[-1]
+    assert set(steps) <= {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600}
+    page.set_viewport_size({"width": 500, "height": 700})
+    wide = [tick["left"] for tick in boxes(page, ".tick")]
+    assert min(b - a for a, b in pairwise(wide)) >= 99
+    assert errors == []
+
+
+def seconds(words: str) -> float:
+    """``h:mm:ss.ss`` in seconds."""
+    total = 0.0
+    for part in words.split(":"):
+        total = 60 * total + float(part)
+    return total
 
 
 def test_in_a_browser_without_the_film(timeline_of, tmp_path, browser) -> None:

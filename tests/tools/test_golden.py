@@ -24,7 +24,7 @@ def written(folder: Path, **change: str) -> Path:
     """A small record; ``change`` replaces whole files by stem."""
     content = {
         "film.csv": "time,label,model\n0,neutral,abc\n1,happiness,abc\n",
-        "film.eaf": '<A DATE="today"/>\n<B/>\n',
+        "film.eaf": '<A DATE="today"/>\n<B MEDIA_URL="file:///a/film.mp4" RELATIVE_MEDIA_URL="./film.mp4"/>\n',
         "audit.csv": "id,p_wrong\na,0.50000\nb,0.1\n",
     }
     folder.mkdir()
@@ -40,7 +40,7 @@ def test_what_names_the_software_and_rounding_make_no_difference(
     after = written(
         tmp_path / "b",
         film_csv="model,time,label\nxyz,0,neutral\nxyz,1,happiness\n",
-        film_eaf='<A DATE="tomorrow"/>\n<B/>\n',
+        film_eaf='<A DATE="tomorrow"/>\n<B MEDIA_URL="file:///b/film.mp4" RELATIVE_MEDIA_URL="./film.mp4"/>\n',
         audit_csv="id,p_wrong\na,0.50001\nb,0.1\n",
     )
     assert tool.compare(before, after) == 0
@@ -53,6 +53,8 @@ def test_what_names_the_software_and_rounding_make_no_difference(
         ({"film_csv": "time,label\n0,neutral\n1,sadness\n"}, "film.csv: column label differs in 1 of 2 rows"),
         ({"film_csv": "time\n0\n1\n"}, "film.csv: lacks the column label"),
         ({"film_eaf": '<A DATE="x"/>\n<C/>\n'}, "film.eaf: differs from line 1 on"),
+        ({"film_eaf": '<A DATE="x"/>\n<B MEDIA_URL="file:///a/film.mp4" RELATIVE_MEDIA_URL="../film.mp4"/>\n'},
+         "film.eaf: differs from line 1 on"),
         ({"audit_csv": "id,p_wrong\na,0.51\nb,0.1\n"}, "audit.csv: column p_wrong differs in 1 of 2 rows"),
         ({"audit_csv": "id,p_wrong\na,0.5\n"}, "audit.csv: column p_wrong differs in"),
     ],

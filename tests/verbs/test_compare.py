@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
 
+from tronie import cli
 from tronie.core.errors import SettingError, SourceError
 from tronie.show.export import export
 from tronie.verbs.compare import compare, compared_text, save_compared
@@ -51,6 +53,28 @@ def test_one_tier_and_one_person_need_no_common_name(told, tmp_path) -> None:
     assert compare(told.select(track=0), coder).pairs == (("my codes", "person 0"),)
     with pytest.raises(SettingError, match=r"'my codes'.*'person 0', 'person 1'.*table of names"):
         compare(told, coder)
+
+
+def test_a_comparison_is_written_as_what_its_name_says(told, tmp_path, capsys) -> None:
+    told.save(tmp_path / "film.csv")
+    coder = coded(tmp_path, ("person 0", 0, 12, "neutral"), ("person 0", 12, 20, "happiness"), ("Cleo", 0, 9, "sad"))
+    run = ["compare", str(tmp_path / "film.csv"), str(coder), "--out"]
+    assert cli.main([*run, str(tmp_path / "c.csv")]) == cli.main([*run, str(tmp_path / "c.json")]) == 0
+    assert "Written: " in capsys.readouterr().err
+    rows = list(csv.DictReader((tmp_path / "c.csv").open(encoding="utf-8")))
+    document = json.loads((tmp_path / "c.json").read_text("utf-8"))
+    assert list(rows[0]) == ["figure", "coder", "found", "value", "low", "high"]
+    by = {(row["figure"], row["coder"], row["found"]): row for row in rows}
+    assert len(by) == len(rows) and ("pair", "person 0", "person 0") in by and ("left_out", "Cleo", "") in by
+    numbers = [float(by["kappa", "", ""][name]) for name in ("value", "low", "high")]
+    assert numbers == pytest.approx(document["kappa"], nan_ok=True)
+    assert float(by["seconds", "neutral", "happiness"]["value"]) == 2.0
+    assert float(by["seconds", "happiness", "happiness"]["value"]) == 8.0
+    assert sum(float(row["value"]) for row in rows if row["figure"] == "seconds") == 20.0
+    assert by["segments_coder", "neutral", ""]["value"] == "1" and by["segments_found", "", "neutral"]["value"] == "1"
+    assert cli.main([*run, str(tmp_path / "c.html")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and ".json or .csv" in err and not (tmp_path / "c.html").exists()
 
 
 def test_what_was_mistaken_is_said(told, tmp_path) -> None:

@@ -88,4 +88,4 @@ def test_who_cannot_have_one_is_told_why(film, planted, tmp_path, capsys) -> Non
         where(tmp_path / "empty.mkv", tmp_path / "a.svg", model=planted.ClipModel(), detector=planted.Detector(empty))
     assert not list(tmp_path.glob("*.svg"))
     assert main(["plot", str(path), "--where", "--summary", "-o", str(tmp_path / "a.svg")]) == 2
-    assert "leave out --summary" in capsys.readouterr().err
+    assert "--summary has no effect with --where" in capsys.readouterr().err

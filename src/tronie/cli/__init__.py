@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +10,8 @@ from cyclopts import App, CycloptsError, Parameter
 from tronie import __version__
 from tronie.cli import audit, corrupt, export, library, outputs, predict, research, selfcheck, watch
 from tronie.cli.common import STOPPED, say
+from tronie.cli.options import refuse_idle
+from tronie.cli.streams import Stream, guarded
 from tronie.core.errors import OutputError, TronieError
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -22,7 +22,7 @@ app = App(
     name="tronie",
     help="Read the facial expressions shown in photos and videos, and say how sure that is.",
     help_epilogue="`--debug` shows where an error came from. Exit codes: 0 done, 2 wrong option, 3 unreadable source, "
-    "4 model, 5 output, 6 missing extra, 70 a bug, 130 stopped.",
+    "4 model, 5 output, 6 missing extra, 70 a bug, 130 stopped, 141 the reader of what was printed has left.",
     version=__version__,
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -43,29 +43,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [one for one in arguments if one != "--debug"]
-    try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except KeyboardInterrupt:
-        say("Stopped.")
-        return STOPPED
-    except BrokenPipeError:  # `tronie predict ... | head`: nobody is there to be told
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # the interpreter flushes it on its way out
+    with guarded() as printed:
+        try:
+            code = _run(arguments, printed)
+            printed.flush()
+        except KeyboardInterrupt:
+            say("Stopped.")
+            return STOPPED
+        except Exception as error:
+            if error is printed.lost:
+                return _unprinted(printed)
+            if debug:
+                raise
+            return _told(error)
+        if code or printed.lost is None or printed.reader_left or printed.was_closed:
+            return code
+        return _unprinted(printed)
+
+
+def _run(arguments: Sequence[str], printed: Stream) -> int:
+    """Find the command and run it. Where its results go into files, it outlives what it prints."""
+    command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    refuse_idle(getattr(command, "__name__", "").replace("_", "-"), bound.arguments)
+    bound.apply_defaults()
+    printed.optional = bound.arguments.get("out") is not None
+    code = command(*bound.args, **bound.kwargs)
+    return code if isinstance(code, int) else 0
+
+
+def _unprinted(printed: Stream) -> int:
+    """The exit code where words could not be printed, which is said unless the reader has left."""
+    if printed.reader_left:
         return _PIPE
-    except Exception as error:
-        if debug:
-            raise
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files of ours raise OutputError
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # as above
-            say("What was to be printed cannot be written: the disk is full. Free some space or print elsewhere.")
-            return OutputError.exit_code
-        if isinstance(error, CycloptsError):
-            say(f"{' '.join(str(error).split())} See 'tronie --help'.")
-            return USAGE
-        if isinstance(error, TronieError):
-            say(str(error))
-            return error.exit_code
-        say(f"This is a bug in Tronie ({type(error).__name__}: {error}). Please report it with what "
-             "'--debug' prints.")  # fmt: skip
-        return BUG
+    say(f"What was to be printed cannot be written: {printed.reason}")
+    return OutputError.exit_code
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; returns the exit code."""
+    if isinstance(error, CycloptsError):
+        say(f"{' '.join(str(error).split())} See 'tronie --help'.")
+        return USAGE
+    if isinstance(error, TronieError):
+        say(str(error))
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno is not None:  # the machine's trouble, not the program's
+        say(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+        return OutputError.exit_code
+    say(f"This is a bug in Tronie ({type(error).__name__}: {error}). Please report it with what '--debug' prints.")
+    return BUG

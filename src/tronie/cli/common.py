@@ -54,8 +54,12 @@ class People:
 def make(run: Callable[..., Made], source: str, out: Path, quiet: bool, reading: Reading, people: People | None = None,
          **more: object) -> int:  # fmt: skip
     """Run a verb that makes one file, with a bar and ctrl-C, and say what it warns of and where the file is."""
+    from tronie.cli.options import refuse_reading
+    from tronie.core.timeline_io import SUFFIXES
     from tronie.show.progress import bar
 
+    if Path(source).suffix.lower() in SUFFIXES:
+        refuse_reading(reading, source)
     options = vars(reading) | (vars(people) if people else {}) | more
     with interruptible() as stopped, bar(hidden=quiet) as heard:
         made = run(source, out, report=heard, stop=stopped.is_set, **options)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from tronie.cli.common import Out, People, Quiet, Reading, make, say
+from tronie.cli.options import refuse_for_photos, refuse_reading
 
 DEFAULT, NOBODY = Reading(), People()
 
@@ -31,6 +32,9 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     """
     from tronie.verbs.annotate import annotate as run
 
+    if table is not None:
+        refuse_reading(reading, table)
+    refuse_for_photos([source], reading)
     return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
 
 
@@ -77,8 +81,8 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
         from tronie.core.errors import SettingError
         from tronie.verbs.where import where as look
 
-        if summary or people != NOBODY:
-            raise SettingError("--where shows one track of the film: leave out --summary, --names and --seats.")
+        if people != NOBODY:
+            raise SettingError("--where shows one track of the film: leave out --names and --seats.")
         return make(look, source, out, quiet, reading, track=track)
     from tronie.verbs.plot import plot as run
 
@@ -118,7 +122,7 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     coder
         ELAN (.eaf), Praat (.TextGrid) or a CSV with start, end, label and tier.
     out
-        Also write everything as .json.
+        Also write everything: .json, or .csv with one figure a line.
     tier
         Only this tier of the coder's (may be given several times).
     blank
@@ -132,9 +136,12 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     block
         Length of the blocks drawn for the intervals, seconds.
     """
+    from tronie.core.atomic import ensure_place
+    from tronie.verbs.compare import ENDINGS, compared_text, save_compared
     from tronie.verbs.compare import compare as run
-    from tronie.verbs.compare import compared_text, save_compared
 
+    if out is not None:
+        ensure_place(out, ENDINGS, "A comparison")
     found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank,
                 times=times, zero=zero, step=step, block=block)  # fmt: skip
     for warning in found.warnings:

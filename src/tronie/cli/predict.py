@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from tronie.cli.archive import Sharing, into_folder
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.options import refuse_for_photos
 from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
 
@@ -62,6 +63,7 @@ def predict(
         raise SettingError("--jobs, --engine and --no-resume are for a folder of results: give one with --out FOLDER.")
     if csv_safe and (out is None or folder is not None or out.suffix.lower() != ".csv"):
         raise SettingError("--csv-safe is for one table: give its name with --out TABLE.csv.")
+    refuse_for_photos(sources, reading, baseline)
     results = Results(out, csv_safe=csv_safe) if out is not None and folder is None else None
     printer = Printer(json=json, quiet=quiet)
     with interruptible() as stopped:

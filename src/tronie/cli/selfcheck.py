@@ -8,6 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.options import refuse_for_photos
+from tronie.core.atomic import ensure_place
 
 DEFAULT = Reading()
 
@@ -31,9 +33,12 @@ def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] 
         Print nothing but errors.
     """
     from tronie.show.progress import bar
-    from tronie.verbs.selfcheck import save_selfcheck, selfcheck_text
+    from tronie.verbs.selfcheck import ENDINGS, save_selfcheck, selfcheck_text
     from tronie.verbs.selfcheck import selfcheck as run
 
+    refuse_for_photos(sources, reading)
+    if out is not None:
+        ensure_place(out, ENDINGS, "A self-check")
     with interruptible() as stopped, bar(hidden=quiet) as heard:
         checked = run(sources, report=heard, stop=stopped.is_set, **vars(reading))
     for warning in checked.warnings:

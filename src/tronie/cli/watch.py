@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.streams import nobody_reads
 
 DEFAULT = Reading()
 
@@ -39,7 +40,8 @@ def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o"
             found = run(source, out, model=reading.model, detector=reading.detector, fps=reading.fps,
                         provider=reading.provider, video_track=reading.video_track,
                         realtime=realtime, show=screen.show if screen else None,
-                        stop=lambda: stopped.is_set() or (screen is not None and screen.closed))  # fmt: skip
+                        stop=lambda: stopped.is_set() or nobody_reads() or (screen is not None and screen.closed),
+                        )  # fmt: skip
         finally:
             if screen is not None:
                 screen.close()

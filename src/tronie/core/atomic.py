@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tronie.core.errors import OutputError
+from tronie.core.errors import OutputError, SettingError
+
+_LONGEST_ENDING = 16  # letters
 
 
 @contextmanager
@@ -35,13 +38,28 @@ def ensure_writable(path: Path) -> None:
         _beside(path).unlink()
 
 
+def ensure_place(path: str | Path, endings: Sequence[str], what: str) -> Path:
+    """Where ``what`` ("A comparison") is to be written, tried before the work.
+
+    Raises SettingError for another ending than ``endings``, OutputError where no file can be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        raise SettingError(f"{what} is written as {' or '.join(endings)}; '{path.name}' has another ending. Rename it.")
+    ensure_writable(path)
+    return path
+
+
 def _beside(path: Path) -> Path:
     """A new empty file beside ``path``. Raises OutputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise OutputError(f"Cannot write {path}: it is a folder. Give the name of a file in it.")
-        temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(path.stat().st_mode):  # fails for a name that is too long, which the temporary one is not
+                raise OutputError(f"Cannot write {path}: it is a folder. Give the name of a file in it.")
+        # Some writers choose their format by the ending; what is too long to be one would not fit behind a short name.
+        ending = path.suffix if len(path.suffix) <= _LONGEST_ENDING else ""
+        temporary = path.with_name(f".{secrets.token_hex(4)}{ending}")
         temporary.touch(exist_ok=False)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -56,4 +74,6 @@ def unwritable(path: Path, error: OSError) -> OutputError:
         return OutputError(f"Cannot write {path}: writing there is not allowed. Choose another place.")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return OutputError(f"Cannot write {path}: a part of that path is a file, not a folder. Choose another place.")
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"Cannot write {path}: the name is longer than this file system allows. Give a shorter one.")
     return OutputError(f"Cannot write {path}: {error.strerror or error}. Choose another place.")

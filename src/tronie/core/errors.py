@@ -39,13 +39,18 @@ class OutputError(TronieError):
     exit_code = 5
 
 
+def installed_by(extra: str) -> str:
+    """The line that installs an extra, as the documentation writes it."""
+    return f'pip install "tronie[{extra}]"'
+
+
 class MissingExtraError(TronieError):
     """A feature whose optional dependency is not installed."""
 
     exit_code = 6
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the extra '{extra}': pip install 'tronie[{extra}]'")
+        super().__init__(f"{feature} needs the extra '{extra}': {installed_by(extra)}")
         self._given = feature, extra
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:

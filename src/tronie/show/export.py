@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
@@ -13,15 +14,23 @@ from tronie.core.timeline import Timeline
 from tronie.show.tier import tiers
 
 
-def export(timeline: Timeline, path: str | Path, *, names: Names | None = None, csv_safe: bool = False) -> Path:
+def export(
+    timeline: Timeline,
+    path: str | Path,
+    *,
+    names: Names | None = None,
+    film: str | Path | None = None,
+    csv_safe: bool = False,
+) -> Path:
     """Write the segments of a timeline; ``names`` gives tracks people's names. Returns the file.
 
+    ``film`` is where the film lies, for files that link it; without it they look for it beside themselves.
     ``csv_safe``: text of a CSV that a spreadsheet would run as a formula is written so that it does not.
 
     =============  ==========================================================================================
     ``.csv``       one segment a line; any number of films and photos
     ``.vtt``       WebVTT: shown by players and browsers as subtitles
-    ``.eaf``       ELAN 3.0: one tier per person, the labels as a controlled vocabulary, the film linked beside it
+    ``.eaf``       ELAN 3.0: one tier per person, the labels as a controlled vocabulary, the film linked
     ``.TextGrid``  Praat: one interval tier per person, from 0 to the end of what was looked at
     =============  ==========================================================================================
 
@@ -35,7 +44,7 @@ def export(timeline: Timeline, path: str | Path, *, names: Names | None = None, 
         if path.suffix.lower() == ".csv":
             write_csv(timeline, temporary, names, csv_safe=csv_safe)
             return path
-        WRITERS[path.suffix.lower()](timeline, temporary, names)
+        WRITERS[path.suffix.lower()](timeline, temporary, names, None if film is None else Path(film))
     return path
 
 
@@ -65,7 +74,9 @@ def film_end(timeline: Timeline) -> float:
     return max([0.0, *(one.end for one in timeline.looked), *([float(timeline.end.max())] if len(timeline) else [])])
 
 
-def write_csv(timeline: Timeline, path: Path, names: Names | None, *, csv_safe: bool = False) -> None:
+def write_csv(
+    timeline: Timeline, path: Path, names: Names | None, place: Path | None = None, *, csv_safe: bool = False
+) -> None:
     """source, track, person, start, end, label, confidence, usable, rows[, agreement, said, clips][, valence, arousal].
 
     Times are seconds, shares 0..1, valence and arousal -1..1.
@@ -96,21 +107,23 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.5f}"
 
 
-def _webvtt(timeline: Timeline, path: Path, names: Names | None) -> None:
+def _webvtt(timeline: Timeline, path: Path, names: Names | None, place: Path | None) -> None:
     from tronie.show import webvtt
 
     film(timeline, "WebVTT")
     path.write_text(webvtt.text(tiers(timeline, names)), encoding="utf-8", newline="\n")
 
 
-def _elan(timeline: Timeline, path: Path, names: Names | None) -> None:
+def _elan(timeline: Timeline, path: Path, names: Names | None, place: Path | None) -> None:
     from tronie.show import elan
 
     source = film(timeline, "ELAN")
-    path.write_bytes(elan.document(tiers(timeline, names), timeline.labels.names, source))
+    target = PurePath(source).name if place is None else Path(os.path.abspath(place))
+    media = elan.linked(Path(os.path.abspath(path)), target)
+    path.write_bytes(elan.document(tiers(timeline, names), timeline.labels.names, media))
 
 
-def _textgrid(timeline: Timeline, path: Path, names: Names | None) -> None:
+def _textgrid(timeline: Timeline, path: Path, names: Names | None, place: Path | None) -> None:
     from tronie.show import textgrid
 
     film(timeline, "Praat")
@@ -118,7 +131,7 @@ def _textgrid(timeline: Timeline, path: Path, names: Names | None) -> None:
     path.write_text(words, encoding="utf-8", newline="\n")
 
 
-WRITERS: dict[str, Callable[[Timeline, Path, Names | None], None]] = {
+WRITERS: dict[str, Callable[[Timeline, Path, Names | None, Path | None], None]] = {
     ".csv": write_csv, ".vtt": _webvtt, ".eaf": _elan, ".textgrid": _textgrid,
 }  # fmt: skip
 ENDINGS = (".csv", ".vtt", ".eaf", ".TextGrid")

@@ -91,7 +91,31 @@ if (film) {
   requestAnimationFrame(follow);
 }
 
-find("#zoom").addEventListener("input", (event) => { plot.style.width = 100 * event.target.value + "%"; });
+// Round times above and below the plot, as many as there is room for at this zoom.
+const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+const ROOM = 100;  // pixels from one time to the next at least
+const axis = () => {
+  const width = plot.clientWidth, least = report.end * ROOM / width;
+  const step = STEPS.find((one) => one >= least) || 3600 * Math.ceil(least / 3600);
+  for (const tick of plot.querySelectorAll(".tick")) tick.remove();
+  for (let i = 0; i * step <= report.end + 1e-9; i++) {
+    const tick = document.createElement("i"), share = i * step / report.end;
+    tick.className = "tick" + (i === 0 ? " first" : width * (1 - share) < ROOM / 2 ? " last" : "");
+    tick.style.left = 100 * share + "%";
+    tick.dataset.time = step < 1 ? clock(i * step) : clock(i * step).replace(/\.00$/, "");
+    plot.append(tick);
+  }
+};
+
+// What stands in the middle stays there.
+find("#zoom").addEventListener("input", (event) => {
+  const view = find(".scroll"), middle = (view.scrollLeft + view.clientWidth / 2) / plot.clientWidth;
+  plot.style.width = 100 * event.target.value + "%";
+  view.scrollLeft = middle * plot.clientWidth - view.clientWidth / 2;
+  axis();
+});
+addEventListener("resize", axis);
+axis();
 
 const filter = () => {
   const person = find("#person").value, label = find("#label").value;

@@ -207,11 +207,13 @@ def _sentence(segment: Segment, called: str) -> str:
 
 
 def _ticks(end: float) -> str:
-    times = np.arange(0, end + 1e-9, round_step(end / 12))
-    words = [clock(float(time)).removesuffix(".00") for time in times]
+    """The axis as it is without the script, which draws it anew for every zoom."""
+    times = [float(time) for time in np.arange(0, end + 1e-9, round_step(end / 12))]
+    places = [" first" if time == 0 else " last" if time > 0.98 * end else "" for time in times]
     return "".join(
-        f'<span class="tick{" last" if time > 0.98 * end else ""}" style="left:{100 * time / end:.4f}%">{word}</span>'
-        for time, word in zip(times, words, strict=True)
+        f'<i class="tick{place}" style="left:{100 * time / end:.4f}%" '
+        f'data-time="{clock(time).removesuffix(".00")}"></i>'
+        for time, place in zip(times, places, strict=True)
     )
 
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.lab.audit_clips import clip_components, spans
-from tronie.lab.audit_files import Audited, read_decisions, write_audit
+from tronie.lab.audit_files import FIGURES, Audited, read_decisions, write_audit
 from tronie.lab.audit_probabilities import read_probabilities
 from tronie.lab.audit_rows import Flaws, find_flaws, open_data
 from tronie.lab.prepared import Opened, vote_shares
@@ -91,6 +92,7 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
+    ensure_writable(target / FIGURES)  # before the work, not after it
     x = where = None
     if probabilities:
         given = read_probabilities([Path(p) for p in probabilities], manifest.id[known], manifest.labels)

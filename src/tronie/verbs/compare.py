@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_place, replacing
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.registry import nearest
 from tronie.core.segment_io import holds_segments
-from tronie.core.sheet import folded, opened
+from tronie.core.sheet import folded, opened, writer
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
@@ -35,6 +35,8 @@ from tronie.verbs.tables import shown
 
 _MOST_MOMENTS, _MOST_BLOCKS = 50_000_000, 1_000_000
 _PARTLY = re.compile(r"was stopped at|was read up to")  # what a timeline says that does not cover its film
+ENDINGS = (".json", ".csv")
+"""Endings of the files that a comparison is written to."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
 def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None, seats: int | None) -> Answers:
     """What was answered, by whom and when."""
     if not isinstance(given, Timeline) and not _is_table(Path(given)):
+        if names is not None or seats is not None:
+            raise SettingError(f"{given} holds segments of named people: --names and --seats are for a table of rows.")
         return Answers(read_spans(Path(given)))
     read = shown(given, names=names, seats=seats)
     timeline = read.timeline
@@ -224,11 +228,45 @@ def compared_text(compared: Compared) -> str:
 
 
 def save_compared(compared: Compared, path: str | Path) -> Path:
-    """Write the comparison as JSON; what is not a number (nothing to count) is null. Raises OutputError."""
-    path = Path(path)
+    """Write the comparison as .json, or as .csv with one figure a line (:func:`as_rows`).
+
+    What is not a number (nothing to count) is null, in a CSV an empty cell. Raises SettingError for another ending,
+    OutputError.
+    """
+    path = ensure_place(path, ENDINGS, "A comparison")
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                writer(file).writerows(as_rows(compared))
     return path
+
+
+def as_rows(compared: Compared) -> list[tuple[Any, ...]]:
+    """The comparison as lines of a table: figure, the coder's label, the label found, value, low, high (95 %).
+
+    ``pair`` names who was compared with whom, ``left_out`` who had no partner. ``seconds`` are the confusion;
+    ``segment_f1``, ``segments_coder`` and ``segments_found`` are by label.
+    """
+    a = compared.agreement
+    rows: list[tuple[Any, ...]] = [("figure", "coder", "found", "value", "low", "high")]
+    rows += [("pair", tier, name, None, None, None) for tier, name in compared.pairs]
+    rows += [("left_out", name, "", None, None, None) for name in compared.left_out]
+    for name in ("kappa", "kappa_all", "accuracy", "f1"):
+        one: Interval = getattr(a, name)
+        rows.append((name, "", "", *map(_number, (one.value, one.low, one.high))))
+    single = {"coverage": a.coverage, "lag_seconds": a.lag, "pieces": a.pieces, "blocks": a.blocks}
+    rows += [(name, "", "", _number(value), None, None) for name, value in single.items()]
+    columns = [*a.labels, UNCERTAIN, "no face"]
+    rows += [("seconds", label, column, round(a.step * int(count), 6), None, None)
+             for label, counts in zip(a.labels, a.table, strict=True)
+             for column, count in zip(columns, counts, strict=True)]  # fmt: skip
+    for label, (f1, coder, found) in a.per_label.items():
+        rows += [("segment_f1", label, label, _number(f1), None, None),
+                 ("segments_coder", label, "", coder, None, None),
+                 ("segments_found", "", label, found, None, None)]  # fmt: skip
+    return rows
 
 
 def as_json(compared: Compared) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def corrupt(data: str | Path | Manifest, noise: str, out: str | Path, *, seed: i
     kind, _, share = noise.partition(":")
     if kind == "hard":
         return _harden(data, share, out, seed)
+    if seed and (kind in ("eac", "scn") or (noise.endswith(".csv") and kind != "confusion")):
+        raise SettingError(f"{noise} is a list, in which nothing is drawn: leave the seed out.")
     manifest = data if isinstance(data, Manifest) else _manifest(Path(data))
     made = named(manifest, noise, seed)
     made.save(out)

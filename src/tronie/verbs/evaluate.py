@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tronie.core.atomic import replacing
+from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.show.evaluation import evaluation_page
@@ -80,6 +80,8 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
             bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold, affect=loaded.affect)
             if bench.name in evaluations:
                 raise SettingError(f"Two data sets are called '{bench.name}': rename one of the folders.")
+            if out is not None:
+                ensure_writable(Path(out) / _JSON)  # before the work, not after it
             found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]
             evaluations[bench.name], answered[bench.name] = found
             warnings |= dict.fromkeys(what_to_know(loaded, bench, folds))

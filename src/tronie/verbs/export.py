@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tronie.core.atomic import unwritable
+from tronie.core.atomic import ensure_writable, unwritable
 from tronie.core.errors import ModelError, SettingError
 from tronie.verbs.evaluate import model_folder
 from tronie.verbs.extras import needing
@@ -133,6 +133,7 @@ def _check(out: Path, precision: str, mirror: bool, data: str | Path | None, tem
         raise SettingError("An int8 or mirrored model is another model: give data, so that it can be judged.")
     if temperature is not None and not temperature > 0:
         raise SettingError(f"A temperature is above 0, not {temperature:g}.")
+    ensure_writable(out)
 
 
 def _same(full: Path, small: Path, judged: list[Part], size: int) -> Quantized:

@@ -96,6 +96,8 @@ def _prepare(manifest: Manifest, source: str, out: Path, detector: str, size: in
     points = len(manifest) > 0 and holds_points(manifest)
     if baseline != "none" and not points:
         raise SettingError("baseline=person is for tracks of points: leave it out for pictures.")
+    if frames and (points or not _are_clips(manifest)):
+        raise SettingError("frames is for clips of pictures: leave it out for photos and for tracks of points.")
     if points:
         prepared = prepare_points(manifest, out, baseline=baseline, progress=progress)
     else:
@@ -107,13 +109,20 @@ def _prepare(manifest: Manifest, source: str, out: Path, detector: str, size: in
     return Made(prepared, folds, _cut_folds(out, folds, seed))
 
 
+def _are_clips(manifest: Manifest) -> bool:
+    """Whether rows are spans of a pack, films or folders of frames; the first row says of what kind all are."""
+    if not len(manifest):
+        return False
+    return span(manifest, 0) is not None or is_film(str(manifest.path[0])) or manifest.locate(0)[0].is_dir()
+
+
 def _cut(manifest: Manifest, out: Path, detector: str, size: int, frames: int,
          progress: Callable[[int, int], None] | None) -> Prepared:  # fmt: skip
     """Each kind of pictures as its own room cuts it; the first row says of what kind all are."""
     finder = resolve(DETECTORS, detector, "detector")()
     if len(manifest) and span(manifest, 0) is not None:
         return prepare_crops(manifest, out, finder, size=size, most=frames, progress=progress)
-    if len(manifest) and (is_film(str(manifest.path[0])) or manifest.locate(0)[0].is_dir()):
+    if _are_clips(manifest):
         how = replace(ClipSettings(size=size), **({"frames": frames} if frames else {}))
         made = prepare_clips(manifest, out, finder, how, progress=progress)
         return Prepared(out, made.rows, made.frames, made.thin, made.unread, made.frames)

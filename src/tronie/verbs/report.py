@@ -8,13 +8,11 @@ from pathlib import Path
 
 from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError
-from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.pipeline.analyser import Report
 from tronie.pipeline.reading import Model
-from tronie.show.export import film as film_of
 from tronie.show.report import write_report
-from tronie.verbs.tables import Given, Made, shown
+from tronie.verbs.tables import Given, Made, film_place, shown
 
 
 def report(given: Given, out: str | Path, *, film: str | Path | None = None, model: str | Path | Model = "default",
@@ -37,17 +35,9 @@ def report(given: Given, out: str | Path, *, film: str | Path | None = None, mod
     ensure_writable(out)
     read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
                  names=names, seats=seats, report=report, stop=stop)  # fmt: skip
-    where = Path(film) if film is not None else read.film or _beside(given, film_of(read.timeline, "A report"))
+    where = Path(film) if film is not None else film_place(given, read, "A report")
     path = write_report(read.timeline, out, video=_seen_from(out, where), names=read.names)
     return Made(path, read.timeline, read.timeline.warnings)
-
-
-def _beside(given: Given, source: str) -> Path | None:
-    """The table's film: where its name leads from here, or in the table's own folder."""
-    places = [Path(source)]
-    if not isinstance(given, Timeline):
-        places.append(Path(given).parent / Path(source).name)
-    return next((place for place in places if place.is_file()), None)
 
 
 def _seen_from(out: Path, film: Path | None) -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tronie.core.atomic import ensure_writable
 from tronie.core.errors import OutputError, SettingError
 from tronie.core.timeline import Timeline
-from tronie.core.timeline_io import SUFFIXES
+from tronie.core.timeline_io import SUFFIXES, ensure_savable
 
 
 def save(timeline: Timeline, path: Path, *, csv_safe: bool = False) -> list[Path]:
@@ -44,7 +43,7 @@ class Results:
 
     def __init__(self, table: Path, *, csv_safe: bool = False) -> None:
         self._table, self._csv_safe = table, csv_safe
-        ensure_writable(table)
+        ensure_savable(table)
         self._kept: list[Timeline] = []
 
     def add(self, timeline: Timeline) -> None:

@@ -10,7 +10,7 @@ from tronie.faces.detect import Detector
 from tronie.pipeline.analyser import Report
 from tronie.pipeline.reading import Model
 from tronie.show.export import checked, export
-from tronie.verbs.tables import Given, Made, shown
+from tronie.verbs.tables import Given, Made, film_place, shown
 
 
 def segments(given: Given, out: str | Path, *, model: str | Path | Model = "default",
@@ -27,4 +27,6 @@ def segments(given: Given, out: str | Path, *, model: str | Path | Model = "defa
     ensure_writable(checked(out))  # before a long reading, not after it
     read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
                  names=names, seats=seats, report=report, stop=stop)  # fmt: skip
-    return Made(export(read.timeline, out, names=read.names, csv_safe=csv_safe), read.timeline, read.timeline.warnings)
+    place = film_place(given, read, "ELAN") if Path(out).suffix.lower() == ".eaf" else None
+    made = export(read.timeline, out, names=read.names, film=place, csv_safe=csv_safe)
+    return Made(made, read.timeline, read.timeline.warnings)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tronie.core.atomic import replacing
-from tronie.core.errors import SettingError, SourceError
+from tronie.core.atomic import ensure_place, replacing
+from tronie.core.errors import SourceError
 from tronie.core.labels import UNCERTAIN
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
@@ -31,6 +31,9 @@ from tronie.verbs.predict import settings_with
 
 WORST = 10
 """Changes that the text shows; the files hold all."""
+
+ENDINGS = (".json", ".csv")
+"""Endings of the files that a self-check is written to."""
 
 
 @dataclass(frozen=True)
@@ -205,9 +208,7 @@ def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
 
     Raises SettingError for another ending, OutputError where the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".json", ".csv"):
-        raise SettingError(f"{path.name}: a self-check is written as .json or .csv.")
+    path = ensure_place(path, ENDINGS, "A self-check")
     rows = [_row(row) for row in checked.rows]
     with replacing(path) as temporary:
         if path.suffix.lower() == ".json":

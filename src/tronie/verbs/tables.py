@@ -18,6 +18,7 @@ from tronie.faces.detect import Detector
 from tronie.media.source import Source
 from tronie.pipeline.analyser import Report, printable
 from tronie.pipeline.reading import Model
+from tronie.show.export import film as film_of
 from tronie.verbs.predict import predict
 
 Given = Timeline | str | os.PathLike[str]
@@ -67,6 +68,20 @@ def _loaded(path: Path) -> tuple[Timeline, Names]:
     if path.suffix.lower() == ".csv" and holds_segments(path):
         return load_segments(path)
     return Timeline.load(path), {}
+
+
+def film_place(given: Given, read: Shown, use: str) -> Path | None:
+    """Where the film of a table lies: the one read, or where its name leads from here or from the table's folder.
+
+    ``use`` ("A report") begins the sentence of the SettingError for several films or photos.
+    """
+    if read.film is not None and read.film.is_file():
+        return read.film
+    source = film_of(read.timeline, use)
+    places = [Path(source)]
+    if not isinstance(given, Timeline):
+        places += [Path(given).parent / source, Path(given).parent / Path(source).name]
+    return next((place for place in places if place.is_file()), None)
 
 
 def about(timeline: Timeline, source: Source) -> Timeline:

