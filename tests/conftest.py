@@ -68,6 +68,12 @@ def joined_films() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def films() -> ModuleType:
+    """Makers of small films in many containers, with a face that needs no network to be found, ``tests/films.py``."""
+    return _module(REPO / "tests" / "films.py")
+
+
+@pytest.fixture(scope="session")
 def plain_net() -> ModuleType:
     """``tests/plain_net.py`` as a module: an encoder that costs little to export. Needs PyTorch."""
     pytest.importorskip("torch")

@@ -56,6 +56,14 @@ def test_one_passes_behind_another() -> None:
     assert one_each(follow(film))
 
 
+@pytest.mark.parametrize("rate", [0.02, 0.2, 0.5, 1])
+@pytest.mark.parametrize(("away", "kept"), [(0, True), (1, True), (2, False)])
+def test_time_in_which_nobody_looked_ends_no_track(rate, away, kept) -> None:
+    film = [{"a": face(100), "b": face(300)}] * 3 + [{"b": face(300)}] * away + [{"a": face(104), "b": face(297)}] * 3
+    numbers = follow(film, rate=rate)
+    assert len(numbers["b"]) == 1 and len(numbers["a"]) == (1 if kept else 2)
+
+
 @pytest.mark.parametrize(("gap", "kept"), [(1, True), (12, True), (24, True), (30, False)])
 def test_out_of_sight_for_up_to_a_second(gap, kept) -> None:
     film = [{"a": face(200 + k)} for k in range(20)] + [{}] * gap + [{"a": face(225)} for _ in range(20)]

@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_refused_and_the_rest_is_kept(tmp_path) -> None:
         with pytest.raises(OutputError, match="resize"):
             writer.write(GREY[:30], 2)
         writer.write(GREY, 2)
-    assert [f.time for f in VideoReader(path)] == [0, 1]
+    assert [f.time for f in VideoReader(path)] == [1, 2]
 
 
 def test_places_that_cannot_be_written(tmp_path) -> None:

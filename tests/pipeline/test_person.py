@@ -101,7 +101,7 @@ def test_off_leaves_the_very_looks_and_any_model() -> None:
     given = looks(drawn(5))
     stage = Persons(Nobody(), Settings())
     assert all(a is b for a, b in zip(stage.measure(given), given, strict=True))
-    assert stage.state() == {"tracks": []}
+    assert stage.state()["tracks"] == []
 
 
 class Nobody:
@@ -134,6 +134,13 @@ def test_memory_grows_with_the_faces_in_sight_only() -> None:
     for track in range(500):  # a new face every half a second
         stage.measure(looks(drawn(2, track), track=track, start=track * 0.5))
     assert len(stage.state()["tracks"]) <= 4
+
+
+def test_who_is_there_behind_a_hole_is_not_forgotten() -> None:
+    stage = Persons(Model(), ON)
+    stage.measure(looks(drawn(3, 0), track=0))
+    stage.measure(looks(drawn(1, 1), track=1, start=30.0))  # somebody new in the first picture behind it
+    assert [track[0] for track in stage.state()["tracks"]] == [0, 1]
 
 
 @pytest.mark.parametrize("bad", [{"baseline": "mother"}, {"own": 1.5}, {"calm": 0.0}])

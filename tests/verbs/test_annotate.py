@@ -14,7 +14,7 @@ from tronie.core.errors import OutputError, SettingError, SourceError
 from tronie.core.face import Face
 from tronie.core.labels import BASIC7
 from tronie.core.timeline import Timeline
-from tronie.media.video import VideoReader
+from tronie.media.video import VideoReader, probe
 from tronie.media.write import VideoWriter
 from tronie.verbs.annotate import annotate
 
@@ -108,6 +108,15 @@ def test_anonymised_films_end_where_nobody_looked(told, tmp_path) -> None:
     done = annotate(tmp_path / "film.mp4", tmp_path / "out.mp4", timeline=short, anonymise=True)
     assert [f.time for f in frames(tmp_path / "out.mp4")] == pytest.approx(TIMES[TIMES < 0.7], abs=2e-5)
     assert "faces were not looked for after that" in done.warnings[0]
+
+
+def test_a_last_picture_that_stays_stays_as_long(films, tmp_path) -> None:
+    with VideoWriter(tmp_path / "film.mp4") as writer:
+        for k in range(10):
+            writer.write(films.picture(k, "h"), k / 10)
+        writer.end = 4.0
+    annotate(tmp_path / "film.mp4", tmp_path / "out.mkv", model=Model(), detector=Detector())
+    assert probe(tmp_path / "out.mkv").duration == pytest.approx(4.0, abs=0.002)
 
 
 def test_a_stopped_film_is_kept_and_says_so(told, tmp_path) -> None:

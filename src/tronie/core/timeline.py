@@ -7,8 +7,8 @@ column          type    meaning
 ==============  ======  =======================================================================================
 source          str     name of the picture or film
 frame           int     index of the decoded frame, from 0
-time            s       the frame's own presentation time
-duration        s       time until the next frame; 0 for a photo
+time            s       the frame's own presentation time on the clock that players show
+duration        s       time until the next frame looked at or until a hole in the film; 0 for a photo
 track           int     the person: the same number for as long as the face could be followed
 x, y            px      upper left corner of the face box (may lie outside the picture)
 width, height   px      size of the face box
@@ -99,7 +99,8 @@ class Looked:
     """What was looked at in one source, faces or not.
 
     ``kind`` is "image" or "video". ``frames`` counts the frames looked at, from ``start`` to ``end`` seconds.
-    ``empty`` holds the stretches ``(start, end)`` in which no face was found.
+    ``empty`` holds the stretches ``(start, end)`` in which no face was found, ``unseen`` those between in which the
+    film has no pictures.
     """
 
     source: str
@@ -108,6 +109,7 @@ class Looked:
     start: float
     end: float
     empty: tuple[tuple[float, float], ...] = ()
+    unseen: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

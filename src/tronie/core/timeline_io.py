@@ -99,9 +99,14 @@ def about_of(timeline: Timeline) -> dict[str, Any]:
         "schema": SCHEMA,
         "labels": list(timeline.labels.names),
         "provenance": _made(timeline.provenance),
-        "looked": [asdict(one) for one in timeline.looked],
+        "looked": [_looked(one) for one in timeline.looked],
         "warnings": list(timeline.warnings),
     }
+
+
+def _looked(looked: Looked) -> dict[str, Any]:
+    """``unseen`` only where there is any: most films have no holes."""
+    return {name: value for name, value in asdict(looked).items() if name != "unseen" or value}
 
 
 def _made(provenance: Provenance) -> dict[str, Any]:
@@ -113,8 +118,10 @@ def _from_about(about: dict[str, Any], columns: dict[str, Column]) -> Timeline:
     if about["schema"] > SCHEMA:
         raise SourceError(f"The table has schema {about['schema']}, this Tronie reads up to {SCHEMA}: update Tronie.")
     looked = tuple(
-        Looked(**{**one, "empty": tuple((float(a), float(b)) for a, b in one["empty"])}) for one in about["looked"]
-    )
+        Looked(**{**one, **{name: tuple((float(a), float(b)) for a, b in one.get(name, ()))
+                            for name in ("empty", "unseen")}})
+        for one in about["looked"]
+    )  # fmt: skip
     labels = LabelSet(tuple(about["labels"]))
     made = dict(about["provenance"])
     fitted = made.pop("segments", None)

@@ -13,13 +13,18 @@ from tronie.core.face import Face, Frame
 from tronie.faces.assign import assign
 from tronie.faces.cut import USUAL, change, is_cut, learn, thumbnail
 
+MISSED = 2
+"""Frames without a face before which its track does not end: one blunder of the detector is no leaving."""
+
 
 @dataclass(frozen=True)
 class TrackSettings:
     """Times in seconds, distances in face sizes.
 
-    ``memory``: for how long a face may be out of sight and keep its number. ``reach``: how far it may lie from where it
-    was expected, at once; ``drift``: by how much that grows for each second out of sight, up to ``most``.
+    ``memory``: for how long a face may be out of sight and keep its number. Time in which nobody looked does not end a
+    track: a film of one picture in five seconds shows the same people, and the two pictures around a hole do. So two
+    frames without the face, too, must have been looked at. ``reach``: how far it may lie from where it was expected,
+    at once; ``drift``: by how much that grows for each second out of sight, up to ``most``.
     ``smoothing``: over how much time its motion is averaged; ``coast``: after how much time it has died away.
     """
 
@@ -40,6 +45,7 @@ class _Track:
     seen: float
     speed_x: float = 0.0
     speed_y: float = 0.0
+    missed: int = 0  # frames looked at since it was seen
 
 
 class Tracker:
@@ -67,10 +73,13 @@ class Tracker:
         The numbers do not depend on the order of ``faces``.
         """
         self._look(frame)
-        self._tracks = [t for t in self._tracks if frame.time - t.seen <= self.settings.memory]
+        memory = self.settings.memory
+        self._tracks = [t for t in self._tracks if t.missed < MISSED or frame.time - t.seen <= memory]
         order = sorted(range(len(faces)), key=lambda k: (faces[k].box, faces[k].score))
         found = [faces[k] for k in order]
         pairs = {column: row for row, column in assign(self._costs(frame.time, found), self.settings.most)}
+        for track in self._tracks:
+            track.missed += 1
         numbers = [0] * len(faces)
         for column, face in enumerate(found):
             if column in pairs:
@@ -126,12 +135,12 @@ class Tracker:
             share = gap / (gap + self.settings.smoothing)
             track.speed_x += share * ((x - track.x) / gap - track.speed_x)
             track.speed_y += share * ((y - track.y) / gap - track.speed_y)
-        track.x, track.y, track.seen = x, y, time
+        track.x, track.y, track.seen, track.missed = x, y, time, 0
         track.size = math.sqrt(face.box[2] * face.box[3])
 
     def state(self) -> dict[str, Any]:
         """Everything the tracker knows, as JSON-able values."""
-        tracks = [[t.number, t.x, t.y, t.size, t.seen, t.speed_x, t.speed_y] for t in self._tracks]
+        tracks = [[t.number, t.x, t.y, t.size, t.seen, t.speed_x, t.speed_y, t.missed] for t in self._tracks]
         seen = None if self._thumbnail is None else self._thumbnail.tolist()
         return {"next": self._next, "tracks": tracks, "thumbnail": seen, "usual": self._usual}
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.clock import Clock
 from tronie.media.image import DAMAGED, PictureFile, check_size, open_file, open_picture, upright_rgb
 
 _TICK_S = 1e-6
@@ -61,7 +62,8 @@ class Animation:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tick = _TICK_S
-        self.damaged, self.holes, self.length, self.rate = 0, list[tuple[int, int]](), 0.0, 0.0
+        self.clock = Clock(_TICK_S, 0, 0)
+        self.damaged, self.length, self.rate = 0, 0.0, 0.0
         self.broken = self.irregular = False
         self._open()
         self.codec = str(self._picture.format).lower()
@@ -81,9 +83,9 @@ class Animation:
         """Free the file. May be called twice."""
         self._file.close()
 
-    def late(self, ticks: int) -> float:
-        """Seconds lost before the first frame: none."""
-        return 0.0
+    def cut_short(self, end: float) -> bool:
+        """Whether the file stops before it should."""
+        return self.broken
 
     def frames(self) -> Iterator[tuple[int, Still]]:
         """All frames from the first on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -19,29 +21,27 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.clock import Clock, zero_of
 from tronie.media.container import open_container
 
 Opened = tuple[InputContainer, VideoStream]
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
 _DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
-_STEPS = 10  # even steps after which a film is held to be even
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
 
 class Decoder:
-    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising, in units of ``tick`` seconds.
+    """The film in one file: ``(ticks, frame)`` in order, ``ticks`` strictly rising; ``clock`` makes seconds of them.
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
-    ``length`` in seconds; 0 where it does not say. ``tracks`` are the sizes of its picture tracks, ``track`` the number
-    of the one read.
+    ``length``, the second of the clock at which it ends; 0 where it does not say. ``tracks`` are the sizes of its
+    picture tracks, ``track`` the number of the one read.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     times that are missing, other colours) after which only a run from the start is sure to come to the same frames
     again.
-    ``holes`` are ``(start, end)`` in ticks where a film of even steps lacks pictures: some containers pass over damage
-    without a word.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
     ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
@@ -63,19 +63,27 @@ class Decoder:
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.damaged = 0
-        self.holes: list[tuple[int, int]] = []
         self.broken = self.irregular = False
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else 0.0
-        self.tick = float(stream.time_base or 0)
+        base = stream.time_base or Fraction(0)
+        self.tick = float(base)
+        self._zero = zero_of(self._container)
+        self._others = 0.0  # the second of the clock that sound or subtitles have reached
+        usual = round(1 / (self.rate * self.tick)) if self.rate and self.tick else 0
+        self.clock = Clock(self.tick, round(self._zero / base) if base else 0, usual)
         self.codec = str(stream.codec_context.name)
         self.tracks = [(s.width, s.height) if s.codec_context else (0, 0) for s in picture_tracks(self._container)]
         self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
-        whole = max(self._container.duration or 0, 0) / av.time_base
-        self.length = stream.duration * self.tick if stream.duration else whole
-        self._begins = stream.start_time
+        self._begins = stream.start_time or 0
+        # A header that counts a track's frames knows how long this track is; others tell of the whole file, or repeat
+        # the file's length for each track.
+        self._exact = bool(stream.duration and stream.frames)
+        self.length = max(self._container.duration or 0, 0) / av.time_base
+        if self._exact:
+            self.length = self.clock.time(self._begins + (stream.duration or 0))
         self._stretch = float(stream.sample_aspect_ratio or 1)  # width of a stored pixel over its height
 
     def close(self) -> None:
@@ -89,20 +97,25 @@ class Decoder:
         # collected; Python sees five small objects and no hurry. 10 ms.
         gc.collect()
 
-    def late(self, ticks: int) -> float:
-        """Seconds from the stream's first packet to ``ticks``: what a film cut open lost before its first keyframe."""
-        return 0.0 if self._begins is None else (ticks - self._begins) * self.tick
+    def cut_short(self, end: float) -> bool:
+        """Whether the file stops before it should, its pictures having ended at ``end`` seconds of the clock.
+
+        Where the header tells of the whole file only, sound or subtitles may rightly go on after the last picture.
+        """
+        if self.broken:
+            return True
+        reached = end if self._exact else max(end, self._others) + float(self._zero)  # some lengths count from stamp 0
+        return reached < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from where the decoder stands."""
         last: int | None = None
         step = max(round(1 / (self.rate * self.tick)), 1) if self.rate and self.tick else 1
-        shift = lasts = 0
-        steps: list[int] = []  # how far apart the first frames are
+        shift = 0
         for frame in self._decoded():
             if frame.pts is None:  # a bare stream without times: count frames at its rate
                 self.irregular = True
-                ticks = 0 if last is None else last + step
+                ticks = self._begins if last is None else last + step
             else:
                 ticks = frame.pts + shift
             if last is not None and ticks <= last:
@@ -111,13 +124,7 @@ class Decoder:
                     continue
                 shift += last + step - ticks  # the clock starts anew: films that were joined
                 ticks = last + step
-            if last is not None:
-                if len(steps) < _STEPS:
-                    steps.append(ticks - last)
-                elif max(steps) < 1.25 * min(steps) and ticks - last > 1.75 * max(steps[0], lasts):
-                    self.holes.append((last + steps[0], ticks))
-                    self.irregular = True
-            last, lasts = ticks, frame.duration or 0
+            last = ticks
             self._learn(frame)
             yield ticks, frame
 
@@ -138,7 +145,7 @@ class Decoder:
             self.irregular = True
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        packets = self._container.demux(self._stream)
+        packets: Iterator[Packet[Any]] = self._container.demux()  # sound, too, tells how far the file goes
         while True:
             try:
                 packet = next(packets, None)
@@ -147,8 +154,12 @@ class Decoder:
             except (av.error.FFmpegError, OSError):
                 self.broken = self.irregular = True
                 return
+            if packet.stream is not self._stream:
+                if packet.pts is not None and packet.time_base is not None:
+                    self._others = max(self._others, float(packet.pts * packet.time_base - self._zero))
+                continue
             try:
-                decoded = packet.decode()
+                decoded: list[Any] = packet.decode()
             except (av.error.FFmpegError, OSError):
                 self._skip()
                 continue

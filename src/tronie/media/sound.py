@@ -19,11 +19,13 @@ from av.stream import Stream
 
 from tronie.core.errors import OutputError
 from tronie.media.animation import moves
+from tronie.media.clock import zero_of
 from tronie.media.container import open_container
-from tronie.media.decode import Decoder
+from tronie.media.write import MOVIE
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_WEB = {"movflags": "+faststart"}  # the index in front: browsers can play and seek before all is loaded
+_WEB = {"movflags": "+faststart", **MOVIE}  # the index in front: browsers can play and seek before all is loaded
+_AS_THEY_ARE = {"avoid_negative_ts": "disabled"}  # sound that begins before 0 (its coder's run-up) moves nothing
 _FALLBACK = "aac"
 
 
@@ -33,16 +35,16 @@ def with_sound(
     out: Path,
     *,
     until: float | None = None,
-    video_track: int | None = None,
     called: Path | None = None,
 ) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 
-    ``pictures`` begin with the first picture of ``film`` (of its picture track ``video_track``) and are not coded
-    again; neither is sound that the new container takes (and that players expect in it: uncompressed sound in MP4 few
-    can play). Other sound becomes AAC, and a sentence about it is returned. Sound that goes on after the last picture
-    is kept, unless ``until`` says after how many seconds it ends; where it breaks off, what comes before is kept.
-    Sentences name ``called`` instead of ``out``. Raises SourceError, OutputError.
+    ``pictures`` have the times of ``film``'s clock (:func:`tronie.media.clock.zero_of`), also where its picture begins
+    later than its sound, and are not coded again; neither is sound that the new container takes (and that players
+    expect in it: uncompressed sound in MP4 few can play). Other sound becomes AAC, and a sentence about it is returned.
+    Sound that goes on after the last picture is kept, unless ``until`` says after how many seconds it ends; where it
+    breaks off, what comes before is kept. Sentences name ``called`` instead of ``out``.
+    Raises SourceError, OutputError.
     """
     told: list[str] = []
     with ExitStack() as stack:
@@ -60,9 +62,9 @@ def with_sound(
                 streams[track] = _Recoder(track, new)
                 told.append(f"The sound of {film.name} ({track.codec_context.name}) does not fit into {out.suffix} "
                             "and was coded anew as AAC.")  # fmt: skip
-        flows = [_timed(seen.demux(picture), Fraction(0), streams)]
+        flows = [_timed(seen.demux(picture), zero_of(seen), streams)]
         if heard and tracks:
-            flows.append(_timed(_unbroken(heard.demux(tracks)), _first_picture(film, video_track), streams))
+            flows.append(_timed(_unbroken(heard.demux(tracks)), zero_of(heard), streams))
         for time, packet in heapq.merge(*flows, key=lambda pair: pair[0]):
             if until is not None and time >= until:
                 break
@@ -102,7 +104,7 @@ class _Recoder:
 def _new(out: Path, called: Path) -> OutputContainer:
     form = _FORMATS[out.suffix.lower()]
     try:
-        return av.open(str(out), "w", format=form, options=_WEB if form != "matroska" else {})
+        return av.open(str(out), "w", format=form, options=_WEB if form != "matroska" else _AS_THEY_ARE)
     except (av.error.FFmpegError, OSError) as error:
         raise OutputError(f"Film {called} cannot be written ({error.strerror}): check the folder.") from error
 
@@ -121,16 +123,6 @@ def _fits(track: AudioStream, ending: str) -> bool:
         except (av.error.FFmpegError, ValueError):
             return False
     return True
-
-
-def _first_picture(film: Path, track: int | None) -> Fraction:
-    """When the first picture is shown, in seconds of the file's own clock."""
-    decoder = Decoder(film, track=track)
-    try:
-        ticks = next((ticks for ticks, _ in decoder.frames()), 0)
-        return Fraction(ticks) * Fraction(decoder.tick).limit_denominator(1_000_000_000)
-    finally:
-        decoder.close()
 
 
 def _unbroken(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:

@@ -98,7 +98,7 @@ class Reel:
 
 
 def halved(film: Path, folder: Path, track: int | None = None) -> Reel:
-    """Every second frame, each shown for as long as the two were."""
+    """Every second frame, each shown for as long as the two were; not over a hole between them."""
 
     def frames() -> Iterator[Frame]:
         kept: Frame | None = None
@@ -108,7 +108,7 @@ def halved(film: Path, folder: Path, track: int | None = None) -> Reel:
                     if kept is not None:
                         yield kept
                     kept = frame
-                elif kept is not None:
+                elif kept is not None and frame.time - (kept.time + kept.duration) < 1e-6:
                     kept = replace(kept, duration=frame.time + frame.duration - kept.time)
         if kept is not None:
             yield kept
@@ -124,7 +124,7 @@ def begun_later(film: Path, folder: Path, track: int | None = None) -> Reel:
     """Without its first ``CUT`` seconds (of a film shorter than four times that, without its first quarter)."""
     with VideoReader(film, track=track) as reader:
         times = np.array([frame.time for frame in reader])
-    first = int(np.searchsorted(times, min(CUT, times[-1] / 4)))
+    first = int(np.searchsorted(times - times[0], min(CUT, (times[-1] - times[0]) / 4)))
     start = float(times[first])
 
     def frames() -> Iterator[Frame]:

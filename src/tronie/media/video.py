@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame
 from tronie.media.animation import Animation, moves
+from tronie.media.clock import Clock, Pace
 from tronie.media.decode import Decoder
 
 
@@ -18,9 +19,9 @@ from tronie.media.decode import Decoder
 class VideoInfo:
     """What a film's header and first frame say.
 
-    ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is in seconds and ``frames``
-    a count; both are 0 where the header does not say. ``rate`` is the average number of frames per second: for
-    progress only, never for times.
+    ``width`` and ``height`` are in pixels as shown (turned, square pixels). ``duration`` is the second of its clock at
+    which it ends and ``frames`` a count; both are 0 where the header does not say. ``rate`` is the average number of
+    frames per second: for progress only, never for times.
     """
 
     width: int
@@ -46,21 +47,29 @@ def probe(path: Path, *, track: int | None = None) -> VideoInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A frame of the decoder's, not turned into pixels yet, with its place in the film; ``raw`` is None at its end."""
+    """A frame of the decoder's, not turned into pixels yet, with its place in the film; ``raw`` is None at its end.
+
+    ``unseen`` is where, in seconds, the first hole since the shot before begins, None without one; ``pace`` is the
+    film's up to here.
+    """
 
     raw: Any
     ticks: int
     time: float
     index: int
+    unseen: float | None
+    pace: Pace
 
 
 class VideoReader:
     """An iterator of :class:`Frame` over the film at ``path``; use it in a ``with`` block, or close it.
 
-    Times are the frames' own presentation times, in seconds after the film's first frame; ``duration`` is the time
-    until the next frame delivered (for the last one, until the film ends). ``fps`` thins the film to at most that many
-    frames a second: the first frame in each slot of ``1 / fps`` seconds, still with its own time and index. ``track``
-    is the picture track, counted from 0 (None: the one that players show).
+    Times are the frames' own presentation times, in seconds of a player's clock (:func:`tronie.media.clock.zero_of`):
+    a film whose picture begins later than its sound has a first frame later than 0. ``duration`` is the time until the
+    next frame delivered (for the last one, until the film ends), but never reaches into a hole
+    (:meth:`tronie.media.clock.Pace.seen`). ``fps`` thins the film to at most that many frames a second: the first frame
+    in each slot of ``1 / fps`` seconds from the first frame on, still with its own time and index. ``track`` is the
+    picture track, counted from 0 (None: the one that players show).
 
     A film that breaks in the middle gives what can be decoded; ``warnings`` then holds a sentence about it.
     Raises SourceError, on opening, if the file is missing, empty, no film, without pictures or not decodable at all,
@@ -77,12 +86,13 @@ class VideoReader:
         self._bytes = _size(path)  # of the file that is open: the one of this name may go or change meanwhile
         self._origin: int | None = None  # ticks of the film's first frame
         self._delivered: tuple[int, int] | None = None  # ticks and index of the last frame given out
+        self._pace = Pace()  # the film's up to that frame
         self._next: _Shot
         self._start(self._decoder.frames())
         if self._next.raw is None:
             self.close()
             raise _undecodable(path)
-        self._origin = self._next.ticks
+        self._origin = max(self._next.ticks, self._decoder.clock.zero)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -103,30 +113,35 @@ class VideoReader:
             raise StopIteration
         image = self._decoder.pixels(shot.raw)
         self._next = next(self._shots)
-        self._delivered = shot.ticks, shot.index
-        return Frame(image, shot.time, shot.index, self._next.time - shot.time)
+        self._delivered, self._pace = (shot.ticks, shot.index), shot.pace
+        until = self._next.time if self._next.unseen is None else self._next.unseen
+        return Frame(image, shot.time, shot.index, until - shot.time)
 
     def _start(self, frames: Iterator[tuple[int, Any]]) -> None:
-        tick, rate = self._decoder.tick, self._decoder.rate
-        self._shots = _thinned(frames, self.fps, tick, rate, self._origin, self._delivered)
+        clock, rate = self._decoder.clock, self._decoder.rate
+        shots = _shots(frames, clock, rate, self._delivered, self._pace)
+        self._shots = _thinned(shots, self.fps, clock, self._origin, self._delivered)
         self._next = next(self._shots)
+
+    @property
+    def end(self) -> float:
+        """After the last frame: the second at which the film's pictures end, a last one that stays long included."""
+        return self._next.time
 
     @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that went wrong with the film so far."""
-        decoder = self._decoder
+        decoder, pace = self._decoder, self._next.pace
         told = [] if self._asked else _others(self.path, decoder)
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
-        elif decoder.holes:
-            start = (decoder.holes[0][0] - (self._origin or 0)) * decoder.tick
-            lost = sum(b - a for a, b in decoder.holes) * decoder.tick
-            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: it may be "
-                        "damaged; the rest was read.")  # fmt: skip
+        elif pace.since is not None:
+            start, lost = decoder.clock.time(pace.since), pace.lost * decoder.tick
+            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: this time "
+                        "counts as not seen; the rest was read.")  # fmt: skip
         end = self._next.time
-        missing = decoder.length - decoder.late(self._origin or 0) - end if decoder.length else 0.0
-        if self._next.raw is None and (decoder.broken or missing > max(1.0, 0.05 * decoder.length)):
-            should = f" of {decoder.length:.1f} s" if missing > 0 else ""
+        if self._next.raw is None and decoder.cut_short(end):
+            should = f" of {decoder.length:.1f} s" if decoder.length > end else ""
             told.append(f"Film {self.path} breaks off at {end:.1f} s{should}: only what comes before was read.")
         return told
 
@@ -137,7 +152,8 @@ class VideoReader:
             "bytes": self._bytes,
             "origin": self._origin,
             "delivered": None if self._delivered is None else list(self._delivered),
-            "replay": self._decoder.irregular,
+            "pace": list(self._pace),
+            "replay": self._decoder.irregular or self._pace.since is not None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -153,40 +169,81 @@ class VideoReader:
             raise SourceError(f"Film {self.path} has changed since its state was saved: start from the beginning.")
         self._origin = state["origin"]
         if state["delivered"] is None:
-            self._delivered = None
+            self._delivered, self._pace = None, Pace()
             self._start(self._decoder.frames_after(-(2**62), replay=True))
         else:
             ticks, index = state["delivered"]
-            self._delivered = ticks, index
+            self._delivered, self._pace = (ticks, index), Pace.restored(state["pace"])
             self._start(self._decoder.frames_after(ticks, replay=state["replay"]))
 
 
 def _thinned(
-    frames: Iterator[tuple[int, Any]],
+    shots: Iterator[_Shot],
     fps: float | None,
-    tick: float,
-    rate: float,
+    clock: Clock,
     origin: int | None,
     delivered: tuple[int, int] | None,
 ) -> Iterator[_Shot]:
-    """Frames with their times, at most one per slot, going on after the one ``delivered`` last; then the film's end.
+    """At most one shot per slot of ``1 / fps`` seconds from ``origin`` on, behind the one ``delivered``; and the end.
 
     A function without the reader, so that the two do not keep each other (and the decoder's memory) alive.
     """
-    index, slot, end = -1, -1, 0.0
+    slot = -1
+    unseen: float | None = None
     if delivered is not None and origin is not None:
-        index = delivered[1]
-        end = (delivered[0] - origin) * tick
-        slot = _slot(end, fps)
+        slot = _slot((max(delivered[0], clock.zero) - origin) * clock.tick, fps)
+    for shot in shots:
+        unseen = shot.unseen if unseen is None else unseen
+        if shot.raw is not None:
+            begin = max(shot.ticks, clock.zero)
+            origin = begin if origin is None else origin
+            place = _slot((begin - origin) * clock.tick, fps)
+            if fps is not None and place <= slot:
+                continue
+            slot = place
+        yield replace(shot, unseen=unseen)
+        unseen = None
+
+
+def _shots(
+    frames: Iterator[tuple[int, Any]],
+    clock: Clock,
+    rate: float,
+    delivered: tuple[int, int] | None,
+    pace: Pace,
+) -> Iterator[_Shot]:
+    """Every frame behind the one ``delivered``, with its time and the hole before it; then the film's end.
+
+    Of frames stamped before the clock begins only the last comes, as a player shows it: from 0 on.
+    """
+    last, index = (None, -1) if delivered is None else delivered
+    early: _Shot | None = None
     for ticks, raw in frames:
         index += 1
-        origin = ticks if origin is None else origin
-        time = (ticks - origin) * tick
-        end = time + ((raw.duration or 0) * tick or 1 / (rate or math.inf))
-        if fps is None or _slot(time, fps) > slot:
-            slot = _slot(time, fps)
-            yield _Shot(raw, ticks, time, index)
-    yield _Shot(None, 0, end, index)
+        unseen, pace = (None, pace) if last is None else _hole(last, ticks - last, pace, clock)
+        last, pace = ticks, pace._replace(lasts=raw.duration or 0)
+        shot = _Shot(raw, ticks, max(clock.time(ticks), 0.0), index, unseen, pace)
+        if ticks < clock.zero:
+            early = replace(shot, unseen=None)
+            continue
+        if early is not None and ticks > clock.zero:
+            yield early
+        early = None
+        yield shot
+    if early is not None:
+        yield early
+    if last is None:
+        yield _Shot(None, 0, 0.0, index, None, pace)
+        return
+    end = clock.time(last) + (pace.lasts * clock.tick or 1 / (rate or math.inf))
+    unseen, pace = _hole(last, pace.lasts or clock.usual, pace, clock)
+    yield _Shot(None, 0, end, index, unseen, pace)
+
+
+def _hole(last: int, gap: int, pace: Pace, clock: Clock) -> tuple[float | None, Pace]:
+    """Where, in seconds, a hole within the ``gap`` ticks behind the picture at ``last`` begins; and the pace then."""
+    seen = pace.seen(gap, clock)
+    return max(clock.time(last + seen), 0.0) if seen < gap else None, pace.then(last, gap, seen)
 
 
 def _decoder(path: Path, threads: int = 1, track: int | None = None) -> Decoder | Animation:

@@ -20,6 +20,9 @@ ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
 
 _CLOCK = 90_000  # ticks a second: 24, 25, 30, 50, 60 and their 1000/1001 relatives come out to 0.01 ms
 
+MOVIE = {"movie_timescale": str(_CLOCK)}
+"""For the muxer of MP4 and MOV: how exactly it keeps at what time a track begins, which is to 1 ms without it."""
+
 
 class VideoWriter:
     """A film at ``path``, for a ``with`` block: ``writer.write(image, time)``; the file is whole after it.
@@ -27,8 +30,9 @@ class VideoWriter:
     Pictures are ``(H, W, 3)`` uint8 RGB, all of the first one's size; an odd height or width is made even by repeating
     the last row or column, because H.264 halves the colours. ``time`` is in seconds and rises; any rate, also a
     changing one, is kept to 1/90,000 s. ``quality`` is x264's constant rate factor, from 0 (lossless) to 51; 18 looks
-    lossless. ``keyframes`` is the greatest distance between keyframes, in frames. ``called`` is what
-    sentences name instead of ``path``, where that is a temporary file.
+    lossless. ``keyframes`` is the greatest distance between keyframes, in frames. ``called`` is what sentences name
+    instead of ``path``, where that is a temporary file. ``end``, if it is set before the film is closed, is the second
+    at which the last picture ends.
     Raises OutputError if the file cannot be written, or a picture or time does not fit the one before.
     """
 
@@ -43,9 +47,10 @@ class VideoWriter:
         self._size = (0, 0)
         self._ticks: deque[int] = deque()  # when the frames that the encoder still holds, and the last given, are shown
         self._gap = _CLOCK // 25  # between the last two frames
+        self.end: float | None = None
         try:
             path.open("wb").close()  # the library itself opens it with the first frame only
-            self._container = av.open(str(path), "w")
+            self._container = av.open(str(path), "w", options={} if path.suffix.lower() == ".mkv" else MOVIE)
         except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"Film {self.path} cannot be written ({error.strerror}): check the folder.") from None
 
@@ -78,6 +83,8 @@ class VideoWriter:
     def close(self) -> None:
         """Finish the file. May be called twice."""
         if self._stream is not None:
+            if self.end is not None:
+                self._gap = max(round(self.end * _CLOCK) - self._ticks[-1], 1)
             self._encode(None)
             self._stream = None
         self._container.close()

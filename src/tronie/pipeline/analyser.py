@@ -16,6 +16,7 @@ from tronie.core.labels import LabelSet
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector, make_detector
 from tronie.media.animation import moves
+from tronie.media.clock import is_hole
 from tronie.media.image import read_pages
 from tronie.media.source import Source, expand
 from tronie.media.video import VideoReader, probe
@@ -187,15 +188,17 @@ def printable(name: str) -> str:
 
 
 def _frames(film: Pixels, times: Sequence[float] | NDArray[np.float64] | None, fps: float | None) -> Iterable[Frame]:
-    """Frames of an array ``(T, H, W, 3)``; the last lasts as long as the one before it."""
+    """Frames of an array ``(T, H, W, 3)``; the last, and one before a hole, lasts as long as the one before it."""
     check_picture(film[0] if len(film) else film)
     if times is None and fps is None:
         raise SettingError("An array of frames has no times: give times= (one per frame, in seconds) or fps=.")
     at = np.arange(len(film)) / fps if times is None and fps else np.asarray(times, np.float64)
     if at.shape != (len(film),) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
         raise SettingError(f"times must be {len(film)} rising numbers of seconds, one per frame.")
-    steps = np.diff(at) if len(at) > 1 else np.array([1 / fps if fps else 0.0])
-    lasts = np.append(steps, steps[-1]) if len(at) > 1 else steps
+    lasts = np.append(np.diff(at), np.inf) if len(at) > 1 else np.array([1 / fps if fps else 0.0])
+    for i in range(1, len(lasts)):
+        if is_hole(lasts[i], lasts[i - 1]):
+            lasts[i] = lasts[i - 1]
     return [
         Frame(image, float(time), i, float(last))
         for i, (image, time, last) in enumerate(zip(film, at, lasts, strict=True))

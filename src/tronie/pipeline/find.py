@@ -8,7 +8,7 @@ import numpy as np
 
 from tronie.core.face import Face, Frame
 from tronie.faces.detect import Detector
-from tronie.faces.track import Tracker, TrackSettings
+from tronie.faces.track import Tracker
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.windows import cell_of
 
@@ -22,7 +22,7 @@ class Finder:
 
     def __init__(self, detector: Detector, settings: Settings) -> None:
         self._detector, self._settings = detector, settings
-        self._tracker = Tracker(TrackSettings(memory=memory(settings)))
+        self._tracker = Tracker()
         self._known: list[Face] = []
         self._scanned: int | None = None  # cell of the scan grid in which the whole frame was last searched
 
@@ -52,13 +52,6 @@ class Finder:
         self._known = [_face(face) for face in state["known"]]
         self._scanned = state["scanned"]
         self._tracker.restore(state["tracker"])
-
-
-def memory(settings: Settings) -> float:
-    """Seconds after which a track whose face is not found any more has ended."""
-    usual = TrackSettings().memory
-    # At a few frames a second, one missed frame must not end a person.
-    return usual if settings.fps is None else max(usual, 2.5 / settings.fps)
 
 
 def _face_state(face: Face) -> list[Any]:

@@ -20,6 +20,7 @@ no better than by one answer for all (benchmarks/accuracy/person_imagined.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -29,8 +30,8 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
+from tronie.faces.track import MISSED, TrackSettings
 from tronie.measure.calibration import softmax
-from tronie.pipeline.find import memory
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
 from tronie.zoo.info import NeutralFit
@@ -75,8 +76,9 @@ class Persons:
     """
 
     def __init__(self, model: _Named, settings: Settings) -> None:
-        self._settings, self._tracks = settings, dict[int, tuple[float, Array, float]]()  # last seen, sums
-        self._on, self._memory = settings.baseline == "person", memory(settings)
+        self._settings, self._on = settings, settings.baseline == "person"
+        self._tracks: dict[int, tuple[float, Array, float, int]] = {}  # last seen, sums, in which moment
+        self._time, self._moment = -math.inf, 0  # of the last look, and how many different times there were
         if self._on:
             self._neutral, self._expected = expected_of(model)
 
@@ -86,28 +88,39 @@ class Persons:
 
     def _measure(self, look: Look) -> Look:
         p = look.probabilities[None]
-        before, rest, evidence = self._tracks.get(look.track, (look.time, np.zeros(p.shape[1]), 0.0))
+        before, rest, evidence, _ = self._tracks.get(look.track, (look.time, np.zeros(p.shape[1]), 0.0, 0))
         # A stream does not know yet how long a look lasts: it speaks for the time since the one before.
         seconds = min(look.time - before, self._settings.look) if look.usable else 0.0
         more, weight = at_rest(p, np.array([seconds]), self._neutral)
         rest, evidence = rest + more, evidence + weight
+        if look.time > self._time:
+            self._time, self._moment = look.time, self._moment + 1
         if look.track not in self._tracks:
             self._forget(look.time)
-        self._tracks[look.track] = look.time, rest, evidence
+        self._tracks[look.track] = look.time, rest, evidence, self._moment
         p = measured(p, rest, evidence, self._expected, self._settings.own, self._settings.calm)
         return replace(look, probabilities=p[0])
 
     def _forget(self, time: float) -> None:
         """Drop the tracks that the tracker has ended, so that memory grows with the faces in sight only."""
-        self._tracks = {number: kept for number, kept in self._tracks.items() if time - kept[0] <= self._memory}
+        memory = TrackSettings().memory
+        self._tracks = {
+            number: kept
+            for number, kept in self._tracks.items()
+            if time - kept[0] <= memory or self._moment - kept[3] <= MISSED
+        }
 
     def state(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on exactly."""
-        return {"tracks": [[number, seen, rest.tolist(), w] for number, (seen, rest, w) in self._tracks.items()]}
+        tracks = [[number, seen, rest.tolist(), w, at] for number, (seen, rest, w, at) in self._tracks.items()]
+        return {"tracks": tracks, "moment": self._moment, "time": self._time if self._moment else None}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave."""
-        self._tracks = {number: (seen, np.array(rest, np.float64), w) for number, seen, rest, w in state["tracks"]}
+        self._tracks = {
+            number: (seen, np.array(rest, np.float64), w, at) for number, seen, rest, w, at in state["tracks"]
+        }
+        self._moment, self._time = state["moment"], -math.inf if state["time"] is None else state["time"]
 
 
 def expected_of(model: _Named) -> tuple[int, Array]:

@@ -30,7 +30,7 @@ from tronie.pipeline.chain import Chain, Stop
 EVERY = 5.0
 """Seconds of film between two marks: with the grid's cell of one second, at most six are read twice."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _run(chain: Chain, reader: VideoReader, rows: _Rows, mark: Path, stamp: list
 
 
 def _span(looked: Looked) -> float:
-    return round(looked.end - looked.start, 6)
+    return round(looked.end - looked.start - sum(end - start for start, end in looked.unseen), 6)
 
 
 class _Rows:

@@ -11,6 +11,7 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
+from tronie.media.clock import is_hole
 from tronie.pipeline.chain import provenance
 from tronie.pipeline.clipwise import Clips, Trailing
 from tronie.pipeline.find import Finder
@@ -69,11 +70,12 @@ class Stream:
         return replace(Timeline.concat(self._parts), looked=looked)
 
     def _release(self, time: float) -> None:
-        """Hand on the held frame, which lasts until ``time``."""
+        """Hand on the held frame, which lasts until ``time``; before a hole as long as the frame before it."""
         if self._held is None:
             return
         start, looks = self._held
-        self._step = time - start
+        if not (self._step and is_hole(time - start, self._step)):
+            self._step = time - start
         lasting = [replace(look, duration=self._step) for look in looks]
         self._watched.note(start, self._step, len(looks))
         if cell_of(start, self._settings.cell) != cell_of(time, self._settings.cell):

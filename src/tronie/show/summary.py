@@ -180,9 +180,11 @@ def facts(timeline: Timeline, end: float) -> list[tuple[str, str]]:
     confidence = float((timeline["confidence"] * duration)[sure].sum()) / known if known else 0.0
     people = {(source, int(track)) for source, track in zip(timeline["source"], timeline["track"], strict=True)}
     about = timeline.provenance
+    unseen = sum(b - a for one in timeline.looked for a, b in one.unseen)
     return [
         ("film", clock(end)),
         ("frames looked at", str(sum(one.frames for one in timeline.looked)) if timeline.looked else "not recorded"),
+        *([("without pictures, not seen", clock(unseen))] if unseen else []),
         ("people (tracks)", str(len(people))),
         ("faces seen, all people", clock(seconds)),
         ("good enough to read", f"{100 * usable:.0f} % of that"),

@@ -33,7 +33,7 @@ def film_text(timeline: Timeline) -> str:
     """One film: a heading with what was looked at, then its segments."""
     looked = timeline.looked[0]
     persons = len(set(timeline["track"].tolist()))
-    span = f"{clock(looked.start)}-{clock(looked.end)}, {_count(looked.frames, 'frame')} looked at"
+    span = f"{clock(looked.start)}-{clock(looked.end)}, {_count(looked.frames, 'frame')} looked at{_unseen(looked)}"
     if not len(timeline):
         return f"{looked.source}: no face found ({span})"
     heading = f"{looked.source}: {_count(persons, 'person')} ({span}{_empty(looked)})"
@@ -69,3 +69,8 @@ def _count(number: int, word: str) -> str:
 def _empty(looked: Looked) -> str:
     seconds = sum(end - start for start, end in looked.empty)
     return f", no face in {seconds:.1f} s of it" if looked.empty else ""
+
+
+def _unseen(looked: Looked) -> str:
+    seconds = sum(end - start for start, end in looked.unseen)
+    return f", no pictures in {seconds:.1f} s" if looked.unseen else ""

@@ -47,9 +47,10 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film or animated picture becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at
-    a changing rate, and the original sound is copied (or coded anew, with a warning, where the container cannot hold
-    it). A picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to
-    draw; without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
+    a changing rate and where the picture begins later than the sound, so that the new film has the length and the clock
+    of the original. The original sound is copied (or coded anew, with a warning, where the container cannot hold it).
+    A picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to draw;
+    without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
     ``video_track`` is the picture track (None: the one that players show). ``names`` (a table) and ``seats`` join and
     name tracks, see :mod:`tronie.core.people`.
 
@@ -181,8 +182,10 @@ def _drawn(source: Source, out: Path, draws: _Drawing, track: int | None, heard:
                     size = image.shape
                     writer.write(image, frame.time)
                     heard(frame.time + frame.duration)
+                else:
+                    writer.end = reader.end
                 warnings += reader.warnings
-            warnings += with_sound(pictures, source.path, whole, until=until, video_track=track, called=out)
+            warnings += with_sound(pictures, source.path, whole, until=until, called=out)
         finally:
             pictures.unlink(missing_ok=True)
     return warnings
