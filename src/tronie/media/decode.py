@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.source import NoPictures, address, ensure_file, is_program
 
 Opened = tuple[InputContainer, VideoStream]
 
@@ -199,11 +200,14 @@ def turned(image: Pixels, matrix: NDArray[np.int32]) -> Pixels:
 def _open(path: Path) -> Opened:
     """Open a file and choose its film. Raises SourceError with the reason where there is none."""
     name = f"Film {path}"
+    ensure_file(path)
     try:
+        if is_program(path):
+            raise NoPictures(f"{name} is a text, such as a program, and no film: name another file.")
         if path.stat().st_size == 0:
             raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
         # A file may hold a play list; it must not make the library open other addresses.
-        container = av.open(str(path), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
+        container = av.open(address(path), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist: check the path.") from None
     except (PermissionError, IsADirectoryError) as error:
@@ -220,7 +224,10 @@ def choose(container: InputContainer, name: str) -> Opened:
     """The largest moving picture in what was opened. Closes it and raises SourceError, about ``name``, without one."""
     films = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
     if not films:
+        sound = len(container.streams.audio) > 0  # a film so damaged that nothing is found has none either
         container.close()
+        if sound:
+            raise NoPictures(f"{name} holds sound but no moving pictures: name a film with a video track.")
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
     # A stream in an unknown code has no context, and then no size to be asked for.
     known = [s for s in films if s.codec_context is not None and s.time_base]

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.source import ensure_file
 
 MEGAPIXELS = 100
 """Largest picture read, in millions of pixels: it takes 300 MB as RGB. A small file can claim to be far larger."""
@@ -40,6 +41,8 @@ def read_image(source: Path | bytes) -> Pixels:
 
 
 def _open(source: Path | bytes, name: str) -> BinaryIO:
+    if isinstance(source, Path):
+        ensure_file(source)
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     except FileNotFoundError:

@@ -19,6 +19,7 @@ from av.stream import Stream
 
 from tronie.core.errors import OutputError, SourceError
 from tronie.media.decode import Decoder
+from tronie.media.source import address
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _WEB = {"movflags": "+faststart"}  # the index in front: browsers can play and seek before all is loaded
@@ -90,7 +91,7 @@ class _Recoder:
 
 def _open(film: Path) -> InputContainer:
     try:
-        return av.open(str(film), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
+        return av.open(address(film), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(f"The sound of {film} cannot be read ({error}): check the file.") from error
 
@@ -98,7 +99,7 @@ def _open(film: Path) -> InputContainer:
 def _new(out: Path) -> OutputContainer:
     form = _FORMATS[out.suffix.lower()]
     try:
-        return av.open(str(out), "w", format=form, options=_WEB if form != "matroska" else {})
+        return av.open(address(out), "w", format=form, options=_WEB if form != "matroska" else {})
     except (av.error.FFmpegError, OSError) as error:
         raise OutputError(f"Film {out} cannot be written ({error.strerror}): check the folder.") from error
 

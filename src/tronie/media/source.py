@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,8 @@ VIDEO_ENDINGS = frozenset({
 })
 # fmt: on
 
+_ALSO_TEXT = frozenset({".ts", ".mts", ".nut"})  # films, and programs in TypeScript and Squirrel, and translations
+
 _IMAGE_STARTS = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ",
 )  # fmt: skip
@@ -36,19 +40,28 @@ _VIDEO_STARTS = (  # Matroska and WebM, Flash, ASF, MPEG programme stream, RealM
 
 @dataclass(frozen=True)
 class Source:
-    """One file to look at. ``name`` is its path as the user gave it, with forward slashes: what tables call it."""
+    """One file to look at. ``name`` is its path as the user gave it, with forward slashes: what tables call it.
+
+    ``named``: the user named this very file, so it must be readable; others were found in a folder or by a pattern.
+    """
 
     path: Path
     kind: Kind
     name: str
+    named: bool = True
+
+
+class NoPictures(SourceError):
+    """A healthy file that holds no pictures, though its name or its first bytes let hope for a film."""
 
 
 def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
     """The pictures and films behind ``sources``: files, folders (with everything below them) and patterns (``*.jpg``).
 
     The order is the user's; inside a folder or pattern it is by path, numbers in names by value. A file named twice
-    comes once, hidden files are left out of folders, and files there that are neither picture nor film are passed over.
-    One that cannot be opened is no error there: it is told by its ending, and fails alone when it is read.
+    comes once, hidden files are left out of folders, and what is there and is neither picture nor film is passed over,
+    as are pipes and devices. A file that cannot be opened is no error there: it is told by its ending, and fails alone
+    when it is read.
     Whether a file is whole is found when it is read. Raises SourceError where something named does not exist, holds
     nothing to look at, or is neither picture nor film.
     """
@@ -65,12 +78,12 @@ def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
 def _expand_one(given: str) -> list[Source]:
     path = Path(given)
-    if path.is_dir():
-        inside = [Source(p, kind, p.as_posix()) for p in _walk(path) if (kind := _kind_among(p)) is not None]
+    if os.path.isdir(given):
+        inside = _among(below(path))
         if not inside:
             raise SourceError(f"Folder {given} holds no picture and no film: name another folder or a file.")
         return inside
-    if path.exists():
+    if os.path.exists(given):
         kind = kind_of(path)
         if kind is None:
             raise SourceError(f"{given} is neither a picture nor a film: name a file such as photo.jpg or film.mp4.")
@@ -78,20 +91,45 @@ def _expand_one(given: str) -> list[Source]:
     if re.match(r"[a-z]{2,}://", given, re.IGNORECASE):
         raise SourceError(f"{given} is an address on a network: download it and name the file.")
     if any(mark in given for mark in "*?["):
-        matches = sorted((Path(p) for p in glob.glob(given, recursive=True)), key=_natural)
-        files = [p for p in matches if p.is_file()]
-        inside = [Source(p, kind, p.as_posix()) for p in files if (kind := _kind_among(p)) is not None]
+        inside = _among(sorted((Path(p) for p in glob.glob(given, recursive=True) if os.path.isfile(p)), key=_natural))
         if not inside:
             raise SourceError(f"No picture and no film matches {given}: check the pattern and its folder.")
         return inside
     raise SourceError(f"{given} does not exist: check the path.")
 
 
+def _among(paths: Iterable[Path]) -> list[Source]:
+    return [Source(p, kind, p.as_posix(), named=False) for p in paths if (kind := _kind_among(p)) is not None]
+
+
+def ensure_file(path: Path) -> None:
+    """Raise SourceError for a pipe, a device or a socket: opening one may wait for ever. Links to files are files."""
+    with suppress(OSError, ValueError):  # whoever opens it says what is wrong
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise SourceError(f"{path} is a pipe or a device and no file: save what comes out of it, and name that.")
+
+
+def address(path: Path) -> str:
+    """``path`` for FFmpeg, which takes what stands before a colon for the way to reach a file: ``a:b.mp4``."""
+    return f"file:{path}"
+
+
+def is_program(path: Path) -> bool:
+    """Whether a file that is called as a film may be (``index.ts``) is the text of a program. Raises OSError."""
+    if path.suffix.lower() not in _ALSO_TEXT:
+        return False
+    with path.open("rb") as file:
+        head = file.read(512)
+    return bool(head) and not re.search(rb"[\x00-\x08\x0e-\x1f]", head)
+
+
 def kind_of(path: Path) -> Kind | None:
     """Picture or film, by the file's first bytes, then by its ending; None if neither speaks for one.
 
-    Raises SourceError if the file cannot be opened.
+    Raises SourceError if the file cannot be opened, or is no file.
     """
+    ensure_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -124,11 +162,31 @@ def _kind_by_content(head: bytes) -> Kind | None:
     return "video" if head.startswith(_VIDEO_STARTS) else None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def below(folder: Path) -> Iterator[Path]:
     """Files below ``folder`` in a stable order, hidden ones left out; links to folders are not followed."""
-    for where, folders, files in os.walk(folder):
+    for where, folders, files in walk(folder):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=lambda f: _natural(Path(f)))
         yield from sorted((Path(where, f) for f in files if not f.startswith(".")), key=_natural)
+
+
+def walk(folder: Path, *, links: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+    """:func:`os.walk` without pipes, devices and sockets among the files; ``links`` to folders are followed or not."""
+    for where, folders, files in os.walk(folder, followlinks=links):
+        with suppress(OSError), os.scandir(where) as entries:
+            odd = {entry.name for entry in entries if not _may_be_file(entry)}
+            files = [name for name in files if name not in odd]
+        yield where, folders, files
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Not where it is known to be none. A link that leads nowhere is told when it is read."""
+    if entry.is_file(follow_symlinks=False):  # known without asking the file system again
+        return True
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from tronie.core.errors import OutputError
 from tronie.core.face import Pixels
+from tronie.media.source import address
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
 """Containers that keep times of their own for every frame."""
@@ -44,7 +45,7 @@ class VideoWriter:
         self._gap = _CLOCK // 25  # between the last two frames
         try:
             path.open("wb").close()  # the library itself opens it with the first frame only
-            self._container = av.open(str(path), "w")
+            self._container = av.open(address(path), "w")
         except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"Film {path} cannot be written ({error.strerror}): check the folder.") from None
 
