@@ -139,3 +139,66 @@ def test_a_drawn_film_goes_where_its_name_says(tmp_path) -> None:
     code, _, errors = run("annotate", "a:b/film.mp4", "--detector", "whole", "--out", "a:b/c:d.mp4", where=tmp_path)
     assert code == 0, errors
     assert (tmp_path / "a:b" / "c:d.mp4").stat().st_size > 500
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """What a video conference leaves, and what lies beside it: a film, its sound alone, a program, a damaged film."""
+    (tmp_path / "in").mkdir()
+    film(tmp_path / "in" / "zoom_0.mp4")
+    sound(tmp_path / "in" / "audio_only.m4a", "aac", "ipod")
+    sound(tmp_path / "in" / "voice.webm", "libopus", "webm")
+    sound(tmp_path / "in" / "music.mp4", "aac", "mp4")
+    sound(tmp_path / "in" / "voice.mka", "libopus", "matroska")
+    (tmp_path / "in" / "code.ts").write_text("export const x: number = 1\n")
+    (tmp_path / "in" / "words.ts").write_text('<?xml version="1.0"?><!DOCTYPE TS><TS language="de"></TS>\n')
+    return tmp_path
+
+
+SILENT = ["audio_only.m4a", "code.ts", "music.mp4", "voice.mka", "voice.webm", "words.ts"]
+
+
+def test_sound_and_programs_in_a_folder_are_passed_over(recording) -> None:
+    for jobs in ("1", "2"):
+        for _ in range(2):  # the second run does not try them again
+            code, _, errors = read("in", "--out", f"res{jobs}", "--jobs", jobs, where=recording)
+            assert code == 0, errors
+            told = [line for line in errors.splitlines() if "no pictures" in line]
+            assert told == ["tronie: Passed over, because there are no pictures in them: in/audio_only.m4a, "
+                            "in/code.ts, in/music.mp4 and 3 more."]  # fmt: skip
+            assert "Warning" not in errors and "failed" not in errors
+        assert states(recording / f"res{jobs}") == {"zoom_0.mp4": "done", **dict.fromkeys(SILENT, "passed")}
+        assert (recording / f"res{jobs}" / "jobs.jsonl").read_text().count("started") == 7
+        assert not list((recording / f"res{jobs}").glob("code*"))
+
+
+def test_they_are_passed_over_without_a_folder_of_results_too(recording) -> None:
+    for source in ("in", "in/*"):
+        code, told, errors = read(source, "--json", where=recording)
+        assert code == 0, errors
+        assert errors.count("no pictures") == 1 and "and 3 more" in errors
+        assert len(json.loads(told)["rows"]) == 3
+
+
+def test_a_damaged_film_beside_them_is_still_a_failure_and_so_is_sound_by_its_name(recording) -> None:
+    whole = (recording / "in" / "zoom_0.mp4").read_bytes()
+    (recording / "in" / "cut.mp4").write_bytes(whole[:60])
+    (recording / "in" / "cut.ts").write_bytes(bytes([0x47, 0x40, 0, 0x10]) + bytes(400))
+    (recording / "in" / "empty.ts").write_bytes(b"")
+    code, _, errors = read("in", "--out", "res", where=recording)
+    assert code == SOURCE
+    assert {name for name, state in states(recording / "res").items() if state == "failed"} == {
+        "cut.mp4", "cut.ts", "empty.ts"
+    }  # fmt: skip
+    code, _, errors = read("in/voice.webm", "--out", "one", where=recording)
+    assert code == SOURCE and "holds sound but no moving pictures" in errors
+    code, _, errors = read("in/code.ts", where=recording)
+    assert code == SOURCE and "is a text, such as a program, and no film" in errors
+
+
+def test_a_folder_of_nothing_but_sound_says_so(recording) -> None:
+    (recording / "in" / "zoom_0.mp4").unlink()
+    for out in ([], ["--out", "res"]):
+        code, _, errors = read("in", *out, where=recording)
+        assert code == SOURCE and errors.count("\n") == 1
+        assert "Nothing to read was found. Passed over" in errors

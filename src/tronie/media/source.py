@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,12 @@ class Source:
 
 class NoPictures(SourceError):
     """A healthy file that holds no pictures, though its name or its first bytes let hope for a film."""
+
+
+def passed_over(names: Sequence[str]) -> str:
+    """The sentence about files that were found in a folder and hold no pictures."""
+    few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Passed over, because there are no pictures in {'it' if len(names) == 1 else 'them'}: {few}."
 
 
 def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
