@@ -191,7 +191,7 @@ def test_a_damaged_film_beside_them_is_still_a_failure_and_so_is_sound_by_its_na
         "cut.mp4", "cut.ts", "empty.ts"
     }  # fmt: skip
     code, _, errors = read("in/voice.webm", "--out", "one", where=recording)
-    assert code == SOURCE and "holds sound but no moving pictures" in errors
+    assert code == SOURCE and "holds no moving pictures, only sound" in errors
     code, _, errors = read("in/code.ts", where=recording)
     assert code == SOURCE and "is a text, such as a program, and no film" in errors
 

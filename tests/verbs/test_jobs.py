@@ -166,7 +166,7 @@ def test_nothing_that_can_be_read_is_an_error(archive, tmp_path) -> None:
 
 
 class Killer:
-    """Reads as a worker does that dies each time: ``gets_on`` says how far it comes, ``crashes`` if by its own fault."""
+    """Reads as a worker that dies each time: ``gets_on`` says how far it comes, ``crashes`` if by its own fault."""
 
     def __init__(self, out: Path, monkeypatch, gets_on=(), *, crashes: bool = False, then=None) -> None:
         self.at, self.begun, self.ends = 0.0, 0, then

@@ -227,7 +227,7 @@ def choose(container: InputContainer, name: str) -> Opened:
         sound = len(container.streams.audio) > 0  # a film so damaged that nothing is found has none either
         container.close()
         if sound:
-            raise NoPictures(f"{name} holds sound but no moving pictures: name a film with a video track.")
+            raise NoPictures(f"{name} holds no moving pictures, only sound: name a film with a video track.")
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
     # A stream in an unknown code has no context, and then no size to be asked for.
     known = [s for s in films if s.codec_context is not None and s.time_base]

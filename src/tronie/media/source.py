@@ -57,8 +57,12 @@ class NoPictures(SourceError):
 
 def passed_over(names: Sequence[str]) -> str:
     """The sentence about files that were found in a folder and hold no pictures."""
-    few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"Passed over, because there are no pictures in {'it' if len(names) == 1 else 'them'}: {few}."
+    return f"Passed over, because there are no pictures in {'it' if len(names) == 1 else 'them'}: {few(names)}."
+
+
+def few(names: Sequence[str]) -> str:
+    """The first three of some names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:

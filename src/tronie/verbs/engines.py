@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import unwritable
-from tronie.core.errors import MissingExtraError, ModelError, OutputError, SourceError
+from tronie.core.errors import MissingExtraError, ModelError, OutputError, SourceError, TronieError
 from tronie.core.stamp import ensure_own
 from tronie.pipeline.analyser import Analyser
 from tronie.pipeline.resumable import begun
@@ -308,7 +308,8 @@ def ray(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, 
                 shard = waiting.pop(reference)
                 try:
                     answers = cluster.get(reference)
-                except cluster.exceptions.RayError:
+                except cluster.exceptions.RayError as error:
+                    _pass_on(error)
                     once = partial(_alone, cluster, alone, how, out)
                     answers = [answer for task in shard for answer in insist(task, once, out, ledger)]
                 yield from _checked(answers)
@@ -338,8 +339,16 @@ def _alone(cluster: Any, alone: Any, how: How, out: Path, task: Task) -> list[Ou
     try:
         (answer,) = _checked(cluster.get(alone.remote([task], how, out)))
     except cluster.exceptions.RayError as error:
+        _pass_on(error)
         raise Died(task, out, f"its worker did ({type(error).__name__})") from None
     return answer[1]
+
+
+def _pass_on(error: Exception) -> None:
+    """Raise what a worker itself had to say, such as a model that cannot be loaded: no other try will mend that."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, TronieError):
+        raise cause
 
 
 def _checked(answers: list[Answer] | str) -> list[Answer]:

@@ -24,7 +24,7 @@ from tronie.core.lock import Taken, locked
 from tronie.core.registry import resolve
 from tronie.core.stamp import ensure_own, is_same, is_sealed
 from tronie.faces.detect import DETECTORS
-from tronie.media.source import Source, expand, passed_over
+from tronie.media.source import Source, expand, few, passed_over
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.resumable import begun
 from tronie.pipeline.tasks import HIDDEN, Outcome, Place, Task, absolute, forget, key_of, perform
@@ -131,6 +131,7 @@ class _Run:
         self._left = {absolute(source): _size(source) for source in sources}  # bytes of what is not done
         self._all = sum(self._left.values())
         self._paths = {source.name: absolute(source) for source in sources}
+        self._films = {task.key: task.name for task in planned.tasks if task.kind == "video"}
         self._total = planned.before + sum(len(task.sources) for task in planned.tasks) + len(missing)
         self._done: list[Outcome] = []
         self._failed: list[Outcome] = []
@@ -203,14 +204,15 @@ class _Run:
 
     def _far(self) -> Progress:
         """How far the films have come that are half read; the first of them by its name."""
-        inside, first = 0.0, None
-        for name, path in list(self._paths.items()):
-            mark = Place(self._out, key_of([path])).mark
-            if path in self._left and mark.exists():
-                film = begun(mark)
-                inside += self._left.get(path, 0) * film.reached / film.length if film.length else 0.0
-                first = first or Progress(name, film.reached, film.length or None)
-        return replace(first or Progress(""), place=self._place, count=self._total, share=self._share(inside))
+        inside, first = 0.0, Progress("")
+        for mark in sorted((self._out / HIDDEN).glob("*.mark")):
+            name = self._films.get(mark.stem, "")
+            left = self._left.get(self._paths.get(name, ""), 0)
+            film = begun(mark) if left else None
+            if film is not None and film.length:
+                inside += left * film.reached / film.length
+                first = first if first.source else Progress(name, film.reached, film.length)
+        return replace(first, place=self._place, count=self._total, share=self._share(inside))
 
     def _share(self, inside: float) -> float | None:
         """How much of this run's work is done, by the size of its files; ``inside``: bytes of those half done."""
@@ -279,9 +281,10 @@ def join(out: Path, ledger: Ledger, found: Sequence[Source]) -> tuple[list[Path]
     last = len(order)
     ended = [(path, e) for path, e in ledger.entries.items() if e["state"] == "done"]
     ended.sort(key=lambda item: order.get(item[0], last))  # stable: what is not asked for now keeps the ledger's order
-    done = [entry for _, entry in ended if _is_whole(entry, out)]
-    lost = len(ended) - len(done)
-    told = [f"What was read of {lost} sources in {out} is changed, cut short or gone: name them again."] if lost else []
+    whole = [_is_whole(entry, out) for _, entry in ended]
+    done = [entry for (_, entry), good in zip(ended, whole, strict=True) if good]
+    lost = [str(entry["source"]) for (_, entry), good in zip(ended, whole, strict=True) if not good]
+    told = [f"What was read of {few(lost)} is changed, cut short or gone in {out}: name it again."] if lost else []
     keys = {str(entry["task"]): Place(out, str(entry["task"])) for entry in done}
     owners = {str(entry["source"]): str(entry["task"]) for entry in done}
     photos = [(key, place.photos) for key, place in keys.items() if place.photos.is_file()]
@@ -333,23 +336,25 @@ def _damaged(ledger: Ledger) -> list[str]:
 
 
 def _set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
-    """Keep tables that somebody changed from being overwritten; a sentence about each film that is read again."""
-    told = []
+    """Keep tables that somebody changed from being overwritten; sentences about what is read again."""
+    kept, others = [], []
     for entry in changed:
-        seals = entry.get("seals")
         table = out / f"{entry['table']}.csv"
-        if not entry.get("table") or not table.is_file():
+        seals = entry.get("seals")
+        seal = seals[0] if isinstance(seals, list) and seals else None
+        if not entry.get("table") or not table.is_file() or is_sealed(table, seal):
+            others.append(str(entry["source"]))
             continue
-        if isinstance(seals, list) and seals and is_sealed(table, seals[0]):
-            told.append(f"{entry['source']} is read again: what belongs to {table} is changed or gone.")
-            continue
-        kept = table.with_name(f"{table.name}.changed")
         try:
-            os.replace(table, kept)
+            os.replace(table, table.with_name(f"{table.name}.changed"))
         except OSError as error:
-            raise unwritable(kept, error) from error
-        told.append(f"{table} is not as it was written: {entry['source']} is read again, and that table is kept as "
-                    f"{kept.name}.")  # fmt: skip
+            raise unwritable(table, error) from error
+        kept.append(str(table))
+    told = []
+    if kept:
+        told.append(f"Not as written, so read again and kept as *.csv.changed: {few(kept)}.")
+    if others:
+        told.append(f"Read again, because results are changed, cut short or gone: {few(others)}.")
     return told
 
 

@@ -63,7 +63,8 @@ class Ledger:
             self._append([{"tronie_jobs": _FORMAT, **made, "with": told}])
             return
         if not lines or lines[0].get("tronie_jobs") != _FORMAT:
-            raise SettingError(f"{path} is not a ledger that this version reads: remove it, or give another folder.")
+            advice = "--no-resume to begin again" if is_ledger(path) else "remove it"
+            raise SettingError(f"{path} is not a ledger that this version reads: give another folder, or {advice}.")
         if differences := _differences(lines[0], {**made, "with": told}):
             raise SettingError(f"{path.parent} holds results that were made otherwise ({'; '.join(differences)}): give "
                                "another folder, or --no-resume to begin again.")  # fmt: skip
