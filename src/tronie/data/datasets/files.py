@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.data.datasets.about import About
+from tronie.media.files import ensure_file
+from tronie.media.source import walk
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 """Endings that count as a picture, in lower case."""
@@ -46,6 +48,7 @@ def not_found(about: About, root: Path, tried: Iterable[str]) -> SourceError:
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of every line that is not empty. Raises SourceError for a file that is not text."""
+    ensure_file(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -64,6 +67,7 @@ def table(path: Path, needed: Sequence[str],
     ``header`` names the columns of a file that does not (a first row that is one all the same is skipped).
     Raises SourceError for a missing column, a row of another length, or a file that is no CSV.
     """
+    ensure_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -130,7 +134,7 @@ def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: boo
 def pictures_in(folder: Path, deep: bool = True) -> list[str]:
     """Paths of the pictures below ``folder``, relative to it, sorted; hidden files and folders are passed over."""
     found = []
-    for here, below, names in os.walk(folder, followlinks=True):
+    for here, below, names in walk(folder, links=True):
         below[:] = sorted(n for n in below if deep and not n.startswith("."))
         relative = Path(here).relative_to(folder)
         found += [(relative / n).as_posix() for n in names
