@@ -10,7 +10,6 @@ how far the film is; the slope is a line fitted over the part after the first te
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tronie.media.write import VideoWriter
+from tronie.pipeline.resumable import begun
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -44,10 +44,7 @@ def resident(process: int) -> float | None:
 def reached(out: Path) -> float:
     """Seconds of film behind the last mark."""
     for mark in (out / ".tronie").glob("*.mark"):
-        try:
-            return float(json.loads(mark.read_text()).get("reached", 0.0))
-        except (OSError, ValueError):
-            return 0.0
+        return begun(mark).reached
     return 0.0
 
 

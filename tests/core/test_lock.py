@@ -67,3 +67,30 @@ def test_within_one_process_too_and_the_body_s_own_errors_pass(tmp_path) -> None
 def test_where_no_file_can_be_made(tmp_path) -> None:
     with pytest.raises(OutputError, match="Cannot write"):
         locked(tmp_path / "nowhere" / "lock").__enter__()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_something_else_at_the_lock_s_place_is_named(tmp_path, kind) -> None:
+    path = tmp_path / "lock"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        (tmp_path / "mine").write_text("mine")
+        path.symlink_to(tmp_path / "mine")
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+    else:
+        pytest.skip("this system has no named pipes")
+    with pytest.raises(OutputError, match=r"lock must be a regular file of Tronie's own, .*: remove it"):
+        locked(path).__enter__()
+    assert kind != "link" or (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nobody may forbid root to write")
+def test_a_folder_that_may_only_be_read_is_one_sentence(tmp_path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OutputError, match="writing there is not allowed"):
+            locked(tmp_path / "lock").__enter__()
+    finally:
+        tmp_path.chmod(0o700)

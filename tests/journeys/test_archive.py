@@ -145,6 +145,57 @@ def test_workers_go_when_their_parent_is_killed(archive, whole, tmp_path) -> Non
     assert tables(tmp_path) == whole
 
 
+def killed_early(out: Path, process: subprocess.Popen[str], times: int, how: int, when: str) -> int:
+    """Send a signal to the process that reads, once there is a file ``when``, so many times; how often one was hit."""
+    hit: list[int] = []
+    until = time.monotonic() + 200
+    while len(hit) < times and process.poll() is None and time.monotonic() < until:
+        for worker in children(process.pid):
+            if worker not in hit and len(hit) < times and any((out / ".tronie").glob(when)):
+                hit.append(worker)
+                os.kill(worker, how)
+        time.sleep(0.02)
+    return len(hit)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+def test_a_healthy_film_gets_through_though_its_reader_is_killed_five_times_at_once(archive, whole, tmp_path) -> None:
+    process = begin(str(archive / "film0.mp4"), "-o", str(tmp_path), "--jobs", "2", "-q")
+    assert killed_early(tmp_path, process, 5, signal.SIGKILL, "*.rows") == 5
+    _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    assert tables(tmp_path)["film0.csv"] == whole["film0.csv"]
+    assert [line["state"] for line in lines(tmp_path)].count("again") == 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+def test_a_film_that_crashes_its_reader_is_given_up_after_three_and_the_crash_is_named(archive, tmp_path) -> None:
+    process = begin(str(archive / "film0.mp4"), "-o", str(tmp_path), "--jobs", "2")
+    assert killed_early(tmp_path, process, 4, signal.SIGSEGV, "*.crash") == 3
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 3
+    assert "it crashed (Segmentation fault)" in errors and "happened 3 times at 0 s" in errors
+    assert not any((tmp_path / ".tronie").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_machine_that_is_taken_away_again_and_again_condemns_nothing(archive, whole, tmp_path, jobs) -> None:
+    for _ in range(3):
+        process = begin(str(archive / "film0.mp4"), "-o", str(tmp_path), "--jobs", jobs, "-q")
+        while process.poll() is None and not any((tmp_path / ".tronie").glob("*.rows")):
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        for rows in (tmp_path / ".tronie").glob("*.rows"):
+            rows.unlink()
+    assert run(str(archive / "film0.mp4"), "-o", str(tmp_path), "--jobs", jobs, "-q") == (0, "")
+    assert tables(tmp_path)["film0.csv"] == whole["film0.csv"]
+
+
 def test_two_jobs_at_once(archive, tmp_path) -> None:
     first = begin(str(archive), "-o", str(tmp_path), "-q")
     grown(tmp_path, 100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,11 @@ from tronie.core.errors import OutputError, SettingError, SourceError
 from tronie.core.lock import locked
 from tronie.core.timeline import Timeline
 from tronie.pipeline.analyser import PHOTO, Analyser
+from tronie.pipeline.resumable import Begun
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.tasks import HIDDEN, Outcome, perform
-from tronie.verbs import jobs
-from tronie.verbs.engines import Died, here, insist
+from tronie.pipeline.tasks import HIDDEN, Outcome, Place, perform
+from tronie.verbs import engines, jobs
+from tronie.verbs.engines import ATTEMPTS, KILLED, Died, How, here, insist
 from tronie.verbs.jobs import plan, predict_to
 from tronie.verbs.ledger import NAME, Ledger, append
 
@@ -133,7 +135,7 @@ def test_a_ledger_cut_in_its_last_line_and_a_folder_made_otherwise(archive, tmp_
     job = predict_to([root], out, analyser)
     assert job.done == 1 and files(out) == whole
     thin = Analyser(analyser.model, detector=analyser.detector, settings=Settings(fps=5))
-    with pytest.raises(SettingError, match=r"were made with settings .* give another folder, or --no-resume"):
+    with pytest.raises(SettingError, match=r"--fps 5, the folder was begun with none\): give another folder, or --no"):
         predict_to([root], out, thin)
     assert predict_to([root], out, thin, resume=False).done == 5
     assert len(Timeline.load(out / "film.csv")) == 5
@@ -166,22 +168,85 @@ def test_nothing_that_can_be_read_is_an_error(archive, tmp_path) -> None:
             predict_to([root / "p0.png"], out, analyser, **wrong)
 
 
-def test_a_film_that_kills_who_reads_it_is_passed_over_in_the_end(archive, tmp_path) -> None:
-    root, _ = archive
+class Killer:
+    """Reads as a worker that dies each time: ``gets_on`` says how far it comes, ``crashes`` if by its own fault."""
+
+    def __init__(self, out: Path, monkeypatch, gets_on=(), *, crashes: bool = False, then=None) -> None:
+        self.at, self.begun, self.ends = 0.0, 0, then
+        self._out, self._gets_on, self._crashes = out, list(gets_on), crashes
+        monkeypatch.setattr(engines, "begun", lambda mark: Begun(self.at))
+
+    def __call__(self, task):
+        self.begun += 1
+        if self.ends is not None and not self._gets_on:
+            return self.ends(task)
+        self.at += self._gets_on.pop(0) if self._gets_on else 0.0
+        if self._crashes:
+            Place(self._out, task.key).crash.write_text("Fatal Python error: Segmentation fault\n\nStack\n")
+        raise Died(task, self._out)
+
+
+@pytest.fixture
+def one_film(archive, tmp_path):
+    """A folder of results, its ledger and the task of one film."""
     out = tmp_path / "out"
     (out / HIDDEN).mkdir(parents=True)
-    made = {"model": "m", "settings": "s", "version": "v"}
-    found, _ = jobs._sources([root / "a"])
-    for _ in range(3):
-        book = Ledger(out / NAME, made)
-        (task,), _ = plan(found, book, out)
-        book.started(task, 1, 0.0)  # and no word more
-    book = Ledger(out / NAME, made)
-    ((_, outcomes),) = insist(task, lambda task: pytest.fail("it was begun once more"), out, book)
-    assert "3 times a process ended without a word" in outcomes[0].error
-    book.ended(task, outcomes)
-    book = Ledger(out / NAME, made)  # a new run gives it a new chance
-    assert book.tries(task, 0.0) == 0
+    book = Ledger(out / NAME, {})
+    (task,) = plan(jobs._sources([archive[0] / "a"])[0], book, out).tasks
+    return out, book, task
+
+
+def test_a_film_whose_reader_is_killed_again_and_again_is_given_up_in_the_end(one_film, monkeypatch) -> None:
+    out, book, task = one_film
+    deadly = Killer(out, monkeypatch)
+    ((_, outcomes),) = insist(task, deadly, out, book)
+    assert deadly.begun == KILLED == outcomes[0].attempts
+    assert f"happened {KILLED} times at 0 s, and nothing was read in between" in outcomes[0].error
+    assert "it was killed, or there was not enough memory" in outcomes[0].error
+
+
+def test_a_film_that_crashes_its_reader_is_given_up_soon_and_the_crash_named(one_film, monkeypatch) -> None:
+    out, book, task = one_film
+    deadly = Killer(out, monkeypatch, crashes=True)
+    ((_, outcomes),) = insist(task, deadly, out, book)
+    assert deadly.begun == ATTEMPTS
+    assert "it crashed (Segmentation fault)" in outcomes[0].error
+    assert not Place(out, task.key).crash.exists()
+
+
+@pytest.mark.parametrize("crashes", [True, False])
+def test_a_film_that_gets_on_between_two_deaths_gets_through(one_film, monkeypatch, crashes) -> None:
+    out, book, task = one_film
+    read = [Outcome(task.name, "path", "video")]
+    slow = Killer(out, monkeypatch, [0, 1.0] * 9, crashes=crashes, then=lambda task: read)
+    ((_, outcomes),) = insist(task, slow, out, book)
+    assert outcomes[0].error == "" and outcomes[0].attempts == 19
+
+
+def test_runs_that_end_with_their_process_are_not_held_against_a_film(one_film, monkeypatch) -> None:
+    out, _, task = one_film
+    how = How("default", Settings())
+    beside = []
+    monkeypatch.setattr(engines, "beside", lambda tasks, *rest: beside.append(tasks) or [(tasks[0], None)])
+    for run in range(5):
+        book = Ledger(out / NAME, {})
+        assert book.tries(task, 0.0) == run
+        begun = []
+
+        def killed(task, begun=begun):
+            begun.append(task)
+            raise Cut
+
+        with suppress(Cut), monkeypatch.context() as patch:
+            patch.setattr(Ledger, "stopped", lambda book, task: None)  # kill -9: nobody says a word
+            list(here([task], killed, out, book, lambda: False, how))
+        assert (len(begun), len(beside)) == ((1, 0) if run < engines.SUSPECT else (0, run - 1))
+        if run >= engines.SUSPECT:  # read in a process of its own, whose end this run survives
+            book.started(task, 1, 0.0)
+
+
+class Cut(BaseException):
+    """The machine is taken away."""
 
 
 def test_being_stopped_is_no_failure(archive, tmp_path) -> None:
@@ -189,7 +254,7 @@ def test_being_stopped_is_no_failure(archive, tmp_path) -> None:
     out = tmp_path / "out"
     (out / HIDDEN).mkdir(parents=True)
     book = Ledger(out / NAME, {})
-    (task,), _ = plan(jobs._sources([root / "a"])[0], book, out)
+    (task,) = plan(jobs._sources([root / "a"])[0], book, out).tasks
     for _ in range(5):
         assert insist(task, lambda task: None, out, book) == [(task, None)]
     with pytest.raises(OutputError):
@@ -202,16 +267,16 @@ def test_a_block_with_a_picture_that_kills_is_taken_apart(archive, tmp_path) -> 
     out = tmp_path / "out"
     (out / HIDDEN).mkdir(parents=True)
     book = Ledger(out / NAME, {})
-    tasks, _ = plan(jobs._sources([root / f"p{i}.png" for i in range(3)])[0], book, out)
+    tasks = plan(jobs._sources([root / f"p{i}.png" for i in range(3)])[0], book, out).tasks
 
     def deadly(task):
         if any(one.name.endswith("p1.png") for one in task.sources):
-            raise Died("The process ended without a word.")
+            raise Died(task, out)
         return perform(task, analyser, out)
 
     outcomes = [one for _, found in here(tasks, deadly, out, book, lambda: False) for one in found]
     assert [bool(one.error) for one in outcomes] == [False, True, False]
-    assert outcomes[1].attempts == 3
+    assert outcomes[1].attempts == KILLED
 
 
 def test_names_stay_free_short_and_as_they_were(tmp_path, archive) -> None:
@@ -221,10 +286,10 @@ def test_names_stay_free_short_and_as_they_were(tmp_path, archive) -> None:
     names += [jobs._name(name, taken, numbers) for name in ("a/Film.mp4", "b/film.mp4", "c/film.mp4", "film_2.mkv")]
     assert [len(names[0]), *names[1:]] == [180, "photos_2", "Film", "film_2", "film_3", "film_2_2"]
     book = Ledger(tmp_path / NAME, {})
-    tasks, _ = plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path)
+    tasks = plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path).tasks
     outcome = Outcome("b", str((root / "b" / "film.mkv").resolve()), "video")
     book.ended(replace(tasks[0], table="film_7"), [outcome])
-    assert plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path)[0][0].table == "film_7"
+    assert plan(jobs._sources([root / "b" / "film.mkv"])[0], book, tmp_path).tasks[0].table == "film_7"
 
 
 def test_a_torn_line_is_ended_before_the_next(tmp_path) -> None:

@@ -180,3 +180,32 @@ def test_the_package_opens_in_milliseconds_and_names_its_things() -> None:
 def test_what_is_no_source_is_said_in_one_sentence(nothing) -> None:
     with pytest.raises(SourceError, match="is no source"):
         predict(nothing)
+
+
+def test_what_a_folder_holds_without_pictures_is_a_warning_and_named_it_is_an_error(place) -> None:
+    folder, how = place
+    (folder / "index.ts").write_text("export const x: number = 1\n")
+    timeline = predict(folder, **how)
+    assert timeline.warnings == (f"Passed over, because there are no pictures in it: {folder / 'index.ts'}.",)
+    assert len(timeline.looked) == 4
+    with pytest.raises(SourceError, match="is a text, such as a program, and no film"):
+        predict(folder / "index.ts", **how)
+
+
+@pytest.mark.parametrize("by", ["rename", "writing"])
+def test_a_film_that_is_replaced_while_it_is_read_is_told(place, by) -> None:
+    folder, how = place
+    film, times = folder / "film.mkv", iter(range(10**6))
+    other = film.read_bytes() + b"\0" * 8
+
+    def meddle() -> bool:
+        if next(times) == 30:
+            (folder / "new" if by == "rename" else film).write_bytes(other)
+            if by == "rename":
+                (folder / "new").replace(film)
+        return False
+
+    timeline = predict(film, stop=meddle, **how)
+    assert len(timeline) == 90
+    assert timeline.warnings == (f"{film} was changed or replaced while it was read: read it again.",)
+    assert predict(film, **how).warnings == ()

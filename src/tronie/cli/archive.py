@@ -83,13 +83,18 @@ class _Told:
     def end(self, job: Job, out: Path, *, quiet: bool) -> None:
         """Everything has ended: the pictures, and where things lie."""
         from tronie.core.timeline import Timeline
+        from tronie.media.source import passed_over
         from tronie.show.text import pictures_text
 
         photos = out / "photos.csv"
         if not self._silent and job.done and photos in job.written and job.total <= _MANY:
             print(pictures_text(_apart(Timeline.load(photos))))
+        for warning in job.warnings:
+            say(f"Warning: {warning}")
         if quiet:
             return
+        if job.passed:
+            say(passed_over(job.passed))
         if job.before:
             say(f"{job.before} of {job.total} sources had been read before.")
         if job.written and len(job.written) <= _MANY:

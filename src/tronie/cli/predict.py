@@ -54,6 +54,7 @@ def predict(
     """
     from tronie.core.timeline import Timeline
     from tronie.core.timeline_io import write_json
+    from tronie.media.source import passed_over
     from tronie.pipeline.analyser import Analyser
     from tronie.pipeline.settings import Settings
     from tronie.verbs.results import Results, is_folder
@@ -75,6 +76,8 @@ def predict(
         if folder is not None:
             return into_folder(sources, folder, analyser, sharing, reading.model, stopped, json=json, quiet=quiet)
         written = _work(sources, analyser, results, printer, stopped)
+    if printer.passed and not quiet:
+        say(passed_over(printer.passed))
     if json:
         write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
     if stopped.is_set():
@@ -93,7 +96,8 @@ def _work(
     written: list[Path] = []
     try:
         with bar(hidden=printer.quiet) as report:
-            for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set):
+            for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set,
+                                               passed=printer.passed.append):  # fmt: skip
                 try:
                     if results is not None:
                         results.add(timeline)
@@ -113,6 +117,7 @@ class Printer:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self.kept: list[Timeline] = []  # for the JSON document, or the pictures
         self.failed = 0
+        self.passed: list[str] = []
         self._said: set[str] = set()
         self._json, self.quiet = json, quiet
 

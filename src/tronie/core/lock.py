@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tronie.core.atomic import unwritable
 from tronie.core.errors import OutputError
+from tronie.core.stamp import ensure_own
 
 _STEP = 0.05  # seconds between two tries
 _FAR = 1 << 30  # the byte that Windows locks: nobody may read a locked one, so it lies behind what is written
@@ -30,8 +31,9 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock at ``path`` for the block; the file is made, and is gone afterwards.
 
     Two holders in two processes, or in two threads of one, shut each other out. Raises :class:`Taken` if it is still
-    held by another after ``patience`` seconds, and OutputError where no file can be made.
+    held by another after ``patience`` seconds, and OutputError where no file can be made, or something else lies there.
     """
+    ensure_own(path)
     handle = _acquire(path, time.monotonic() + patience)
     try:
         with suppress(OSError):  # a full disk: the lock holds all the same

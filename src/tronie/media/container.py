@@ -8,6 +8,7 @@ import av
 from av.container import InputContainer
 
 from tronie.core.errors import SourceError
+from tronie.media.files import NoPictures, address, ensure_file, is_program
 
 # FFmpeg knows some 350 kinds of input and guesses which one a file is by its bytes. Among them are play lists and
 # descriptions that make it open other files and addresses (HLS, DASH, concat, SDP, VobSub), sequences of pictures,
@@ -30,14 +31,16 @@ STREAM_FORMATS = ",".join((*_FILMS, *_SOUNDS, *_STREAMS))
 def open_container(path: Path) -> InputContainer:
     """The file at ``path`` as FFmpeg opens it. Raises SourceError with the reason where it is no film (or sound)."""
     name = f"Film {path}"
+    ensure_file(path)
     try:
+        if is_program(path):
+            raise NoPictures(f"{name} is a text, such as a program, and no film: name another file.")
         if path.stat().st_size == 0:
             raise SourceError(f"{name} is empty (0 bytes): copy or download it again.")
-        # "file:" in front, so that a name with a colon is not taken for an address.
         with path.open("rb") as file:
             bare_jpegs = file.read(3) == b"\xff\xd8\xff"  # FFmpeg would take the first and leave the others
         return av.open(
-            f"file:{path}",
+            address(path),
             format="mjpeg" if bare_jpegs else None,
             metadata_errors="replace",
             container_options=FILE_OPTIONS,

@@ -23,6 +23,7 @@ from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.media.clock import Clock, zero_of
 from tronie.media.container import open_container
+from tronie.media.files import NoPictures
 
 Opened = tuple[InputContainer, VideoStream]
 
@@ -247,7 +248,10 @@ def choose(container: InputContainer, name: str, track: int | None = None) -> Op
     """
     films = picture_tracks(container)
     if not films:
+        sound = len(container.streams.audio) > 0  # a film so damaged that nothing is found has none either
         container.close()
+        if sound:
+            raise NoPictures(f"{name} holds no moving pictures, only sound: name a film with a video track.")
         raise SourceError(f"{name} holds no moving pictures: name a film with a video track.")
     if track is not None and track >= len(films):
         container.close()

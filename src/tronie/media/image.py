@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
+from tronie.media.files import ensure_file
 
 MEGAPIXELS = 100
 """Largest picture read, in millions of pixels: it takes 300 MB as RGB. A small file can claim to be far larger."""
@@ -133,6 +134,8 @@ class PictureFile(io.BufferedReader):
 
 def open_file(source: Path | bytes, name: str) -> PictureFile:
     """The file of a picture; ``name`` is what sentences about it begin with. Raises SourceError, also if empty."""
+    if isinstance(source, Path):
+        ensure_file(source)
     try:
         raw = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
     except FileNotFoundError:

@@ -21,6 +21,7 @@ from tronie.core.errors import OutputError
 from tronie.media.animation import moves
 from tronie.media.clock import zero_of
 from tronie.media.container import open_container
+from tronie.media.files import address
 from tronie.media.write import MOVIE
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -98,7 +99,7 @@ class _Recoder:
 def _new(out: Path, called: Path) -> OutputContainer:
     form = _FORMATS[out.suffix.lower()]
     try:
-        return av.open(str(out), "w", format=form, options=_WEB if form != "matroska" else _AS_THEY_ARE)
+        return av.open(address(out), "w", format=form, options=_WEB if form != "matroska" else _AS_THEY_ARE)
     except (av.error.FFmpegError, OSError) as error:
         raise OutputError(f"Film {called} cannot be written ({error.strerror}): check the folder.") from error
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tronie.core.errors import SourceError
 from tronie.media.animation import moves
+from tronie.media.files import ensure_file
 
 Kind = Literal["image", "video"]
 
@@ -40,19 +43,34 @@ _VIDEO_STARTS = (  # Matroska and WebM, Flash, ASF, MPEG programme stream, RealM
 
 @dataclass(frozen=True)
 class Source:
-    """One file to look at. ``name`` is its path as the user gave it, with forward slashes: what tables call it."""
+    """One file to look at. ``name`` is its path as the user gave it, with forward slashes: what tables call it.
+
+    ``named``: the user named this very file, so it must be readable; others were found in a folder or by a pattern.
+    """
 
     path: Path
     kind: Kind
     name: str
+    named: bool = True
+
+
+def passed_over(names: Sequence[str]) -> str:
+    """The sentence about files that were found in a folder and hold no pictures."""
+    return f"Passed over, because there are no pictures in {'it' if len(names) == 1 else 'them'}: {few(names)}."
+
+
+def few(names: Sequence[str]) -> str:
+    """The first three of some names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
     """The pictures and films behind ``sources``: files, folders (with everything below them) and patterns (``*.jpg``).
 
     The order is the user's; inside a folder or pattern it is by path, numbers in names by value. A file named twice
-    comes once, hidden files are left out of folders, and files there that are neither picture nor film are passed over.
-    One that cannot be opened is no error there: it is told by its ending, and fails alone when it is read.
+    comes once, hidden files are left out of folders, and what is there and is neither picture nor film is passed over,
+    as are pipes and devices. A file that cannot be opened is no error there: it is told by its ending, and fails alone
+    when it is read.
     Whether a file is whole is found when it is read. Raises SourceError where something named does not exist, holds
     nothing to look at, or is neither picture nor film.
     """
@@ -69,12 +87,12 @@ def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
 def _expand_one(given: str) -> list[Source]:
     path = Path(given)
-    if path.is_dir():
-        inside = [Source(p, kind, p.as_posix()) for p in _walk(path) if (kind := _kind_among(p)) is not None]
+    if os.path.isdir(given):
+        inside = _among(below(path))
         if not inside:
             raise SourceError(f"Folder {given} holds no picture and no film: name another folder or a file.")
         return inside
-    if path.exists():
+    if os.path.exists(given):
         kind = kind_of(path)
         if kind is None:
             raise SourceError(f"{given} is neither a picture nor a film: name a file such as photo.jpg or film.mp4.")
@@ -82,13 +100,15 @@ def _expand_one(given: str) -> list[Source]:
     if re.match(r"[a-z]{2,}://", given, re.IGNORECASE):
         raise SourceError(f"{given} is an address on a network: download it and name the file.")
     if any(mark in given for mark in "*?["):
-        matches = sorted((Path(p) for p in glob.glob(given, recursive=True)), key=_natural)
-        files = [p for p in matches if p.is_file()]
-        inside = [Source(p, kind, p.as_posix()) for p in files if (kind := _kind_among(p)) is not None]
+        inside = _among(sorted((Path(p) for p in glob.glob(given, recursive=True) if os.path.isfile(p)), key=_natural))
         if not inside:
             raise SourceError(f"No picture and no film matches {given}: check the pattern and its folder.")
         return inside
     raise SourceError(f"{given} does not exist: check the path.")
+
+
+def _among(paths: Iterable[Path]) -> list[Source]:
+    return [Source(p, kind, p.as_posix(), named=False) for p in paths if (kind := _kind_among(p)) is not None]
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -96,8 +116,9 @@ def kind_of(path: Path) -> Kind | None:
 
     Animated pictures (GIF, WebP, PNG, AVIF) are films. A TIFF of several pages is a picture.
 
-    Raises SourceError if the file cannot be opened.
+    Raises SourceError if the file cannot be opened, or is no file.
     """
+    ensure_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -133,11 +154,31 @@ def _kind_by_content(head: bytes) -> Kind | None:
     return "video" if head.startswith(_VIDEO_STARTS) else None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def below(folder: Path) -> Iterator[Path]:
     """Files below ``folder`` in a stable order, hidden ones left out; links to folders are not followed."""
-    for where, folders, files in os.walk(folder):
+    for where, folders, files in walk(folder):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=lambda f: _natural(Path(f)))
         yield from sorted((Path(where, f) for f in files if not f.startswith(".")), key=_natural)
+
+
+def walk(folder: Path, *, links: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+    """:func:`os.walk` without pipes, devices and sockets among the files; ``links`` to folders are followed or not."""
+    for where, folders, files in os.walk(folder, followlinks=links):
+        with suppress(OSError), os.scandir(where) as entries:
+            odd = {entry.name for entry in entries if not _may_be_file(entry)}
+            files = [name for name in files if name not in odd]
+        yield where, folders, files
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Not where it is known to be none. A link that leads nowhere is told when it is read."""
+    if entry.is_file(follow_symlinks=False):  # known without asking the file system again
+        return True
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

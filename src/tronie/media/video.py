@@ -129,6 +129,11 @@ class VideoReader:
         return self._next.time
 
     @property
+    def length(self) -> float:
+        """How many seconds the film lasts by its header; 0 where it does not say. For progress only."""
+        return float(self._decoder.length)
+
+    @property
     def warnings(self) -> list[str]:
         """One sentence for each thing that went wrong with the film so far."""
         decoder, pace = self._decoder, self._next.pace

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from tronie.core.errors import OutputError
 from tronie.core.face import Pixels
+from tronie.media.files import address
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
 """Containers that keep times of their own for every frame."""
@@ -50,7 +51,7 @@ class VideoWriter:
         self.end: float | None = None
         try:
             path.open("wb").close()  # the library itself opens it with the first frame only
-            self._container = av.open(str(path), "w", options={} if path.suffix.lower() == ".mkv" else MOVIE)
+            self._container = av.open(address(path), "w", options={} if path.suffix.lower() == ".mkv" else MOVIE)
         except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"Film {self.path} cannot be written ({error.strerror}): check the folder.") from None
 

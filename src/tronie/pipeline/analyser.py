@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError, SourceError, TronieError
 from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
+from tronie.core.stamp import is_same, stamp_of
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector, make_detector
 from tronie.media.animation import moves
 from tronie.media.clock import is_hole
 from tronie.media.image import read_pages
 from tronie.media.source import Source, expand
-from tronie.media.video import VideoReader, probe
+from tronie.media.video import VideoReader
 from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.live import Reading
 from tronie.pipeline.person import expected_of
@@ -37,7 +38,7 @@ class Progress:
     """How far the work has come.
 
     ``done`` and ``length`` are seconds of this source's film (None: not known); ``place`` from 0 and ``count`` say
-    which of how many sources it is.
+    which of how many sources it is. ``share`` of all the work is done, from 0 to 1; None where only these say it.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Progress:
     length: float | None = None
     place: int = 0
     count: int = 1
+    share: float | None = None
 
 
 Report = Callable[[Progress], None]
@@ -132,11 +134,13 @@ class Analyser:
         title = name or printable(source.name)
         if source.kind == "image":
             return self._pages(read_pages(source.path), title)
-        track = self.settings.video_track
-        length = (probe(source.path, track=track).duration or None) if report is not None else None
-        with VideoReader(source.path, fps=self.settings.fps, track=track) as reader:
-            timeline = self._film(reader, title, length, report, stop)
-            return replace(timeline, warnings=(*timeline.warnings, *reader.warnings))
+        stamp = stamp_of(source.path)
+        with VideoReader(source.path, fps=self.settings.fps, track=self.settings.video_track) as reader:
+            timeline = self._film(reader, title, reader.length or None, report, stop)
+            told = [*timeline.warnings, *reader.warnings]
+        if source.path.exists() and not is_same(source.path, stamp):
+            told.append(f"{title} was changed or replaced while it was read: read it again.")
+        return replace(timeline, warnings=tuple(told))
 
     def _pages(self, pages: Iterable[Pixels], name: str) -> Timeline:
         """Every page as a photo of its own: ``frame`` is its number from 0, and nobody is the same on two pages."""

@@ -6,6 +6,7 @@ again (marks, locks, results that are replaced whole) is its own, see ``pipeline
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import os
 import threading
@@ -13,16 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-from tronie.core.errors import MissingExtraError, OutputError, SourceError
+from tronie.core.atomic import unwritable
+from tronie.core.errors import MissingExtraError, ModelError, OutputError, SourceError, TronieError
+from tronie.core.stamp import ensure_own
 from tronie.pipeline.analyser import Analyser
-from tronie.pipeline.resumable import reached
+from tronie.pipeline.resumable import begun
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.tasks import ATTEMPTS, Outcome, Place, Task, absolute, key_of, perform
 from tronie.verbs.ledger import Ledger
@@ -34,40 +37,59 @@ Answer = tuple[Task, list[Outcome] | None]
 Once = Callable[[Task], list[Outcome] | None]
 
 
+KILLED = 10
+"""How often in a row a process may be killed while it reads a source, and not get on, before the source is given up."""
+
+SUSPECT = 2
+"""Runs that ended with their process at one place of a source, from which on it is read in a process of its own."""
+
+
 @dataclass(frozen=True)
 class How:
-    """What another process needs to read as this one does."""
+    """What another process needs to read as this one does; ``hash`` is that of the model which it must find."""
 
     model: str
     settings: Settings
+    hash: str = ""
 
 
 class Died(SourceError):
-    """The process that read a task ended without a word."""
+    """The process that read a task ended without a word. ``crashed``: by its own fault, it was not killed."""
+
+    def __init__(self, task: Task, out: Path, why: str = "") -> None:
+        crash = _crash(Place(out, task.key).crash)
+        self.crashed = bool(crash)
+        said = why or crash or "it was killed, or there was not enough memory"
+        super().__init__(f"The process that read {task.name} ended without a word: {said}.")
 
 
 def insist(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
-    """Try a task until it is done, at most ``ATTEMPTS`` times; the ledger hears of every try.
+    """Try a task until it is done or must be given up; the ledger hears of every try.
 
-    Tries of earlier runs that ended with their process, at the place where the film stands now, count: a film that
-    kills whoever reads it is passed over in the end. A block of pictures that does so is taken apart.
+    What cannot be read, and what crashes the process that reads it at one place, is tried ``ATTEMPTS`` times. A process
+    that is killed need not be the fault of what it read: up to ``KILLED`` times in a row, counted anew whenever the
+    film got on in between. A block of pictures on which a process ends is taken apart.
     """
-    at = reached(Place(out, task.key).mark)
-    before = ledger.tries(task, at)
-    error = f"{task.name}: {before} times a process ended without a word while it read this, at {at:g} s."
-    for attempt in range(before + 1, ATTEMPTS + 1):
-        if before and len(task.sources) > 1:
-            return _apart(task, once, out, ledger)
+    mark = Place(out, task.key).mark
+    at, attempt, failures, crashes, kills = begun(mark).reached, 0, 0, 0, 0
+    while True:
+        attempt += 1
         try:
             ledger.started(task, attempt, at)
             outcomes = once(task)
         except SourceError as failure:
             error = str(failure)
-            if isinstance(failure, Died) and len(task.sources) > 1:
-                return _apart(task, once, out, ledger)
-            if attempt < ATTEMPTS:
-                ledger.again(task, attempt, error)
-            at = reached(Place(out, task.key).mark)
+            before, at = at, begun(mark).reached
+            if not isinstance(failure, Died):
+                failures += 1
+            elif len(task.sources) > 1:
+                return [answer for one in singly(task) for answer in insist(one, once, out, ledger)]
+            else:
+                crashes, kills = (0, 0) if at > before else (crashes, kills)
+                crashes, kills = crashes + failure.crashed, kills + 1
+            if failures >= ATTEMPTS or crashes >= ATTEMPTS or kills >= KILLED:
+                break
+            ledger.again(task, attempt, error)
         except BaseException:
             with suppress(OutputError):  # it may be the very disk that is full
                 ledger.stopped(task)
@@ -76,11 +98,9 @@ def insist(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
             if outcomes is None:
                 ledger.stopped(task)
             return [(task, outcomes and [replace(one, attempts=max(one.attempts, attempt)) for one in outcomes])]
-    return [(task, failed(task, error, ATTEMPTS))]
-
-
-def _apart(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
-    return [answer for one in singly(task) for answer in insist(one, once, out, ledger)]
+    if kills:
+        error = f"{error} That happened {kills} times at {at:g} s, and nothing was read in between."
+    return [(task, failed(task, error, attempt))]
 
 
 def singly(task: Task) -> list[Task]:
@@ -93,12 +113,32 @@ def failed(task: Task, error: str, attempts: int) -> list[Outcome]:
     return [Outcome(one.name, absolute(one), one.kind, attempts=attempts, error=error) for one in task.sources]
 
 
-def here(tasks: Sequence[Task], once: Once, out: Path, ledger: Ledger, stop: Stop) -> Iterator[Answer]:
-    """One after the other, in this process."""
-    for task in tasks:
+def pieces(tasks: Sequence[Task], ledger: Ledger) -> list[Task]:
+    """The tasks; a block of pictures in which a run ended with its process, picture by picture."""
+    return [one for task in tasks
+            for one in (singly(task) if len(task.sources) > 1 and ledger.tries(task, 0.0) else [task])]  # fmt: skip
+
+
+def here(tasks: Sequence[Task], once: Once, out: Path, ledger: Ledger, stop: Stop,
+         how: How | None = None) -> Iterator[Answer]:  # fmt: skip
+    """One after the other, in this process.
+
+    A run that ended with its process is not held against the film at which it was: the machine may have been stopped.
+    Where it happened ``SUSPECT`` times at one place, the film is read in a process of its own (as ``how`` says), so
+    that one which kills whoever reads it does not end this run, too. Without ``how`` it is given up after ``KILLED``.
+    """
+    for task in pieces(tasks, ledger):
         if stop():
             return
-        yield from insist(task, once, out, ledger)
+        at = begun(Place(out, task.key).mark).reached
+        tries = ledger.tries(task, at)
+        if tries >= SUSPECT and how is not None:
+            yield from beside([task], how, out, ledger, stop, 1)
+        elif tries >= KILLED:
+            error = f"{task.name}: {tries} runs in a row ended without a word while they read this, at {at:g} s."
+            yield task, failed(task, error, tries)
+        else:
+            yield from insist(task, once, out, ledger)
 
 
 def beside(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, jobs: int) -> Iterator[Answer]:
@@ -123,7 +163,7 @@ def beside(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Sto
         return [] if leave.is_set() or stop() else insist(task, once, out, ledger)
 
     with ThreadPoolExecutor(jobs) as threads:
-        waiting = [threads.submit(work, task) for task in tasks]
+        waiting = [threads.submit(work, task) for task in pieces(tasks, ledger)]
         try:
             for future in _completed(waiting, stop, leave):
                 yield from future.result()
@@ -170,8 +210,7 @@ class _Slot:
             if gone.is_set():
                 return None
             self.pool = self._make()
-            raise Died(f"The process that read {task.name} ended without a word: it was killed, ran out of memory, or "
-                       "crashed.") from None  # fmt: skip
+            raise Died(task, out) from None
 
 
 _leave: Any = None  # in a worker: set when it is to end its task early
@@ -198,12 +237,45 @@ def _watch(gone: Any) -> None:
 
 
 def _work(task: Task, how: How, out: Path) -> list[Outcome] | None:
-    return perform(task, _analyser(how), out, stop=_leave.is_set)
+    with _told_if_crashed(Place(out, task.key).crash):
+        return perform(task, _analyser(how), out, stop=_leave.is_set)
+
+
+@contextmanager
+def _told_if_crashed(path: Path) -> Iterator[None]:
+    """Leave a file that says how, if this process crashes within the block; one that is killed leaves an empty one."""
+    ensure_own(path)
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with file:
+        faulthandler.enable(file, all_threads=False)
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+    with suppress(OSError):
+        path.unlink()
+
+
+def _crash(path: Path) -> str:
+    """What the file that a process left says of its crash; "" if it did not crash. Takes the file away."""
+    line = ""
+    with suppress(OSError):
+        ensure_own(path)
+        with path.open(encoding="utf-8", errors="replace") as file:
+            line = file.readline(200).strip()
+        path.unlink()
+    return f"it crashed ({line.removeprefix('Fatal Python error: ')})" if line else ""
 
 
 @lru_cache(maxsize=1)
 def _analyser(how: How) -> Analyser:
-    return Analyser(how.model, settings=how.settings)
+    analyser = Analyser(how.model, settings=how.settings)
+    if how.hash and analyser.model.hash != how.hash:
+        raise ModelError(f"The model {how.model} was changed since this work began: begin it again.")
+    return analyser
 
 
 # Ray
@@ -227,6 +299,7 @@ def ray(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, 
         run = cluster.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(_shard)
         alone = cluster.remote(num_cpus=1, max_retries=0)(_shard)
         processors = max(int(cluster.cluster_resources().get("CPU", 1)), 1)
+        tasks = pieces(tasks, ledger)
         size = -(-len(tasks) // (processors * _CUTS)) or 1
         shards = [tasks[i : i + size] for i in range(0, len(tasks), size)]
         waiting = {run.remote(shard, how, out): shard for shard in shards}
@@ -235,7 +308,8 @@ def ray(tasks: Sequence[Task], how: How, out: Path, ledger: Ledger, stop: Stop, 
                 shard = waiting.pop(reference)
                 try:
                     answers = cluster.get(reference)
-                except cluster.exceptions.RayError:
+                except cluster.exceptions.RayError as error:
+                    _pass_on(error)
                     once = partial(_alone, cluster, alone, how, out)
                     answers = [answer for task in shard for answer in insist(task, once, out, ledger)]
                 yield from _checked(answers)
@@ -265,8 +339,16 @@ def _alone(cluster: Any, alone: Any, how: How, out: Path, task: Task) -> list[Ou
     try:
         (answer,) = _checked(cluster.get(alone.remote([task], how, out)))
     except cluster.exceptions.RayError as error:
-        raise Died(f"The worker that read {task.name} ended without a word ({type(error).__name__}).") from None
+        _pass_on(error)
+        raise Died(task, out, f"its worker did ({type(error).__name__})") from None
     return answer[1]
+
+
+def _pass_on(error: Exception) -> None:
+    """Raise what a worker itself had to say, such as a model that cannot be loaded: no other try will mend that."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, TronieError):
+        raise cause
 
 
 def _checked(answers: list[Answer] | str) -> list[Answer]:
@@ -282,7 +364,8 @@ def _shard(tasks: Sequence[Task], how: How, out: Path) -> list[Answer] | str:
         outcomes, error = None, ""
         for _ in range(ATTEMPTS):
             try:
-                outcomes = perform(task, analyser, out)
+                with _told_if_crashed(Place(out, task.key).crash):
+                    outcomes = perform(task, analyser, out)
                 break
             except SourceError as failure:
                 error = str(failure)

@@ -6,31 +6,39 @@ the ledger. What is done is not done again; what is half done goes on where it w
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from tronie import __version__
-from tronie.core.atomic import ensure_writable
+from tronie.core.atomic import ensure_writable, unwritable
 from tronie.core.errors import OutputError, SettingError, SourceError, TronieError
 from tronie.core.lock import Taken, locked
 from tronie.core.registry import resolve
-from tronie.media.source import Source, expand
+from tronie.core.stamp import ensure_own, is_same, is_sealed
+from tronie.faces.detect import DETECTORS
+from tronie.media.source import Source, expand, few, passed_over
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
-from tronie.pipeline.resumable import stamp_of
+from tronie.pipeline.resumable import begun
 from tronie.pipeline.tasks import HIDDEN, Outcome, Place, Task, absolute, forget, key_of, perform
 from tronie.verbs.engines import ENGINES, Answer, How, here
 from tronie.verbs.joined import join_segments, join_tables
-from tronie.verbs.ledger import NAME, Entry, Ledger
+from tronie.verbs.ledger import NAME, RESERVED, Entry, Ledger, is_ledger
 
 BLOCK = 64
 """Pictures in one task: about two seconds of work, which is what a crash may cost."""
 
-_RESERVED = ("photos", "segments")
+_LOOK = 5.0  # seconds between two looks at how far other processes have come
+_OURS = re.compile(r"[0-9a-f]{16}\.(rows|mark|lock|crash|segments\.csv|photos\.(csv|meta\.json))|\.[0-9a-f]{8}\..*")
+"""Files in the folder of what is in the making that may be forgotten: nobody else's."""
+
 Heard = Callable[[Outcome, Path | None], None]
 """Hears of each source as it ends, with the table of a film that was read."""
 
@@ -39,8 +47,8 @@ Heard = Callable[[Outcome, Path | None], None]
 class Job:
     """What became of a job: ``done`` and ``failed`` by this run, ``before`` by an earlier one; ``total`` sources.
 
-    ``tables`` maps the sources named, as far as they were films that could be read, to their tables. ``stopped`` says
-    that it was ended early.
+    ``tables`` maps the sources named, as far as they were films that could be read, to their tables. ``passed`` names
+    what was found beside them and holds no pictures. ``stopped`` says that it was ended early.
     """
 
     total: int
@@ -49,6 +57,8 @@ class Job:
     failed: tuple[Outcome, ...] = ()
     tables: Mapping[str, Path] = field(default_factory=dict)
     written: tuple[Path, ...] = ()
+    passed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     stopped: bool = False
 
 
@@ -60,8 +70,8 @@ def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analy
 
     ``jobs`` processes share the work (1: this one does it); ``model`` is what they load, and ``analyser`` the same,
     loaded here. ``engine`` is "local" or "ray". A source that fails is tried three times, then noted; the next run
-    tries it again. ``resume=False`` forgets what the folder holds. ``heard`` is told of each source, ``report`` of
-    progress, and ``stop`` asked between frames.
+    tries it again, and reads again what has changed since, source or table. ``resume=False`` forgets what the folder
+    holds. ``heard`` is told of each source, ``report`` of progress, and ``stop`` asked between frames.
 
     Raises SourceError where nothing at all could be read, OutputError where ``out`` cannot be written or, as Taken,
     where another job writes there, SettingError where its results were made with another model or other settings.
@@ -70,33 +80,62 @@ def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analy
         raise SettingError(f"--jobs is {jobs}: give 1 or more.")
     chosen = resolve(ENGINES, engine, "engine")
     out, asked = Path(out), stop or (lambda: False)
-    ensure_writable(out / HIDDEN / "lock")
+    lock = out / HIDDEN / "lock"
+    if lock.parent.is_symlink():
+        raise OutputError(f"{lock.parent} is a link to another folder: remove it, or choose another folder.")
+    ensure_own(lock)
+    ensure_writable(lock)
     try:
-        with locked(out / HIDDEN / "lock"):
+        with locked(lock):
             ledger = _ledger(out, analyser, resume)
             found, missing = _sources(sources)
-            tasks, before = plan(found, ledger, out)
-            run = _Run(out, ledger, len(found) + len(missing), before, heard, report)
+            planned = plan(found, ledger, out)
+            _ensure_places(planned.tasks, out)
+            warnings = [*_damaged(ledger), *_set_aside(planned.changed, out)]
+            run = _Run(out, ledger, planned, missing, heard, report, warnings)
+            how = How(str(model), analyser.settings, analyser.model.hash)
             if jobs == 1 and engine == "local":
                 once = partial(perform, analyser=analyser, out=out, report=run.within, stop=asked)
-                answers = here(tasks, once, out, ledger, asked)
-            else:
-                answers = chosen(tasks, How(str(model), analyser.settings), out, ledger, asked, jobs)
-            return run.through(chain(missing, answers), found, asked)
+                named = analyser.settings.detector in DETECTORS  # another process cannot make a caller's own
+                answers = here(planned.tasks, once, out, ledger, asked, how if named else None)
+                return run.through(chain(missing, answers), found, asked)
+            answers = chosen(planned.tasks, how, out, ledger, asked, jobs)
+            with run.looking():
+                return run.through(chain(missing, answers), found, asked)
     except Taken as taken:
         raise Taken(f"{out} is being written by another job: wait until it has ended, or choose another folder. "
                     f"({taken})") from None  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is left to do, in the order of the sources; how many were read ``before``; what was ``passed`` over.
+
+    ``changed`` are entries whose results are not what was written: their sources are among the tasks.
+    """
+
+    tasks: list[Task]
+    before: int
+    passed: tuple[str, ...] = ()
+    changed: tuple[Entry, ...] = ()
+
+
 class _Run:
     """The bookkeeping of one run."""
 
-    def __init__(self, out: Path, ledger: Ledger, total: int, before: int, heard: Heard | None,
-                 report: Report | None) -> None:  # fmt: skip
-        self._out, self._ledger, self._total, self._before = out, ledger, total, before
+    def __init__(self, out: Path, ledger: Ledger, planned: Plan, missing: Sequence[Answer], heard: Heard | None,
+                 report: Report | None, warnings: list[str]) -> None:  # fmt: skip
+        self._out, self._ledger, self._before, self._warnings = out, ledger, planned.before, warnings
         self._heard, self._report = heard, report
+        sources = [source for task in planned.tasks for source in task.sources]
+        self._left = {absolute(source): _size(source) for source in sources}  # bytes of what is not done
+        self._all = sum(self._left.values())
+        self._paths = {source.name: absolute(source) for source in sources}
+        self._films = {task.key: task.name for task in planned.tasks if task.kind == "video"}
+        self._total = planned.before + sum(len(task.sources) for task in planned.tasks) + len(missing)
         self._done: list[Outcome] = []
         self._failed: list[Outcome] = []
+        self._passed = list(planned.passed)
 
     def through(self, answers: Iterable[Answer], found: Sequence[Source], stop: Callable[[], bool]) -> Job:
         """Take every answer, and join what belongs together whatever comes in between."""
@@ -108,59 +147,120 @@ class _Run:
             with suppress(OutputError):
                 join(self._out, self._ledger, found)
             raise
-        written = join(self._out, self._ledger, found)
-        if self._failed and not self._done and not self._before and not stop():
-            last = self._failed[-1].error
-            if self._total == 1:
-                raise SourceError(last)
-            raise SourceError(f"None of the {self._total} sources could be read. The last one: {last}")
+        written, lost = join(self._out, self._ledger, found)
+        if not self._done and not self._before and not stop():
+            self._nothing()
         tables = {
             source.name: self._out / f"{entry['table']}.csv"
             for source in found
             if (entry := self._ledger.done(absolute(source))) is not None and entry.get("table")
         }
-        return Job(self._total, self._before, len(self._done), tuple(self._failed), tables, tuple(written), stop())
+        passed = tuple(source.name for source in found if source.name in self._passed)  # in their order
+        return Job(self._total, self._before, len(self._done), tuple(self._failed), tables, tuple(written), passed,
+                   (*self._warnings, *lost), stop())  # fmt: skip
+
+    def _nothing(self) -> None:
+        """Raise the sentence for a run in which nothing could be read, if something was tried."""
+        if self._failed:
+            last = self._failed[-1].error
+            if self._total == 1:
+                raise SourceError(last)
+            raise SourceError(f"None of the {self._total} sources could be read. The last one: {last}")
+        if self._passed:
+            raise SourceError(f"Nothing to read was found. {passed_over(self._passed)}")
 
     @property
     def within(self) -> Report | None:
         """Hears of progress within a source, and says which of how many it is."""
-        report = self._report
-        if report is None:
-            return None
-        return lambda progress: report(replace(progress, place=self._place, count=self._total))
+        return None if self._report is None else self._tell
+
+    def _tell(self, progress: Progress) -> None:
+        if self._report is None:
+            return
+        left = self._left.get(self._paths.get(progress.source, ""), 0)
+        inside = left * progress.done / progress.length if progress.length else 0.0
+        self._report(replace(progress, place=self._place, count=self._total, share=self._share(inside)))
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Say within the block how far the films have come that other processes read: their marks tell."""
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.wait(_LOOK):
+                if self._report is not None:
+                    self._report(self._far())
+
+        if self._report is None:
+            yield
+            return
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _far(self) -> Progress:
+        """How far the films have come that are half read; the first of them by its name."""
+        inside, first = 0.0, Progress("")
+        for mark in sorted((self._out / HIDDEN).glob("*.mark")):
+            name = self._films.get(mark.stem, "")
+            left = self._left.get(self._paths.get(name, ""), 0)
+            film = begun(mark) if left else None
+            if film is not None and film.length:
+                inside += left * film.reached / film.length
+                first = first if first.source else Progress(name, film.reached, film.length)
+        return replace(first, place=self._place, count=self._total, share=self._share(inside))
+
+    def _share(self, inside: float) -> float | None:
+        """How much of this run's work is done, by the size of its files; ``inside``: bytes of those half done."""
+        return min(1 - (sum(self._left.values()) - inside) / self._all, 1.0) if self._all else None
 
     @property
     def _place(self) -> int:
-        return min(self._before + len(self._done) + len(self._failed), self._total - 1)
+        return max(min(self._before + len(self._done) + len(self._failed), self._total - 1), 0)
 
     def _take(self, task: Task, outcomes: list[Outcome]) -> None:
         """Note the answer, and only then forget what it was made from."""
         self._ledger.ended(task, outcomes)
-        forget(self._out, task.key, results=all(one.error for one in outcomes))
+        forget(self._out, task.key, results=not any(one.seals for one in outcomes))
         for outcome in outcomes:
+            self._left.pop(outcome.path, None)
+            if outcome.passed:
+                self._passed.append(outcome.source)
+                self._total -= 1
+                continue
             (self._failed if outcome.error else self._done).append(outcome)
             if self._heard is not None:
                 table = self._out / f"{task.table}.csv" if task.table and not outcome.error else None
                 self._heard(outcome, table)
             if self._report is not None:
-                self._report(Progress(outcome.source, place=self._place, count=self._total))
+                self._report(Progress(outcome.source, place=self._place, count=self._total, share=self._share(0.0)))
 
 
-def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> tuple[list[Task], int]:
-    """What is left to do, in the order of the sources, and how many of them are done.
-
-    Films keep the name that the ledger knows for their table; new ones get the first that is free.
-    """
-    taken = {str(e["table"]).lower() for e in ledger.entries.values() if e.get("table")} | set(_RESERVED)
+def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> Plan:
+    """What is left to do. Films keep the name that the ledger knows for their table; new ones get the first free."""
+    taken = {str(e["table"]).lower() for e in ledger.entries.values() if e.get("table")} | set(RESERVED)
     tasks: list[Task] = []
     pictures: list[Source] = []
     numbers: dict[str, int] = {}
     before = 0
+    passed: list[str] = []
+    changed: list[Entry] = []
     for source in found:
         path = absolute(source)
-        if _is_done(ledger.done(path), source, out):
-            before += 1
-        elif source.kind == "image":
+        entry = ledger.done(path)
+        if (skipped := ledger.passed(path)) is not None and not source.named and _is_as_read(skipped, source):
+            passed.append(source.name)
+            continue
+        if entry is not None and _is_as_read(entry, source):
+            if _is_whole(entry, out):
+                before += 1
+                continue
+            changed.append(entry)
+        if source.kind == "image":
             pictures.append(source)
             if len(pictures) == BLOCK:
                 tasks.append(_block(pictures))
@@ -169,33 +269,101 @@ def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> tuple[list[Task]
             known = ledger.entries.get(path)
             name = str(known["table"]) if known and known.get("table") else _name(source.name, taken, numbers)
             tasks.append(Task(key_of([path]), "video", (source,), name))
-    return [*tasks, *([_block(pictures)] if pictures else [])], before
+    return Plan([*tasks, *([_block(pictures)] if pictures else [])], before, tuple(passed), tuple(changed))
 
 
-def join(out: Path, ledger: Ledger, found: Sequence[Source]) -> list[Path]:
-    """``photos.csv`` and ``segments.csv`` from the pieces that lie finished, in the order of the sources."""
+def join(out: Path, ledger: Ledger, found: Sequence[Source]) -> tuple[list[Path], list[str]]:
+    """``photos.csv`` and ``segments.csv`` from the pieces that lie finished, in the order of the sources.
+
+    Returns the tables that there are, and what is to be said of sources whose pieces are not as they were written.
+    """
     order = {absolute(source): place for place, source in enumerate(found)}
     last = len(order)
-    done = [(path, e) for path, e in ledger.entries.items() if e["state"] == "done"]
-    done.sort(key=lambda item: order.get(item[0], last))  # stable: what is not asked for now keeps the ledger's order
-    pieces = {str(entry["task"]): Place(out, str(entry["task"])) for _, entry in done}
-    owners = {str(entry["source"]): str(entry["task"]) for _, entry in done}
-    photos = [(key, place.photos) for key, place in pieces.items() if place.photos.is_file()]
-    written = [out / f"{entry['table']}.csv" for _, entry in done if entry.get("table")]
-    if photos:
-        written.append(join_tables(photos, owners, out / "photos.csv"))
-    segments = [(key, place.segments) for key, place in pieces.items() if place.segments.is_file()]
-    if segments:
-        written.append(join_segments(segments, owners, out / "segments.csv"))
-    return written
+    ended = [(path, e) for path, e in ledger.entries.items() if e["state"] == "done"]
+    ended.sort(key=lambda item: order.get(item[0], last))  # stable: what is not asked for now keeps the ledger's order
+    whole = [_is_whole(entry, out) for _, entry in ended]
+    done = [entry for (_, entry), good in zip(ended, whole, strict=True) if good]
+    lost = [str(entry["source"]) for (_, entry), good in zip(ended, whole, strict=True) if not good]
+    told = [f"What was read of {few(lost)} is changed, cut short or gone in {out}: name it again."] if lost else []
+    keys = {str(entry["task"]): Place(out, str(entry["task"])) for entry in done}
+    owners = {str(entry["source"]): str(entry["task"]) for entry in done}
+    photos = [(key, place.photos) for key, place in keys.items() if place.photos.is_file()]
+    written = [out / f"{entry['table']}.csv" for entry in done if entry.get("table")]
+    try:
+        if photos:
+            written.append(join_tables(photos, owners, out / "photos.csv"))
+        segments = [(key, place.segments) for key, place in keys.items() if place.segments.is_file()]
+        if segments:
+            written.append(join_segments(segments, owners, out / "segments.csv"))
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
+        raise OutputError(f"A piece in {out / HIDDEN} is not one that Tronie wrote ({type(error).__name__}): begin "
+                          "again with --no-resume.") from error  # fmt: skip
+    return written, told
 
 
 def _ledger(out: Path, analyser: Analyser, resume: bool) -> Ledger:
+    path = out / NAME
+    ensure_own(path)
     if not resume:
-        for path in (out / NAME, *(p for p in (out / HIDDEN).iterdir() if p.name != "lock")):
-            path.unlink(missing_ok=True)
+        if path.exists() and not is_ledger(path):
+            raise SettingError(f"{path} is not a ledger of Tronie's: remove it, or give another folder.")
+        for old in (path, *(p for p in (out / HIDDEN).iterdir() if _OURS.fullmatch(p.name) and not p.is_dir())):
+            try:
+                old.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(old, error) from error
     made = {"model": analyser.model.hash, "settings": analyser.settings.hash, "version": __version__}
-    return Ledger(out / NAME, made)
+    return Ledger(path, made, {"model": analyser.model.name, **analyser.settings.as_dict()})
+
+
+def _ensure_places(tasks: Sequence[Task], out: Path) -> None:
+    """Raise OutputError before the work where a folder lies in the place of a table that it will write."""
+    for task in tasks:
+        for path in Place(out, task.key).results(task.table):
+            if path.is_dir():
+                raise OutputError(f"{path} is a folder, where the results of {task.name} belong: move it away, or "
+                                  "choose another folder.")  # fmt: skip
+    for name in RESERVED:
+        if (out / f"{name}.csv").is_dir():
+            raise OutputError(f"{out / name}.csv is a folder, where a table belongs: move it away, or choose another.")
+
+
+def _damaged(ledger: Ledger) -> list[str]:
+    if not ledger.damaged:
+        return []
+    return [f"{ledger.damaged} damaged lines of {ledger.path} are passed over: what they spoke of is read again when "
+            "it is named."]  # fmt: skip
+
+
+def _set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
+    """Keep tables that somebody changed from being overwritten; sentences about what is read again."""
+    kept, others = [], []
+    for entry in changed:
+        table = out / f"{entry['table']}.csv"
+        seals = entry.get("seals")
+        seal = seals[0] if isinstance(seals, list) and seals else None
+        if not entry.get("table") or not table.is_file() or is_sealed(table, seal):
+            others.append(str(entry["source"]))
+            continue
+        try:
+            os.replace(table, table.with_name(f"{table.name}.changed"))
+        except OSError as error:
+            raise unwritable(table, error) from error
+        kept.append(str(table))
+    told = []
+    if kept:
+        told.append(f"Not as written, so read again and kept as *.csv.changed: {few(kept)}.")
+    if others:
+        told.append(f"Read again, because results are changed, cut short or gone: {few(others)}.")
+    return told
+
+
+def _size(source: Source) -> int:
+    """Bytes of a file, at least 1."""
+    try:
+        return max(source.path.stat().st_size, 1)
+    except OSError:
+        return 1
 
 
 def _sources(given: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], list[Answer]]:
@@ -207,26 +375,25 @@ def _sources(given: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], lis
     for item in given:
         try:
             for source in expand([item]):
-                named = Source(source.path, source.kind, printable(source.name))
+                named = replace(source, name=printable(source.name))
                 found.setdefault(source.path.resolve(), named)
         except SourceError as error:
-            name, path = printable(os.fspath(item)), os.path.abspath(item)
+            name, path = printable(os.fspath(item)), printable(os.path.abspath(item))
             task = Task(key_of([path]), "video", (Source(Path(item), "video", name),))
             missing.append((task, [Outcome(name, path, "video", error=str(error))]))
     return list(found.values()), missing
 
 
-def _is_done(entry: Entry | None, source: Source, out: Path) -> bool:
-    """Whether the very file was read and its result is still there."""
-    if entry is None:
-        return False
-    with suppress(SourceError):
-        if entry.get("stamp") != stamp_of(source.path):
-            return False
-        place = Place(out, str(entry["task"]))
-        table = out / f"{entry['table']}.csv" if entry.get("table") else place.photos
-        return table.is_file() and place.segments.is_file()
-    return False
+def _is_as_read(entry: Entry, source: Source) -> bool:
+    """Whether the very file was read that lies there now."""
+    stamp = entry.get("stamp")
+    return isinstance(stamp, list) and is_same(source.path, stamp)
+
+
+def _is_whole(entry: Entry, out: Path) -> bool:
+    """Whether the results of a source are there as they were written."""
+    seals, paths = entry.get("seals"), Place(out, str(entry["task"])).results(str(entry.get("table") or ""))
+    return isinstance(seals, list) and len(seals) == len(paths) and all(map(is_sealed, paths, seals))
 
 
 def _block(pictures: Sequence[Source]) -> Task:

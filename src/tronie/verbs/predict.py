@@ -15,7 +15,8 @@ from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
-from tronie.media.source import Source, expand
+from tronie.media.files import NoPictures
+from tronie.media.source import Source, expand, passed_over
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.reading import Model
 from tronie.pipeline.settings import Settings
@@ -42,7 +43,8 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
 
     Returns one :class:`Timeline` with a row per face and time; ``.segments()`` tells who shows what from when to when.
     A single source that cannot be read raises SourceError; among several it becomes a warning of the timeline, unless
-    all fail. Raises ModelError and SettingError too.
+    all fail. What a folder holds and has no pictures (sound) is passed over with a warning.
+    Raises ModelError and SettingError too.
     """
     single = isinstance(sources, (str, os.PathLike, bytes, np.ndarray))
     if not single and not isinstance(sources, Iterable):
@@ -50,8 +52,11 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     given: list[One] = [sources] if single else list(sources)  # type: ignore[list-item,arg-type]  # just told apart
     settings = settings_with(settings, fps, provider, baseline, video_track)
     analyser = Analyser(model, detector=detector, settings=settings)
-    parts = [part for _, part in predict_each(given, analyser, times=times, report=report, stop=stop)]
-    return Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
+    passed: list[str] = []
+    each = predict_each(given, analyser, times=times, report=report, stop=stop, passed=passed.append)
+    parts = [part for _, part in each]
+    timeline = Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
+    return replace(timeline, warnings=(*timeline.warnings, passed_over(passed))) if passed else timeline
 
 
 def settings_with(settings: Settings | None, fps: float | None, provider: str | None = None,
@@ -66,15 +71,17 @@ def settings_with(settings: Settings | None, fps: float | None, provider: str | 
 
 def predict_each(given: Sequence[One], analyser: Analyser, *,
                  times: Sequence[float] | NDArray[np.float64] | None = None, report: Report | None = None,
-                 stop: Callable[[], bool] | None = None) -> Iterator[tuple[str, Timeline]]:  # fmt: skip
+                 stop: Callable[[], bool] | None = None,
+                 passed: Callable[[str], None] | None = None) -> Iterator[tuple[str, Timeline]]:  # fmt: skip
     """:func:`predict` file by file: the name of each source and its timeline, as soon as it is done.
 
     A source that cannot be read gives an empty timeline with its warning. Raises SourceError where no source is given,
     where the only one cannot be read, and, at the last one, where none could be. Ends early where ``stop`` says true.
+    ``passed`` hears the names of files that were found in a folder and hold no pictures.
     """
     items = list(_expanded(given))
     alone = len(items) == 1
-    failures = 0
+    failures, read, silent = 0, 0, list[str]()
     for place, (name, item) in enumerate(items):
         if stop is not None and stop():
             return
@@ -82,14 +89,23 @@ def predict_each(given: Sequence[One], analyser: Analyser, *,
         try:
             if isinstance(item, SourceError):
                 raise item
-            yield name, analyser.analyse(item, times=times, name=name, report=heard, stop=stop)
+            timeline = analyser.analyse(item, times=times, name=name, report=heard, stop=stop)
+            read += 1
+            yield name, timeline
         except SourceError as error:
+            if isinstance(error, NoPictures) and isinstance(item, Source) and not item.named:
+                silent.append(name)
+                if passed is not None:
+                    passed(name)
+                continue
             failures += 1
             if alone:
                 raise
             if failures == len(items):
                 raise SourceError(f"None of the {len(items)} sources could be read. The last one: {error}") from error
             yield name, replace(Timeline.empty(analyser.labels, analyser.provenance), warnings=(str(error),))
+    if silent and not failures and not read:
+        raise SourceError(f"Nothing to read was found. {passed_over(silent)}")
 
 
 def _placed(report: Report | None, name: str, place: int, count: int) -> Report | None:

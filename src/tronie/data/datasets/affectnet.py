@@ -112,7 +112,8 @@ def _npy(base: Path) -> _Rows:
     rows = _Rows()
     for folder, split in _SETS.items():
         notes = base / folder / "annotations"
-        names = [p.name.removesuffix("_exp.npy") for p in notes.glob("*_exp.npy")] if notes.is_dir() else []
+        found = notes.glob("*_exp.npy") if notes.is_dir() else ()
+        names = [p.name.removesuffix("_exp.npy") for p in found if p.is_file()]
         for name in sorted(names, key=lambda n: (len(n), n)):
             code = _scalar(notes / f"{name}_exp.npy")
             if code not in range(11):

@@ -14,7 +14,7 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.files import pictures_in, present
-from tronie.media.source import IMAGE_ENDINGS, VIDEO_ENDINGS
+from tronie.media.source import IMAGE_ENDINGS, VIDEO_ENDINGS, walk
 
 Labelled = dict[str, int]
 """Name of a clip → index of its label."""
@@ -46,7 +46,7 @@ def frames_in(folder: Path) -> list[str]:
 def films_below(folder: Path) -> list[str]:
     """Paths of the films below ``folder``, relative to it, sorted; hidden files and folders are passed over."""
     found = []
-    for here, below, names in os.walk(folder, followlinks=True):
+    for here, below, names in walk(folder, links=True):
         below[:] = sorted(n for n in below if not n.startswith("."))
         relative = Path(here).relative_to(folder)
         found += [(relative / n).as_posix() for n in names if is_film(n) and not n.startswith(".")]
@@ -62,7 +62,7 @@ def numbered_clips(folder: Path) -> dict[str, str]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             stem = entry.name if entry.is_dir() else os.path.splitext(entry.name)[0]
-            if stem.isdecimal() and (entry.is_dir() or is_film(entry.name)):
+            if stem.isdecimal() and (entry.is_dir() or (is_film(entry.name) and entry.is_file())):
                 found[f"{int(stem):05d}"] = entry.name
             elif entry.is_dir() and not entry.name.startswith("."):
                 found |= {n: f"{entry.name}/{path}" for n, path in numbered_clips(Path(entry.path)).items()}

@@ -19,6 +19,7 @@ from tronie.core.face import Floats, Pixels
 from tronie.core.manifest import Manifest
 from tronie.data.datasets.pack import load
 from tronie.data.datasets.pictures import read_numbered
+from tronie.media.files import ensure_file
 
 _SPAN = re.compile(r"(.+)::(\d+)-(\d+)")
 _TRACKS = "delta"
@@ -37,6 +38,7 @@ def holds_points(manifest: Manifest) -> bool:
     held = span(manifest, 0) if len(manifest) else None
     if held is None:
         return False
+    ensure_file(held[0])
     try:
         with np.load(held[0], allow_pickle=False) as pack:
             return _TRACKS in pack.files

@@ -95,7 +95,7 @@ def _refuse_repeated(table: _Table, paths: list[str]) -> None:
 def _file(root: Path) -> Path:
     if root.is_file():
         return root
-    found = sorted(root.glob("*.csv")) if root.is_dir() else []
+    found = sorted(p for p in root.glob("*.csv") if p.is_file()) if root.is_dir() else []
     if len(found) > 1:
         raise SourceError(f"{root} holds {len(found)} CSV files ({found[0].name}, {found[1].name}, …): name one.")
     if not found:

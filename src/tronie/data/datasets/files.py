@@ -14,6 +14,8 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.sheet import folded, opened
 from tronie.core.words import shortened
 from tronie.data.datasets.about import About
+from tronie.media.files import ensure_file
+from tronie.media.source import walk
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 """Endings that count as a picture, in lower case."""
@@ -47,6 +49,7 @@ def not_found(about: About, root: Path, tried: Iterable[str]) -> SourceError:
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of every line that is not empty. Raises SourceError for a file that is not text."""
+    ensure_file(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -66,6 +69,7 @@ def table(path: Path, needed: Sequence[str],
     found in any case; a needed one is called as in ``needed``, another as the file spells it. Raises SourceError for a
     missing column, a row of another length, or a file that is no CSV (:mod:`tronie.core.sheet`).
     """
+    ensure_file(path)
     with opened(path, names=header) as sheet:
         names = list(sheet.names)
         for name, at in zip(needed, sheet.need(*needed), strict=True):
@@ -146,7 +150,7 @@ def as_on_disk(root: Path, paths: Sequence[str]) -> list[str]:
 def pictures_in(folder: Path, deep: bool = True) -> list[str]:
     """Paths of the pictures below ``folder``, relative to it, sorted; hidden files and folders are passed over."""
     found = []
-    for here, below, names in os.walk(folder, followlinks=True):
+    for here, below, names in walk(folder, links=True):
         below[:] = sorted(n for n in below if deep and not n.startswith("."))
         relative = Path(here).relative_to(folder)
         found += [(relative / n).as_posix() for n in names

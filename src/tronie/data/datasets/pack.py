@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from tronie.core.errors import SourceError
 from tronie.data.datasets.about import About
 from tronie.data.datasets.files import first_of, not_found
+from tronie.media.files import ensure_file
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def load(path: Path, needed: tuple[str, ...]) -> Arrays:
     """The named arrays of a pack, each decompressed once. Raises SourceError for a missing array or a damaged file."""
+    ensure_file(path)
     try:
         with np.load(path, allow_pickle=False) as pack:
             missing = [name for name in needed if name not in pack.files]
