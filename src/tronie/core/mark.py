@@ -17,7 +17,7 @@ from tronie.core.atomic import replacing
 from tronie.core.errors import TronieError
 from tronie.core.files import LARGE, read_bytes
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 def save_mark(path: Path, document: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ _HEAD = b'{"tronie_jobs"'
 _CHECK = re.compile(rb'(\{.*), "check": "([0-9a-f]{8})"\}')
 _KEY = re.compile(r"[0-9a-f]{16}")
 _OPTIONS = {"model": "--model", "detector": "--detector", "fps": "--fps", "provider": "--provider",
-            "baseline": "--baseline"}  # fmt: skip
+            "baseline": "--baseline", "video_track": "--video-track"}  # fmt: skip
 
 Entry = Mapping[str, Any]
 
