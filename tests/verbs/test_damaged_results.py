@@ -89,6 +89,17 @@ def test_a_table_that_was_changed_is_made_again_and_kept(folder, change) -> None
     assert (root / "out" / "film.csv.changed").read_bytes() == changed
 
 
+def test_a_table_that_was_changed_stays_where_its_film_cannot_be_read_any_more(folder) -> None:
+    root, _, _ = folder
+    (root / "out" / "film.csv").write_text("mine\n")
+    film = root / "in" / "film.mkv"
+    times = film.stat()
+    film.write_bytes(bytes(times.st_size))
+    os.utime(film, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert len(again(folder).failed) == 1
+    assert (root / "out" / "film.csv").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("name", ["film.meta.json", ".tronie/{film}.segments.csv", ".tronie/{photo}.photos.csv",
                                   ".tronie/{photo}.photos.meta.json", ".tronie/{photo}.segments.csv"])  # fmt: skip
 @pytest.mark.parametrize("change", ["gone", "cut short"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def damaged_lines(ledger: Ledger) -> list[str]:
 
 
 def set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
-    """Keep tables that somebody changed from being overwritten; sentences about what is read again."""
+    """Copy tables that somebody changed, before they are overwritten; sentences about what is read again."""
     kept, others = [], []
     for entry in changed:
         table = out / f"{entry['table']}.csv"
@@ -72,7 +72,7 @@ def set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
             others.append(str(entry["source"]))
             continue
         try:
-            os.replace(table, table.with_name(f"{table.name}.changed"))
+            shutil.copy2(table, table.with_name(f"{table.name}.changed"))
         except OSError as error:
             raise unwritable(table, error) from error
         kept.append(str(table))

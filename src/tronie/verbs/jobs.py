@@ -149,7 +149,8 @@ class _Run:
             for source in found
             if (entry := self._ledger.done(absolute(source))) is not None and entry.get("table")
         }
-        passed = tuple(source.name for source in found if source.name in self._passed)  # in their order
+        over = set(self._passed)
+        passed = tuple(source.name for source in found if source.name in over)  # in their order
         return Job(self._total, self._before, len(self._done), tuple(self._failed), tables, tuple(written), passed,
                    (*self._warnings, *lost), stop())  # fmt: skip
 
@@ -249,11 +250,11 @@ def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> Plan:
         if (skipped := ledger.passed(path)) is not None and not source.named and is_as_read(skipped, source):
             passed.append(source.name)
             continue
-        if entry is not None and is_as_read(entry, source):
-            if is_whole(entry, out):
-                before += 1
-                continue
+        if entry is not None and not is_whole(entry, out):
             changed.append(entry)
+        elif entry is not None and is_as_read(entry, source):
+            before += 1
+            continue
         if source.kind == "image":
             pictures.append(source)
             if len(pictures) == BLOCK:
