@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import ModelError
+from tronie.core.files import read_bytes
+from tronie.core.words import shortened
+from tronie.runtime.onnxfile import check_self_contained
 from tronie.runtime.providers import chain, check_started
 
-_ELSEWHERE = re.compile(rb"\x6a.{1,2}\x0a\x08location\x12", re.DOTALL)
-"""``external_data`` of a tensor in the bytes of a graph (TensorProto, field 13): weights that lie in another file."""
+_LARGEST = 2 << 30
+"""Bytes of a graph; protobuf takes no more."""
 
 
 def sha256(path: Path) -> str:
@@ -39,18 +41,21 @@ class Session:
 
         if not path.is_file():
             raise ModelError(f"Model file {path} is missing: reinstall Tronie or give another model folder.")
-        data = path.read_bytes()
+        data = read_bytes(path, most=_LARGEST, error=ModelError)
         self._path = path
         self.hash = hashlib.sha256(data).hexdigest()
         if expect is not None and self.hash != expect:
             raise ModelError(f"Model file {path} does not match its recorded hash: fetch or export the model again.")
-        if _ELSEWHERE.search(data):
-            raise ModelError(f"Model file {path} keeps weights in another file: export it again, whole in one.")
+        try:
+            check_self_contained(data)
+        except ValueError as error:
+            raise ModelError(f"Model file {path} {error}: export it again, whole in one file.") from error
         providers = chain(provider)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # what was checked, and nothing else
         try:
             self._session = ort.InferenceSession(data, options, providers=list(providers))
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
@@ -69,5 +74,5 @@ class Session:
 
 
 def _said(error: Exception) -> str:
-    """The library's own words, on one line."""
-    return " ".join(str(error).split())
+    """The library's own words, on one line of a bearable length: it repeats names out of the graph."""
+    return shortened(" ".join(str(error).split()), 300)
