@@ -73,9 +73,6 @@ def attempt(reader: Reader, data: bytes, number: int) -> tuple[str, str]:
     try:
         said = reader.read(data, number)
     except (SourceError, ModelError, SettingError) as error:
-        text = str(error)
-        if "\n" in text:
-            return "traceback", f"more than one line: {text[:300]}"
         return "refused", shape(error)
     except TronieError as error:
         return "traceback", f"{type(error).__name__}: {error}"

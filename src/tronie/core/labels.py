@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
+from tronie.core.words import printable, shortened
 
 UNCERTAIN = "uncertain"
 """The word a table carries where the evidence supports no label."""
+
+_LONGEST = 100  # letters of a label's name
 
 # Words that data sets and tools use for the same expression.
 _SYNONYMS: dict[str, str] = {
@@ -49,7 +52,11 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
-            raise SettingError(f"Label names repeat: {', '.join(self.names)}. Give each label one name.")
+            names = shortened(", ".join(self.names), 200)
+            raise SettingError(f"Label names repeat: {names}. Give each label one name.")
+        for name in self.names:
+            if len(name) > _LONGEST or printable(name) != name or not name.strip():
+                raise SettingError(f"'{shortened(name)}' is no name of a label: give 1 to {_LONGEST} visible letters.")
         if UNCERTAIN in self.names:
             raise SettingError(f"'{UNCERTAIN}' is kept for rows without a label: rename that class.")
         if self.prompts and len(self.prompts) != len(self.names):
@@ -73,7 +80,7 @@ class LabelSet:
             return ours.index(word)
         near = difflib.get_close_matches(name, self.names, 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise SettingError(f"Unknown label '{name}'; known are {', '.join(self.names)}.{hint}")
+        raise SettingError(f"Unknown label '{shortened(name)}'; known are {', '.join(self.names)}.{hint}")
 
     def translate(self, to: LabelSet) -> NDArray[np.int64]:
         """For each own label its index in ``to``, or -1 where ``to`` has no such expression. Joined by name."""

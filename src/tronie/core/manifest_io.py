@@ -13,6 +13,7 @@ import numpy as np
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import VERSION, Floats, Manifest, check_below
 
@@ -90,8 +91,8 @@ def _numbers(column: Floats) -> list[str]:
 
 def _meta(path: Path, line: str) -> dict[str, Any]:
     try:
-        meta = json.loads(line.removeprefix("# ")) if line.startswith("# {") else None
-    except json.JSONDecodeError:
+        meta = parse_json(line.removeprefix("# ")) if line.startswith("# {") else None
+    except ValueError:
         meta = None
     if not isinstance(meta, dict) or not isinstance(meta.get("labels"), list) or "tronie_manifest" not in meta:
         raise SourceError(f"{path} is not a manifest: it must begin with '# {{\"tronie_manifest\": {VERSION}, …}}'.")

@@ -21,7 +21,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, with what a terminal would obey or hide written out: ``\\x1b``, ``\\n``, ``\\u202e``."""
+    r"""``text`` on one line, with what a terminal would obey or hide written out: ``\x1b``, ``\n``, ``\u202e``."""
     return _ONE_LINE.sub(_written_out, text)
 
 

@@ -32,6 +32,7 @@ _MESSAGES: dict[str, dict[int, str]] = {
 _OP_TYPE = ("node", 4)
 _EXTERNAL_DATA, _DATA_LOCATION = ("tensor", 13), ("tensor", 14)
 _COMPILED = b"EPContext"  # a node whose compiled code an accelerator's provider reads from a file of any name
+_UNFIT = "is not a graph that ONNX Runtime can run"
 _ORT_FORMAT = b"ORTM"  # at byte 4 of ONNX Runtime's own format, which it takes instead of ONNX where it sees this
 
 
@@ -44,20 +45,20 @@ def check_self_contained(data: bytes) -> None:
     while left:
         message, begin, end, depth = left.pop()
         if depth > _DEEPEST:
-            raise ValueError(f"is not a graph that ONNX Runtime can run (nested more than {_DEEPEST} levels deep)")
+            raise ValueError(f"{_UNFIT} (nested more than {_DEEPEST} levels deep)")
         for number, value in _fields(data, begin, end):
             inner = _MESSAGES[message].get(number)
             if inner is None:
-                raise ValueError(f"is not a graph that ONNX Runtime can run (its {message} has an unknown field, {number})")
+                raise ValueError(f"{_UNFIT} (its {message} has an unknown field, {number})")
             if inner:
                 if not isinstance(value, tuple):
-                    raise ValueError(f"is not a graph that ONNX Runtime can run (a {inner} in its {message} is a number)")
+                    raise ValueError(f"{_UNFIT} (a {inner} in its {message} is a number)")
                 left.append((inner, *value, depth + 1))
                 graphs += inner == "graph"
             else:
                 _check_plain(data, (message, number), value)
     if not graphs:
-        raise ValueError("is not a graph that ONNX Runtime can run (it is empty)")
+        raise ValueError(f"{_UNFIT} (it is empty)")
 
 
 def _check_plain(data: bytes, place: tuple[str, int], value: int | tuple[int, int] | None) -> None:
@@ -73,23 +74,23 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int | tuple[i
         tag, at = _varint(data, at, end, 5)
         number, kind = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
-            raise ValueError("is not a graph that ONNX Runtime can run (no field has such a number)")
+            raise ValueError(f"{_UNFIT} (no field has such a number)")
         if kind == _VARINT:
             value, at = _varint(data, at, end, 10)
             yield number, value
         elif kind == _BYTES:
             length, at = _varint(data, at, end, 5)
             if length > end - at:
-                raise ValueError("is not a graph that ONNX Runtime can run (it is cut short)")
+                raise ValueError(f"{_UNFIT} (it is cut short)")
             yield number, (at, at + length)
             at += length
         elif kind in _FIXED:
             at += _FIXED[kind]
             if at > end:
-                raise ValueError("is not a graph that ONNX Runtime can run (it is cut short)")
+                raise ValueError(f"{_UNFIT} (it is cut short)")
             yield number, None
         else:
-            raise ValueError("is not a graph that ONNX Runtime can run (no field has such a type)")
+            raise ValueError(f"{_UNFIT} (no field has such a type)")
 
 
 def _varint(data: bytes, at: int, end: int, most: int) -> tuple[int, int]:
@@ -97,10 +98,10 @@ def _varint(data: bytes, at: int, end: int, most: int) -> tuple[int, int]:
     value = 0
     for place in range(most):
         if at >= end:
-            raise ValueError("is not a graph that ONNX Runtime can run (it is cut short)")
+            raise ValueError(f"{_UNFIT} (it is cut short)")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
             return value, at
-    raise ValueError("is not a graph that ONNX Runtime can run (a number is too long)")
+    raise ValueError(f"{_UNFIT} (a number is too long)")
