@@ -7,12 +7,13 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree as xml
 
 from tronie.core.errors import SourceError
+from tronie.core.files import read_bytes
 from tronie.core.span import Span
 from tronie.show import elan, textgrid
 
+_LARGEST = 256 << 20  # bytes of a coder's file
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 _COLUMNS = {
     "tier": ("tier", "person", "name", "participant", "track"),
@@ -31,17 +32,15 @@ def read_spans(path: str | Path) -> list[Span]:
     a CSV. Raises SourceError for a file that is missing, damaged or of another kind.
     """
     path = Path(path)
+    if not path.exists():
+        raise SourceError(f"There is no file {path}: check the path.")
     try:
         read = _READERS[path.suffix.lower()]
     except KeyError:
         raise SourceError(f"{path} is no coder's file: give an .eaf, a .TextGrid or a .csv.") from None
     try:
-        return read(path.read_bytes())
-    except FileNotFoundError:
-        raise SourceError(f"There is no file {path}: check the path.") from None
-    except OSError as error:
-        raise SourceError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (ValueError, KeyError, csv.Error, xml.ParseError) as error:
+        return read(read_bytes(path, most=_LARGEST))
+    except (ValueError, KeyError, csv.Error) as error:
         raise SourceError(f"{path} is damaged or not what its name says ({error}).") from error
 
 
