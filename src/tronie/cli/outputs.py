@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Out, People, Quiet, Reading, make, say
+from tronie.cli.common import Out, People, Quiet, Reading, make, say, tell
 
 DEFAULT, NOBODY = Reading(), People()
 
@@ -129,7 +129,7 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     from tronie.verbs.compare import compared_text, save_compared
 
     found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank, step=step, block=block)
-    print(compared_text(found))
+    tell(compared_text(found))
     if out is not None:
         say(f"Written: {save_compared(found, out)}")
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,15 @@ _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreem
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
 _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
+
+
+class Writable(Protocol):
+    """What text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Write a piece."""
+
+
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, csv.Error)
 
 
@@ -73,7 +82,7 @@ def document(timeline: Timeline) -> dict[str, Any]:
     return {**about_of(timeline), "segments": as_rows(timeline.segments()), "columns": list(timeline.columns)}
 
 
-def write_json(timeline: Timeline, file: TextIO) -> None:
+def write_json(timeline: Timeline, file: Writable) -> None:
     """The whole timeline as one JSON document, one row a line."""
     head = json.dumps(document(timeline), ensure_ascii=False, indent=1)
     file.write(head.removesuffix("\n}") + ',\n "rows": [')

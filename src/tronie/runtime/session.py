@@ -54,7 +54,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised; its words would reach the terminal as they are
         options.add_session_config_entry("session.load_model_format", "ONNX")  # what was checked, and nothing else
         try:
             self._session = ort.InferenceSession(data, options, providers=list(providers))
