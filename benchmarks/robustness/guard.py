@@ -80,7 +80,7 @@ class Guard:
                 writes = (flags or 0) & _WRITES if mode is None else set(mode) & set("wax+")
                 if writes and not isinstance(path, int):
                     self._check(event, path)
-            elif event in _CHANGES:
+            elif event in _CHANGES and not _below_an_open_folder(arguments):
                 for path in arguments[: 2 if event in ("os.rename", "os.link", "shutil.move") else 1]:
                     self._check(event, path)
         finally:
@@ -109,6 +109,11 @@ class Guard:
                 found.append(f"opened its neighbour {name}")
             at += _EVENT.size + size
         return found
+
+
+def _below_an_open_folder(arguments: tuple[Any, ...]) -> bool:
+    """Whether a path counts from a descriptor, as where a whole tree is removed."""
+    return isinstance(arguments[-1], int) and len(arguments) > 1 and arguments[-1] >= 0
 
 
 def _watch(folders: tuple[Path, ...]) -> int | None:

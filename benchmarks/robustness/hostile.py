@@ -4,8 +4,8 @@
 
 Each file is read as the package reads it, in a process of its own kind that is watched from outside: one that dies is
 a *crash*, one that takes more than ``--limit`` CPU-seconds over a file a *hang*, an exception that is no TronieError a
-*traceback*. The files hold no face, so any row that says an expression is a *false answer*. A program that is started, a
-neighbour that is opened, a file written outside the folder and a connection are *reached out*. Bytes are damaged for
+*traceback*. The files hold no face, so any row that says an expression is a *false answer*. A program that is started,
+a neighbour that is opened, a file written outside the folder and a connection are *reached out*. Bytes are damaged for
 the first kinds (``mutate.py``), structure for the others (``structured.py``). Of bytes, what gives an answer that was
 not heard before is kept and damaged further (guided by answers, where coverage would cost too much). Everything is
 seeded; what went wrong is kept beside the table with its bytes. Writes hostile.md.
@@ -79,7 +79,8 @@ def worker(kind: str, seed: int, start: int, count: int, limit: float) -> None:
             word, known = attempt(reader, data, number)
             signal.setitimer(signal.ITIMER_PROF, 0)
             if guard is None:  # what is imported late has been imported with the first file
-                word, known = attempt(reader, data, number) if (guard := Guard(folder, (folder, private))) else (word, known)
+                guard = Guard(folder, (folder, private))
+                word, known = attempt(reader, data, number)
             if reached := guard.seen():
                 word, known = "reached out", "; ".join(reached)
             if kind in DAMAGED and known not in heard and len(corpus) < 500 and len(data) < 50_000:

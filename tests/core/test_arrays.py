@@ -83,7 +83,8 @@ def test_nothing_is_unpickled(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'descr': [(((", b"x" * 50,
-                                     b"\x93NUMPY\x09\x00aaaa", b"\x93NUMPY\x01\x00\x05\x00{}   "])  # fmt: skip
+                                     b"\x93NUMPY\x09\x00aaaa", b"\x93NUMPY\x01\x00\x05\x00{}   ",
+                                     b"\x93NUMPY\x01\x00\x08\x00{'a': (\n"])  # fmt: skip
 def test_damage_is_said(tmp_path, content) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     (tmp_path / "a.npy").write_bytes(content)

@@ -6,6 +6,7 @@ An ``.npz`` of a few hundred bytes may claim a terabyte; NumPy would ask for it.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 _ENDING = ".npy"
 _MOST_SHRUNK = 1100  # deflate makes bytes at most 1032 times fewer, so whatever claims more lies
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, AttributeError, TypeError, KeyError, RecursionError,
-            NotImplementedError, OverflowError, RuntimeError, SyntaxError)  # fmt: skip
+            NotImplementedError, OverflowError, RuntimeError, SyntaxError, tokenize.TokenError)  # fmt: skip
 
 
 def npz_names(path: Path) -> list[str]:
