@@ -891,7 +891,8 @@ class Command(Kind):
             raise AssertionError(f"exit code {code}: {words[-300:]}")
         if raw := re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\ud800-\udfff]", words):
             raise AssertionError(f"{raw[0]!r} reached the terminal: {arguments}")
-        false = [line for line in out.getvalue().splitlines() if re.search(r"\b(happiness|anger|sadness)\b", line)]
+        shown = "" if "--json" in arguments else out.getvalue()
+        false = [line for line in shown.splitlines() if re.search(r"\b(happiness|anger|sadness)\b", line)]
         last = err.getvalue().strip().splitlines()[-1:] or [""]
         return "FALSE ANSWER" if false else f"{'read' if code == 0 else 'refused'} {code} {shape(last[0])}"
 

@@ -230,3 +230,11 @@ def test_the_same_hash_gives_the_same_answers_in_every_folder(tmp_path) -> None:
         done = subprocess.run([sys.executable, "-c", WATCH], cwd=tmp_path / name, capture_output=True, text=True,
                               env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=True)  # fmt: skip
         assert done.stdout == "ModelError True\n"
+
+
+def test_two_outputs_of_one_name_are_refused(tmp_path) -> None:
+    made = model()
+    made.graph.output.append(made.graph.output[0])
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(ModelError, match=r"two outputs of one name|not a graph"):
+        Session(tmp_path / "m.onnx")

@@ -61,6 +61,9 @@ class Session:
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
             raise ModelError(f"Model file {path} is not a graph that ONNX Runtime can run: {_said(error)}") from error
         check_started(provider, self._session.get_providers())
+        names = [output.name for output in self._session.get_outputs()]
+        if len(set(names)) != len(names):
+            raise ModelError(f"Model file {path} gives two outputs of one name: export it again.")
         self.inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
         self.outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
 

@@ -102,8 +102,13 @@ def write_page(folder: Path) -> Path:
         raise SourceError(f"{folder / _JSON} is no evaluation: judge the model again.")
     recipe = (folder / "recipe.toml").read_text(encoding="utf-8") if (folder / "recipe.toml").is_file() else ""
     log = read_log(folder)
-    page = evaluation_page(content, content.get("name") or folder.resolve().name, log=log, facts=_facts(content),
-                           recipe=recipe, epochs=[asdict(one) for one in figures(log)])  # fmt: skip
+    name = content.get("name") or folder.resolve().name
+    try:
+        page = evaluation_page(content, name, log=log, facts=_facts(content), recipe=recipe,
+                               epochs=[asdict(one) for one in figures(log)])  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
+        raise SourceError(f"{folder / _JSON} or the log beside it is damaged ({type(error).__name__}: {error}): judge "
+                          "the model again.") from error  # fmt: skip
     with replacing(folder / _PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return folder / _PAGE
