@@ -12,7 +12,7 @@ from tronie.core.errors import ModelError
 from tronie.core.files import read_bytes
 from tronie.core.words import shortened
 from tronie.runtime.onnxfile import check_self_contained
-from tronie.runtime.providers import chain, check_started
+from tronie.runtime.providers import chain, check_started, runtime
 
 _LARGEST = 2 << 30
 """Bytes of a graph; protobuf takes no more."""
@@ -37,8 +37,6 @@ class Session:
 
     def __init__(self, path: Path, *, expect: str | None = None, threads: int = 1,
                  provider: str = "cpu") -> None:  # fmt: skip
-        import onnxruntime as ort  # 0.2 s: paid on first use, not at `import tronie`
-
         if not path.is_file():
             raise ModelError(f"Model file {path} is missing: reinstall Tronie or give another model folder.")
         data = read_bytes(path, most=_LARGEST, error=ModelError)
@@ -51,6 +49,7 @@ class Session:
         except ValueError as error:
             raise ModelError(f"Model file {path} {error}: export it again, whole in one file.") from error
         providers = chain(provider)
+        ort = runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
