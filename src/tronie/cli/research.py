@@ -143,17 +143,17 @@ def train(
     from tronie.verbs.train import train as work
     from tronie.verbs.train_folds import FILE, table, train_folds
 
-    hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process speaks
+    hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process showns
 
-    def speak(line: str) -> None:
+    def shown(line: str) -> None:
         if not hidden:
             tell(line, flush=True)
 
     if folds is not None or (resume is not None and (resume / FILE).is_file()):
-        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=speak)
-        speak(f"{table(folded)}\nWritten: {folded.folder}")
+        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=shown)
+        shown(f"{table(folded)}\nWritten: {folded.folder}")
         return 0
-    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=speak)
+    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=shown)
     if not hidden:
         if outcome.model.is_dir():  # a method of clips has none
             tell(f"Model: {outcome.model}")
