@@ -150,7 +150,8 @@ def train(
             tell(line, flush=True)
 
     if folds is not None or (resume is not None and (resume / FILE).is_file()):
-        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=shown)
+        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume,
+                             say=shown)  # fmt: skip
         shown(f"{table(folded)}\nWritten: {folded.folder}")
         return 0
     outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=shown)
