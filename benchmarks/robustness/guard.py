@@ -40,6 +40,7 @@ _CHANGES = (
     "shutil.move",
     "shutil.rmtree",
 )
+_MAKES = ("os.link", "os.symlink", "shutil.copyfile")  # the second path is the new one
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _IN_OPEN = 0x20
 _EVENT = struct.Struct("iIII")
@@ -81,7 +82,9 @@ class Guard:
                 if writes and not isinstance(path, int):
                     self._check(event, path)
             elif event in _CHANGES and not _below_an_open_folder(arguments):
-                for path in arguments[: 2 if event in ("os.rename", "os.link", "shutil.move") else 1]:
+                both = event in ("os.rename", "shutil.move")
+                changed = arguments[:2] if both else arguments[1:2] if event in _MAKES else arguments[:1]
+                for path in changed:
                     self._check(event, path)
         finally:
             self._busy = False

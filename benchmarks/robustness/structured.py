@@ -1008,13 +1008,13 @@ class Archives(Command):
         elif action == "name":
             (path.parent / f"x{pick(rng, ODD_NAMES).replace('/', '')}.csv").write_bytes(whole)
         elif action == "cell":
-            lines = whole.decode().splitlines()
+            lines = whole.decode("utf-8", "replace").splitlines()
             row = pick(rng, lines or [""]).split(",")
             row[int(rng.integers(len(row)))] = str(pick(rng, CELLS))
             path.write_bytes("\n".join([*lines, ",".join(row), ""]).encode("utf-8", "surrogatepass"))
         elif action == "confuse":
             if path.suffix == ".jsonl":
-                lines = whole.decode().splitlines()
+                lines = whole.decode("utf-8", "replace").splitlines()
                 at = int(rng.integers(len(lines)))
                 lines[at] = " ".join(confused(json.loads(lines[at]), rng).split("\n"))
                 path.write_bytes("\n".join([*lines, ""]).encode("utf-8", "surrogatepass"))
