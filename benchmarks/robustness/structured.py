@@ -986,6 +986,8 @@ class Archives(Command):
         return self.command("predict", str(self.sources), "--out", f"{home}/", *more)
 
     def _act(self, path: Path, action: str, rng: Rng) -> None:
+        if path.is_symlink() or not path.is_file():  # an action before this one made it something else
+            return
         whole = path.read_bytes()
         if action in ("gone", "folder", "pipe", "link", "loop"):
             path.unlink()
