@@ -27,102 +27,35 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.runtime.onnxfile import _MESSAGES, _fields
 
 Rng = np.random.Generator
-ODD_NAMES = (
-    "\x1b[2J",
-    "\x1b]0;x\x07",
-    "a\r\nb",
-    "\u202egnp",
-    "a:b",
-    " ",
-    "-x",
-    "--out",
-    "=1+1",
-    "@x",
-    "+1",
-    "%d",
+ODD_NAMES: list[Any] = [
+    *json.loads(r"""[
+    "\u001b[2J", "\u001b]0;x\u0007", "a\r\nb", "\u202egnp", "a:b", " ", "-x", "--out", "=1+1", "@x", "+1", "%d",
+    "\u00e9", "e\u0301", "\ud83d\ude00", "a'b\"c", "$(touch pwned)", "`touch pwned`", "a;b", "a,b", "*", "[a]",
+    "\\", "\u200b", "NUL", "con", "file:", "\udcff", "\u009b31m", "..x", "~", "#", "a\tb", "\u2028", "a|b",
+    "http:"
+    ]"""),
     "x" * 150,
-    "é",
-    "e\u0301",
-    "😀",
-    "a'b\"c",
-    "$(touch pwned)",
-    "`touch pwned`",
-    "a;b",
-    "a,b",
-    "*",
-    "[a]",
-    "\\",
-    "\u200b",
-    "NUL",
-    "con",
-    "file:",
-    "\udcff",
-    "\x9b31m",
-    "..x",
-    "~",
-    "#",
-    "a\tb",
-    "\u2028",
-    "a|b",
-    "http:",
-)
-ODD_VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1,
-    2**31,
-    2**63 - 1,
-    2**63,
-    -(2**70),
-    10**30,
-    0.5,
-    -0.0,
-    1e308,
-    1e-320,
-    "",
-    "0",
-    "-1",
-    "nan",
+]
+ODD_VALUES: list[Any] = [
+    *json.loads(r"""[
+    null, true, false, 0, -1, 1, 2147483648, 9223372036854775807, 9223372036854775808, -1180591620717411303424,
+    1000000000000000000000000000000, 0.5, -0.0, 1e+308, 1e-320, "", "0", "-1", "nan", "\u001b[2J", "a\nb",
+    "\u202e", "\ud800", "../../secret.csv", "/etc/passwd", "\u0000", [], {}, [[]], [null],
+    [0, 0, 0, 0, 0, 0, 0, 0],
+    {"a": {}}, {"": 1}, "1e999", "uncertain", "neutral", "secret.csv", "secret.bin", ["x", "x", "x"]
+    ]"""),
     "x" * 5000,
-    "\x1b[2J",
-    "a\nb",
-    "\u202e",
-    "\ud800",
-    "../../secret.csv",
-    "/etc/passwd",
-    "\x00",
-    [],
-    {},
-    [[]],
-    [None],
-    [0] * 50,
-    {"a": {}},
-    {"": 1},
-    "1e999",
-    "uncertain",
-    "neutral",
-    "secret.csv",
-    "secret.bin",
-    ["x"] * 3,
-)
-RAW_VALUES = (
+]
+RAW_VALUES: list[Any] = [
+    *json.loads(r"""[
+    "1e999", "NaN", "-Infinity", "\"\\ud800\"", "{\"a\":1,\"a\":2}", "-0", "0.1e-400", "\"\\u0000\"",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+    ]"""),
     "1" + "0" * 400,
-    "1e999",
-    "NaN",
-    "-Infinity",
     "[" * 500 + "]" * 500,
     '{"a":' * 200 + "1" + "}" * 200,
-    '"\\ud800"',
-    '{"a":1,"a":2}',
     "1" * 5000,
-    "-0",
-    "0.1e-400",
-    '"\\u0000"',
-    "[" * 40 + "]" * 40,
-)
+]
 _MARK = "@@raw@@"
 
 
@@ -557,46 +490,16 @@ def every(timeline: Any, folder: Path) -> None:
         pictures_text([timeline])
 
 
-CELLS = (
-    "",
-    " ",
-    "-1",
-    "1e999",
-    "nan",
-    "inf",
+CELLS: list[Any] = [
+    *json.loads(r"""[
+    "", " ", "-1", "1e999", "nan", "inf", "9999999999999999999", "0x10", "1_000", "1,5", "12:00:00", "10:00:00:12",
+    "'", "\"", "\u0000", "\u001b[2J", "a\nb", "=cmd|' /C calc'!A0", "@SUM(A1)", "uncertain", "Happy", " neutral ",
+    "\u0663", "\u00bd", "\uff11\uff12", "1e9", "1e300", "TRUE", "true ", "../../secret.csv", "/etc/passwd",
+    "C:\\x", "b.npz::99999999999999999999", "\ud800", "-0", "None"
+    ]"""),
     "1" * 400,
-    "9" * 19,
-    "0x10",
-    "1_000",
-    "1,5",
-    "12:00:00",
-    "10:00:00:12",
-    "'",
-    '"',
-    "\x00",
-    "\x1b[2J",
-    "a\nb",
-    "=cmd|' /C calc'!A0",
-    "@SUM(A1)",
-    "uncertain",
-    "Happy",
-    " neutral ",
     "x" * 5000,
-    "٣",
-    "½",
-    "１２",
-    "1e9",
-    "1e300",
-    "TRUE",
-    "true ",
-    "../../secret.csv",
-    "/etc/passwd",
-    "C:\\x",
-    "b.npz::99999999999999999999",
-    "\ud800",
-    "-0",
-    "None",
-)
+]
 
 
 class Sheets(Kind):
