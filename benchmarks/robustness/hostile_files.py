@@ -138,7 +138,7 @@ class Reader:
         assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
         if number % 10 or image.size > 3_000_000:  # the whole chain on a tenth of them, and on nothing large
             return "read"
-        return _said(self.analyser.analyse(image))
+        return said_of(self.analyser.analyse(image))
 
     def _begin_films(self) -> None:
         from tronie.pipeline.analyser import Analyser
@@ -150,7 +150,7 @@ class Reader:
         path.write_bytes(data)
         # A film that claims to last for years is no hang: thousands of frames of it are proof enough.
         asked = iter(range(10**9))
-        return _said(self.analyser.analyse(path_as_film(path), stop=lambda: next(asked) >= 2000))
+        return said_of(self.analyser.analyse(path_as_film(path), stop=lambda: next(asked) >= 2000))
 
     def _begin_clips(self) -> None:
         self._graph, self._temporal = graph(), temporal_graph()
@@ -165,7 +165,7 @@ class Reader:
         (self.folder / "encoder.onnx").write_bytes(self._graph)
         (self.folder / "temporal.onnx").write_bytes(temporal)
         for written in (self._graph, temporal):  # in this order they stand in model.json
-            info = info.replace(b'"graph_sha256": ""', b'"graph_sha256": "' + _sha256(written) + b'"', 1)
+            info = info.replace(b'"graph_sha256": ""', b'"graph_sha256": "' + sha256(written) + b'"', 1)
         (self.folder / "model.json").write_bytes(info)
         model = load_folder(self.folder)
         crops = np.full((5, model.size, model.size, 3), 100, np.uint8)
@@ -184,7 +184,7 @@ class Reader:
         encoder = self._graph if given is None else given
         (self.folder / "encoder.onnx").write_bytes(encoder)
         info = json.dumps(INFO).encode() if given is not None else data
-        info = re.sub(rb'"graph_sha256": "[^"]*"', b'"graph_sha256": "' + _sha256(encoder) + b'"', info, count=1)
+        info = re.sub(rb'"graph_sha256": "[^"]*"', b'"graph_sha256": "' + sha256(encoder) + b'"', info, count=1)
         (self.folder / "model.json").write_bytes(info)
         model = load_folder(self.folder)
         answers = model.predict(np.full((2, model.size, model.size, 3), 100, np.uint8))
@@ -252,7 +252,8 @@ class Reader:
         return "read"
 
 
-def _sha256(data: bytes) -> bytes:
+def sha256(data: bytes) -> bytes:
+    """Hex digest of a graph, as model.json holds it."""
     return hashlib.sha256(data).hexdigest().encode()
 
 
@@ -263,7 +264,8 @@ def path_as_film(path: Path) -> Any:
     return Source(path, "video", "film.bin")
 
 
-def _said(timeline: Any) -> str:
+def said_of(timeline: Any) -> str:
+    """What came of reading something without a face."""
     false = [name for name, usable in zip(timeline["label"], timeline["usable"], strict=True) if usable]
     if any(name != "uncertain" for name in false):
         return "FALSE ANSWER"

@@ -8,10 +8,15 @@ print(segment.track, segment.start, segment.end, segment.label, segment.confiden
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime from 1.29 on notes what is run on which machine in the user's cache folder and sends it to its maker,
+# unless this is set when it is imported, by whatever module. Tronie sends nothing anywhere.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from tronie.core.errors import TronieError

@@ -62,10 +62,22 @@ def test_damaged_files_end_in_a_sentence(hostile, kind, count, needs) -> None:
     assert done["words"]["refused"] > count / 10 and done["answers"] > 5
 
 
+@pytest.mark.parametrize(("kind", "count", "needs"), [
+    ("graphs", 60, "onnx"), ("arrays", 80, "numpy"), ("coders", 60, "numpy"), ("sheets", 60, "numpy"),
+    ("documents", 60, "onnx"), pytest.param("containers", 40, "av", marks=pytest.mark.slow),
+    pytest.param("names", 12, "av", marks=pytest.mark.slow), pytest.param("archives", 12, "av", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_damaged_structure_ends_in_a_sentence_and_reaches_for_nothing(hostile, kind, count, needs) -> None:
+    pytest.importorskip(needs)
+    done = hostile.campaign(kind, 1, count, 20.0)
+    assert done["bad"] == []
+    assert done["words"]["refused"] + done["words"]["read"] == count and done["answers"] > 2
+
+
 def test_the_campaign_notices_what_it_is_for(hostile, files, tmp_path) -> None:
     """A reader that dies, hangs, raises or answers falsely is counted as such."""
     reader = files.Reader("tables", tmp_path)
-    for answer, verdict in ((ZeroDivisionError("x"), "traceback"), (ModelError("a\nb"), "traceback"),
+    for answer, verdict in ((ZeroDivisionError("x"), "traceback"),
                             (ModelError("It is damaged."), "refused"), ("read", "read"),
                             ("FALSE ANSWER", "false answer")):  # fmt: skip
 

@@ -115,12 +115,13 @@ def test_toml_files(tmp_path: Path) -> None:
         read_toml(tmp_path / "absent.toml")
 
 
+INT64 = st.integers(-(2**63) + 1, 2**63 - 1)  # more is refused
 recipes = st.builds(
     Recipe,
     name=st.text(),
-    optim=st.builds(Optim, st.floats(allow_nan=False), st.integers(1), kind=st.sampled_from(["sgd", "adamw"])),
-    views=st.lists(st.builds(View, st.integers())).map(tuple),
-    seed=st.none() | st.integers(),
+    optim=st.builds(Optim, st.floats(allow_nan=False), st.integers(1, 2**62), kind=st.sampled_from(["sgd", "adamw"])),
+    views=st.lists(st.builds(View, INT64)).map(tuple),
+    seed=st.none() | INT64,
     note=st.none() | st.text().filter(lambda text: text != "none"),
     half=st.booleans(),
     weights=st.dictionaries(st.text(), st.floats(allow_nan=False)),
@@ -153,3 +154,33 @@ def test_an_entry_of_a_list_of_tables_is_named_by_its_number() -> None:
     for wrong in ("train.2.share=1", "train.x.share=1", "train.0=1", "rates.0.x=1"):
         with pytest.raises(SettingError, match="reaches into"):
             override(data, [wrong])
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("seed = " + "9" * 30, "more than 64 bits"), ("seed = " + "9" * 5000, "not TOML"),
+    ("seed = 0x" + "f" * 99, "64 bits"),
+    ("name = " + "[" * 5000, "nested too deep|nested more than 32|not TOML"),
+    ("a." * 4000 + "b = 1", "nested more than"),
+    ("name = " + "[" * 40 + "]" * 40, "nested more than 32"), ("\ud800".encode("utf-8", "surrogatepass"), "not TOML"),
+    ("k" * 5000 + " = 1", "Unknown setting 'kkk.*…'"),
+    ("name = " + "[" + "'x'," * 5000 + "]", "must be a text, not .*…"),
+    ("# " + "x" * (1 << 20), "such a file may have 1,048,576"),
+])  # fmt: skip
+def test_settings_of_others_are_refused_in_a_sentence_that_can_be_read(tmp_path, text, says) -> None:
+    (tmp_path / "bad.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingError, match=says) as caught:
+        build(Recipe, read_toml(tmp_path / "bad.toml"))
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, 1 << 20_000], ids=["400", "-400", "63", "6000"])
+@pytest.mark.parametrize("key", ["seed", "rate"])
+def test_a_number_that_no_array_holds_is_no_setting(number, key) -> None:
+    data = {"seed": number} if key == "seed" else {"optim": {"rate": number}}
+    with pytest.raises(SettingError, match="must be"):
+        build(Recipe, data)
+
+
+def test_an_assignment_of_any_length_is_no_bug() -> None:
+    for value in ("[" * 5000, "9" * 5000, "9" * 30):
+        assert override({}, [f"name={value}"]) == {"name": value}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import unicodedata
 
 import pytest
 
+from tronie.core.errors import SourceError
 from tronie.core.words import printable, printable_lines, shortened
 
 
@@ -39,3 +41,9 @@ def test_lines_stay_where_the_program_laid_them_out() -> None:
 
 def test_long_words_are_cut_in_messages() -> None:
     assert shortened("abc", 3) == "abc" and shortened("abcd", 3) == "ab…" and len(shortened("x" * 5000)) == 60
+
+
+def test_every_error_is_one_line_that_no_terminal_obeys() -> None:
+    said = str(SourceError("a\x1b[2J\r\nb\u202e.mp4 cannot be read: " + "x" * 9000))
+    assert said.startswith("a\\x1b[2J\\r\\nb\\u202e.mp4 cannot be read") and len(said) == 5000
+    assert str(pickle.loads(pickle.dumps(SourceError("a\nb")))) == "a\\nb"

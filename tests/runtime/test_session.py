@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,13 @@ def test_inference_does_not_import_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_onnx_runtime_notes_and_sends_nothing(tmp_path: Path) -> None:
+    """From 1.29 on it keeps what was run in the cache folder and sends it to its maker; not under Tronie."""
+    script = "import sys, pathlib; from tronie.runtime.session import Session; Session(pathlib.Path(sys.argv[1]))"
+    here = {k: v for k, v in os.environ.items() if not k.startswith("ORT_") and k not in ("CI", "GITHUB_ACTIONS")}
+    here |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1",
+             "PYTHONPATH": str(Path(__file__).parents[2] / "src")}  # fmt: skip
+    subprocess.run([sys.executable, "-c", script, str(RETINAFACE)], env=here, check=True)
+    assert list(tmp_path.rglob("*")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tronie.core.errors import SourceError
 from tronie.core.span import Span
+from tronie.show import elan
 from tronie.show.coder import read_spans
 from tronie.show.textgrid import read
 
@@ -110,3 +112,71 @@ def test_files_that_are_none(tmp_path, name, content, words) -> None:
 def test_praat_from_anything_ends_in_spans_or_a_valueerror(data) -> None:
     with suppress(ValueError):
         assert all(isinstance(span, Span) for span in read(data))
+
+
+def eaf(slots: int, *, valued: bool = True, chain: bool = False) -> bytes:
+    """A document with so many time slots and annotations; only the first and the last slot valued, or all."""
+    order = "".join(
+        f'<TIME_SLOT TIME_SLOT_ID="ts{i}"' + f' TIME_VALUE="{i * 100}"' * (valued or i in (0, slots - 1)) + "/>"
+        for i in range(slots)
+    )
+    said = "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i}" TIME_SLOT_REF1="ts{i}" TIME_SLOT_REF2="ts{i + 1}">'
+        "<ANNOTATION_VALUE>joy</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>" for i in range(slots - 1)
+    )  # fmt: skip
+    if chain:
+        said += "".join(
+            f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r{i}" ANNOTATION_REF="r{i + 1}">'
+            "<ANNOTATION_VALUE>x</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>" for i in range(slots)
+        ).replace(f'"r{slots}"', '"a0"')  # fmt: skip
+    return (f'<ANNOTATION_DOCUMENT><TIME_ORDER>{order}</TIME_ORDER><TIER TIER_ID="A">{said}</TIER>'
+            "</ANNOTATION_DOCUMENT>").encode()  # fmt: skip
+
+
+@pytest.mark.parametrize(("valued", "chain"), [(True, False), (False, False), (True, True)])
+def test_a_long_session_of_elan_is_read_in_linear_time(valued, chain) -> None:
+    """20,000 slots took for ever; a coded hour has as many."""
+    began = time.process_time()
+    found = elan.read(eaf(20_000, valued=valued, chain=chain))
+    assert time.process_time() - began < 20  # 0.3 s
+    assert len(found) == 19_999 + 20_000 * chain
+    assert found[7].start == pytest.approx(0.7) and found[7].end == pytest.approx(0.8)
+    assert not chain or found[-1] == Span("A", 0.0, 0.1, "x") == found[19_999]
+
+
+BOMB = "<!DOCTYPE a [<!ENTITY a0 'ha'>" + "".join(
+    f"<!ENTITY a{i} '{f'&a{i - 1};' * 10}'>" for i in range(1, 12)) + "]>"  # fmt: skip
+
+
+@pytest.mark.parametrize("head", [
+    BOMB, '<!DOCTYPE a [<!ENTITY a11 SYSTEM "file:///etc/passwd">]>', '<!DOCTYPE a SYSTEM "http://localhost:1/a.dtd">',
+    '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>', "<!DOCTYPE a>",
+    "<!DOCTYPE a [<!ENTITY a11 '" + "x" * 100_000 + "'>]>",
+])  # fmt: skip
+def test_entities_are_neither_grown_nor_fetched(tmp_path, head) -> None:
+    (tmp_path / "a.eaf").write_text(f"{head}<ANNOTATION_DOCUMENT>{'&a11;' * 1000}</ANNOTATION_DOCUMENT>")
+    with pytest.raises(SourceError, match="declares a document type"):
+        read_spans(tmp_path / "a.eaf")
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    ("<a>" * 100_000, "nested more than 64"), ("<ANNOTATION_DOCUMENT>&x;</ANNOTATION_DOCUMENT>", "no XML"),
+    ('<?xml version="1.0" encoding="rot13"?><a/>', "no XML"), ("", "no XML"), ("<a/><b/>", "no XML"),
+    (eaf(3).decode().replace('"100"', '"1e999"'), "the time 1e999 is none"),
+    (eaf(3).decode().replace('"100"', '"nan"'), "the time nan is none"),
+    (eaf(3).decode().replace('"100"', '"' + "9" * 5000 + '"'), "is none of a film"),
+    (eaf(3).decode().replace('"100"', '""'), "could not convert"),
+])  # fmt: skip
+def test_elan_documents_that_are_none_of_a_film(tmp_path, words, says) -> None:
+    (tmp_path / "a.eaf").write_text(words)
+    with pytest.raises(SourceError, match=says) as caught:
+        read_spans(tmp_path / "a.eaf")
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("number", ["1e999", "1" * 5000, "1e9", "-1e300"])
+def test_praats_numbers_are_times_of_a_film(tmp_path, number) -> None:
+    for was in ("2.5", "\n2\n"):
+        (tmp_path / "a.TextGrid").write_text(SHORT.replace(was, was.replace(was.strip(), number), 1))
+        with pytest.raises(SourceError, match="is no time of a film"):
+            read_spans(tmp_path / "a.TextGrid")

@@ -209,8 +209,33 @@ def test_what_cannot_be_exported(timeline_of, tmp_path) -> None:
 
 
 def test_labels_with_odd_characters_stay_legal(timeline_of, tmp_path) -> None:
-    labels = LabelSet(('a"b', "c<d>&", "tab\x01"))
-    told = timeline_of([(0, 0, 1, 'a"b'), (0, 1, 2, "c<d>&"), (0, 2, 3, "tab\x01")], labels=labels)
-    for ending, third in ((".eaf", "tab"), (".TextGrid", "tab\x01"), (".csv", "tab\x01")):
+    labels = LabelSet(('a"b', "c<d>&", "e,f;g"))
+    told = timeline_of([(0, 0, 1, 'a"b'), (0, 1, 2, "c<d>&"), (0, 2, 3, "e,f;g")], labels=labels)
+    for ending in (".eaf", ".TextGrid", ".csv"):
         spans = read_spans(export(told, tmp_path / f"odd{ending}"))
-        assert [s.label for s in spans] == ['a"b', "c<d>&", third]
+        assert [s.label for s in spans] == ['a"b', "c<d>&", "e,f;g"]
+
+
+ODD = "A\r\n\n00:00:01.000 --> 00:00:02.000\x1b[2J<b>\x01&\",;\x85\u2028B"
+
+
+def test_names_with_odd_characters_stay_legal(timeline_of, tmp_path) -> None:
+    """A name with line breaks, escapes and every format's own marks begins no cue, line or tag of its own."""
+    told = timeline_of([(0, 0, 1, "anger"), (0, 1, 2, "neutral")])
+    names = {(source, 0): ODD for source in told["source"]}
+    files = {e: export(told, tmp_path / f"odd{e}", names=names) for e in (".vtt", ".eaf", ".TextGrid", ".csv")}
+    blocks = files[".vtt"].read_text(encoding="utf-8").rstrip("\n").split("\n\n")
+    assert [len(block.splitlines()) for block in blocks] == [1, 1, 3, 3]
+    assert all(block.count("-->") == 1 for block in blocks[2:])
+    for ending in (".eaf", ".TextGrid", ".csv"):
+        found = read_spans(files[ending])
+        assert [(s.start, s.end, s.label) for s in found] == [(0, 1, "anger"), (1, 2, "neutral")]
+        assert all(s.tier.startswith("A") and s.tier.endswith("B") for s in found)
+
+
+def test_labels_that_the_set_lacks_are_written_all_the_same(timeline_of, tmp_path) -> None:
+    """A table that a person edited: the word stands in no list of the model's."""
+    told = timeline_of([(0, 0, 1, "anger"), (0, 1, 2, "boredom")])
+    for ending in (".vtt", ".eaf", ".TextGrid", ".csv"):
+        path = export(told, tmp_path / f"a{ending}")
+        assert ending == ".vtt" or [s.label for s in read_spans(path)] == ["anger", "boredom"]

@@ -15,6 +15,7 @@ from tronie.core.segment import SegmentCalibration
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import sha256
 from tronie.zoo.catalog import SHIPPED, load_model, shipped
+from tronie.zoo.clip import ClipInfo
 from tronie.zoo.folder import BATCH, Model, load_folder
 from tronie.zoo.info import ModelInfo, write_info
 
@@ -268,3 +269,52 @@ def test_a_shipped_graph_names_no_file_of_the_machine_that_made_it(name) -> None
     graph = (SHIPPED / name / "encoder.onnx").read_bytes()
     assert b"stack_trace" not in graph
     assert b"site-packages" not in graph
+
+
+HUGE = "1" + "0" * 400
+
+
+@pytest.mark.parametrize("value", [HUGE, "1e999", "NaN", "Infinity", "-1", "0", "1e-300", "1e300", "-Infinity", "null",
+                                   "true", '"1"', "[1]", HUGE + ".5"])  # fmt: skip
+def test_a_temperature_that_no_fit_gives_is_refused(folder: Path, value: str) -> None:
+    said = json.loads((folder / "model.json").read_text())
+    text = json.dumps(said | {"temperature": 0.12345}).replace("0.12345", value)
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ModelError, match=r"model\.json cannot be (read|used)") as caught:
+        load_folder(folder)
+    assert len(str(caught.value)) < 300 + len(str(folder))
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("labels", ["x" * 5000, "sadness", "neutral"]), ("labels", ["a\nb", "sadness", "neutral"]),
+    ("labels", ["a\x1b[2J", "sadness", "neutral"]), ("labels", ["", "sadness", "neutral"]), ("labels", ["a", "a", "b"]),
+    ("size", 2**63), ("size", 2**62), ("frames", 10**30), ("name", ["x"]), ("seen", "x" * 5000), ("labels", 5),
+    ("x" * 5000, 1), ("scores", {"a": [1, 2]}), ("format", 10**30), ("format", [[]]),
+    ("scores", {"a": [10**400, 0, 1]}),
+    ("segments", {"a": 10**400, "b": 0.0, "fitted_on": "x"}), ("graph", "x" * 5000), ("graph", "a\0b"),
+    ("graph_sha256", "x" * 5000), ("neutral", {"expected": {"a": 0.0}, "fitted_on": "x"}),
+])  # fmt: skip
+def test_what_model_json_says_of_the_wrong_kind_is_one_readable_sentence(folder: Path, key: str, value: Any) -> None:
+    said = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(said | {key: value}))
+    with pytest.raises(ModelError) as caught:
+        load_folder(folder)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500 + 2 * len(str(folder))
+
+
+@pytest.mark.parametrize("text", [
+    "[" * 100_000, '{"a":' * 20_000, "[]", "null", '{"name": "\\ud800"}', '{"name": "a", "name": "b"}', "",
+    '{"format": 1, "scores": ' + '{"a":' * 5000 + "1" + "}" * 5001,
+])  # fmt: skip
+def test_model_json_that_is_no_such_thing_is_one_sentence(folder: Path, text: str) -> None:
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ModelError):
+        load_folder(folder)
+
+
+@pytest.mark.parametrize("change", [{"looks": 10**9}, {"hop": 1e-300}, {"window": 1e300, "hop": 1.0}, {"frames": 0}])
+def test_a_video_model_cannot_ask_for_endless_work(change: dict[str, float]) -> None:
+    whole = {"graph": "t.onnx", "graph_sha256": "", "frames": 4, "width": 3}
+    ClipInfo(**whole)
+    with pytest.raises(ValueError, match=r"a video model needs|windows must"):
+        ClipInfo(**whole | change)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tronie.cli.common import STOPPED, say
+from tronie.cli.common import STOPPED, JsonOut, say, tell
 from tronie.core.errors import SourceError
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ class _Told:
         if self._silent or table is None:
             return
         if self._count <= _MANY:
-            print(film_text(Timeline.load(table)), end="\n\n", flush=True)
+            tell(film_text(Timeline.load(table)), end="\n\n", flush=True)
         else:
             speed = f", {outcome.seconds / outcome.spent:.1f} times film speed" if outcome.spent > 0 else ""
-            print(f"{outcome.source}: {outcome.rows} rows from {outcome.seconds:.0f} s{speed}", flush=True)
+            tell(f"{outcome.source}: {outcome.rows} rows from {outcome.seconds:.0f} s{speed}", flush=True)
 
     def end(self, job: Job, out: Path, *, quiet: bool) -> None:
         """Everything has ended: the pictures, and where things lie."""
@@ -88,7 +87,7 @@ class _Told:
 
         photos = out / "photos.csv"
         if not self._silent and job.done and photos in job.written and job.total <= _MANY:
-            print(pictures_text(_apart(Timeline.load(photos))))
+            tell(pictures_text(_apart(Timeline.load(photos))))
         for warning in job.warnings:
             say(f"Warning: {warning}")
         if quiet:
@@ -115,4 +114,4 @@ def _print_json(job: Job, analyser: Analyser) -> None:
     parts += [Timeline.load(path) for path in job.written if path.name == "photos.csv"]
     whole = Timeline.concat(parts or [Timeline.empty(analyser.labels, analyser.provenance)])
     said = dict.fromkeys((*whole.warnings, *(one.error for one in job.failed)))
-    write_json(replace(whole, warnings=tuple(said)), sys.stdout)
+    write_json(replace(whole, warnings=tuple(said)), JsonOut())

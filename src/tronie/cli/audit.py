@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Out, Quiet, say
+from tronie.cli.common import Out, Quiet, say, tell, tell_json
 
 if TYPE_CHECKING:
     from tronie.lab.audit_files import Audited
@@ -68,12 +68,12 @@ def audit(
         found = work(data, out=out, probabilities=probabilities or (), features=features, folds=folds, views=views,
                      seed=seed, proof=proof, pictures=pictures, decisions=decisions, progress=count)  # fmt: skip
     if json:
-        print((out / FIGURES).read_text(encoding="utf-8"), end="")
+        tell_json((out / FIGURES).read_text(encoding="utf-8").rstrip("\n"))
         return 0
     if not quiet:
         total = sum(found.counts.values())
         rows = [("verdict", "rows", "")] + [(n, f"{c:,}", f"{c / total:.1%}") for n, c in found.counts.items()]
-        print(grid(rows, frozenset({1, 2})))
+        tell(grid(rows, frozenset({1, 2})))
         if found.told_apart < WEAK:
             say(WARNING)
         else:

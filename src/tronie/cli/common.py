@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tronie.core.words import printable, printable_json, printable_lines
+
 if TYPE_CHECKING:
     from tronie.verbs.tables import Made
 
@@ -91,5 +93,24 @@ def interruptible() -> Iterator[threading.Event]:
 
 
 def say(text: str) -> None:
-    """One line for the person, beside whatever the command prints."""
-    print(f"tronie: {text}", file=sys.stderr)
+    """One line for the person, beside whatever the command prints. Names of others in it do nothing to a terminal."""
+    print(f"tronie: {printable(text)}", file=sys.stderr)
+
+
+def tell(text: str = "", end: str = "\n", *, flush: bool = False) -> None:
+    """Print what the command is asked for: text that it laid out in lines, in which names of others do nothing."""
+    print(printable_lines(text), end=end, flush=flush)
+
+
+def tell_json(text: str) -> None:
+    """Print a JSON document."""
+    print(printable_json(text))
+
+
+class JsonOut:
+    """Standard output as a file that takes a JSON document piece by piece."""
+
+    def write(self, text: str) -> int:
+        """Write a piece; returns its length."""
+        sys.stdout.write(printable_json(text))
+        return len(text)

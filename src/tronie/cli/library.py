@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Changes
+from tronie.cli.common import Changes, tell
 
 
 def models() -> int:
@@ -17,7 +17,7 @@ def models() -> int:
 
     rows = [("model", "hash", "MB", "labels", "licence")]
     rows += [(m.name, m.hash, f"{m.megabytes:.1f}", ", ".join(m.info.labels), m.info.licence) for m in listed()]
-    print(grid(rows, frozenset({2})) if len(rows) > 1 else "No model ships with this copy of Tronie.")
+    tell(grid(rows, frozenset({2})) if len(rows) > 1 else "No model ships with this copy of Tronie.")
     return 0
 
 
@@ -42,5 +42,5 @@ def datasets(name: str | None = None, root: Path | None = None, *,
     from tronie.verbs.datasets import datasets as run
 
     found = run(name, root, pixels=pixels, **override({}, set or ()))
-    print(found)
+    tell(str(found))
     return 0 if found.fine else 1

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Out, People, Quiet, Reading, make, say
+from tronie.cli.common import Out, People, Quiet, Reading, make, say, tell
 from tronie.cli.options import refuse_for_photos, refuse_reading
 
 DEFAULT, NOBODY = Reading(), People()
@@ -146,7 +146,7 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
                 times=times, zero=zero, step=step, block=block)  # fmt: skip
     for warning in found.warnings:
         say(f"Warning: {warning}")
-    print(compared_text(found))
+    tell(compared_text(found))
     if out is not None:
         say(f"Written: {save_compared(found, out)}")
     return 0

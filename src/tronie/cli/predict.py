@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tronie.cli.archive import Sharing, into_folder
-from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.common import STOPPED, JsonOut, Quiet, Reading, interruptible, say, tell
 from tronie.cli.options import refuse_for_photos
 from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
@@ -79,7 +78,7 @@ def predict(
     if printer.passed and not quiet:
         say(passed_over(printer.passed))
     if json:
-        write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), sys.stdout)
+        write_json(Timeline.concat(printer.kept or [Timeline.empty(analyser.labels, analyser.provenance)]), JsonOut())
     if stopped.is_set():
         say("Stopped. " + ("What was done is saved." if written else "What was done is above."))
         return STOPPED
@@ -133,7 +132,7 @@ class Printer:
         if self._json or (timeline.looked and timeline.looked[0].kind == "image"):
             self.kept.append(timeline)
         elif timeline.looked and not self.quiet:
-            print(film_text(timeline), end="\n\n", flush=True)
+            tell(film_text(timeline), end="\n\n", flush=True)
 
     def close(self, written: Sequence[Path]) -> None:
         """Print the pictures, and say which files were written."""
@@ -142,6 +141,6 @@ class Printer:
         if self.quiet:
             return
         if self.kept and not self._json:
-            print(pictures_text(self.kept))
+            tell(pictures_text(self.kept))
         if written:
             say("Written: " + ", ".join(map(str, written)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tronie.cli.common import Changes, Out, Quiet, say
+from tronie.cli.common import Changes, Out, Quiet, say, tell, tell_json
 
 if TYPE_CHECKING:
     from tronie.pipeline.crops import Prepared
@@ -143,21 +143,22 @@ def train(
     from tronie.verbs.train import train as work
     from tronie.verbs.train_folds import FILE, table, train_folds
 
-    hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process speaks
+    hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process showns
 
-    def tell(line: str) -> None:
+    def shown(line: str) -> None:
         if not hidden:
-            print(line, flush=True)
+            tell(line, flush=True)
 
     if folds is not None or (resume is not None and (resume / FILE).is_file()):
-        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=tell)
-        tell(f"{table(folded)}\nWritten: {folded.folder}")
+        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume,
+                             say=shown)  # fmt: skip
+        shown(f"{table(folded)}\nWritten: {folded.folder}")
         return 0
-    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=tell)
+    outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=shown)
     if not hidden:
         if outcome.model.is_dir():  # a method of clips has none
-            print(f"Model: {outcome.model}")
-        print(f"Report: {outcome.folder / 'report.html'}")
+            tell(f"Model: {outcome.model}")
+        tell(f"Report: {outcome.folder / 'report.html'}")
     return 0
 
 
@@ -214,7 +215,7 @@ def evaluate(
     for sentence in found.left_out:
         say(sentence)
     if json:
-        print(json_.dumps({name: plain(e) for name, e in found.evaluations.items()}, allow_nan=False))
+        tell_json(json_.dumps({name: plain(e) for name, e in found.evaluations.items()}, allow_nan=False))
     elif not quiet:
         names = list(dict.fromkeys(name for e in found.evaluations.values() for name in e.scores))
         rows = [("data", "rows scored", *(WORDS[name] for name in names))]
@@ -226,9 +227,9 @@ def evaluate(
             )
             for source, e in found.evaluations.items()
         ]
-        print(grid(rows, frozenset({1})))
+        tell(grid(rows, frozenset({1})))
         for source, e in found.evaluations.items():
-            print(f"{source}: read as {e.reading}.")
+            tell(f"{source}: read as {e.reading}.")
     for warning in found.warnings:
         say(warning)
     if found.files and not quiet:
@@ -256,10 +257,10 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
 
     found = work(first, second)
     if json:
-        print(json_.dumps([asdict(d) | {"decided": d.decided} for d in found]))
+        tell_json(json_.dumps([asdict(d) | {"decided": d.decided} for d in found]))
         return 0
     rows = [("data", "rows", "score", "first", "second", "difference", "")]
     rows += [(d.source, str(d.rows), WORDS[d.score], f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
               "" if d.decided else "may be chance") for d in found]  # fmt: skip
-    print(grid(rows, frozenset({1, 3, 4})))
+    tell(grid(rows, frozenset({1, 3, 4})))
     return 0

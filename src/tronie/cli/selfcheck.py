@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say
+from tronie.cli.common import STOPPED, Quiet, Reading, interruptible, say, tell
 from tronie.cli.options import refuse_for_photos
 from tronie.core.atomic import ensure_place
 
@@ -44,7 +44,7 @@ def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] 
     for warning in checked.warnings:
         say(f"Warning: {warning}")
     if not quiet:
-        print(selfcheck_text(checked, worst))
+        tell(selfcheck_text(checked, worst))
     if out is not None:
         written = save_selfcheck(checked, out)
         if not quiet:

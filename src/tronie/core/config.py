@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tronie.core.errors import SettingError
+from tronie.core.files import read_bytes
+from tronie.core.words import shortened
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=DataclassInstance)
 
 _NONE = "none"
+_LARGEST = 1 << 20  # bytes of a settings file
+_DEEPEST = 32  # tables and lists in one another
 _WORDS: dict[Any, str] = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"
 }  # fmt: skip
@@ -44,7 +48,7 @@ def build(kind: type[Settings], data: Mapping[str, Any], where: str = "") -> Set
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in fields:
-            raise SettingError(f"Unknown setting '{_at(where, key)}'.{_hint(kind, key, where)}")
+            raise SettingError(f"Unknown setting '{shortened(_at(where, key))}'.{_hint(kind, key, where)}")
         values[key] = _check(hints[key], value, _at(where, key))
     for name, field in fields.items():
         bare = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -59,12 +63,31 @@ def build(kind: type[Settings], data: Mapping[str, Any], where: str = "") -> Set
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain data. Raises SettingError if it is missing or not TOML (with line and column)."""
+    text = read_bytes(path, most=_LARGEST, error=SettingError)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"Settings file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"Settings file {path} is not TOML: {error}.") from error
+        return _bounded(tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n")))
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f"Settings file {path} is not TOML that is read here: {_said(error)}.") from error
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return shortened(" ".join(str(error).split()), 200)
+
+
+def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+    """``data``, unless it is too deep or a number too large: ValueError."""
+    left: list[tuple[Any, int]] = [(data, 1)]
+    while left:
+        value, depth = left.pop()
+        if depth > _DEEPEST:
+            raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"its number {shortened(hex(value), 24)} has more than 64 bits")
+        if isinstance(value, (dict, list)):
+            left += [(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value)]
+    return data
 
 
 def override(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -147,9 +170,12 @@ def _check(kind: Any, value: Any, where: str) -> Any:
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
             return {k: _check(inner[1], v, _at(where, k)) for k, v in value.items()}
     elif kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        if abs(value) < 2**63:
+            return float(value)
     elif kind is Path and isinstance(value, str):
         return Path(value)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        pass  # more than an array holds
     elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise _wrong(kind, value, where)
@@ -186,7 +212,15 @@ def _wrong(kind: Any, value: Any, where: str) -> SettingError:
     if get_origin(kind) is Literal and isinstance(value, str):
         near = difflib.get_close_matches(value, [str(c) for c in get_args(kind)], 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-    return SettingError(f"Setting '{where}' must be {_word(kind)}, not {value!r}.{hint}")
+    return SettingError(f"Setting '{where}' must be {_word(kind)}, not {_shown(value)}.{hint}")
+
+
+def _shown(value: Any) -> str:
+    """``value`` in a message, which is read by a person: its beginning, where it is long."""
+    try:
+        return shortened(repr(value))
+    except (ValueError, RecursionError):  # a number of thousands of digits; a list in itself
+        return f"such a {type(value).__name__}"
 
 
 def _word(kind: Any) -> str:
@@ -251,8 +285,8 @@ def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return _bounded(tomllib.loads(f"value = {text}"))["value"]
+    except (ValueError, RecursionError):
         return text
 
 

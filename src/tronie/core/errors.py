@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tronie.core.words import printable, shortened
+
+LONGEST = 5000
+"""Letters of a sentence; a path alone may have 4096."""
+
 
 class TronieError(Exception):
-    """Anything a user can cause or mend. ``exit_code`` is what the command line returns."""
+    """Anything a user can cause or mend. ``exit_code`` is what the command line returns.
+
+    The sentence often names a file or repeats a label of others, so it is brought to one line that a terminal does not
+    obey (:mod:`tronie.core.words`).
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(shortened(printable(sentence), LONGEST))
 
 
 class SettingError(TronieError):

@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import SettingError
+from tronie.core.words import printable, shortened
 
 UNCERTAIN = "uncertain"
 """The word a table carries where the evidence supports no label."""
+
+_LONGEST = 100  # letters of a label's name
 
 # Words that data sets and tools use for the same expression.
 _SYNONYMS: dict[str, str] = {
@@ -34,7 +37,6 @@ _SYNONYMS: dict[str, str] = {
 }  # fmt: skip
 
 
-_LONGEST = 200  # letters of a label's name; a longer one is a damaged file
 _HIDDEN = re.compile("[\u200b\u2060\ufeff]")  # characters without width, which come along when text is copied
 _WHOLE = re.compile(r"(-?\d+)[.,]0{1,2}")  # a spreadsheet writes the class 1 as 1.0
 
@@ -99,7 +101,7 @@ class LabelSet:
             return ours.index(word)
         near = difflib.get_close_matches(name[:_LONGEST], self.names, 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise SettingError(f"Unknown label '{name}'; known are {', '.join(self.names)}.{hint}")
+        raise SettingError(f"Unknown label '{shortened(name)}'; known are {', '.join(self.names)}.{hint}")
 
     def translate(self, to: LabelSet) -> NDArray[np.int64]:
         """For each own label its index in ``to``, or -1 where ``to`` has no such expression. Joined by name."""
@@ -109,12 +111,9 @@ class LabelSet:
 
 def _check(name: str) -> None:
     """Raise SettingError for a name that cannot be shown or written."""
-    if not name.strip():
-        raise SettingError("A label has no name: give each label one.")
-    if len(name) > _LONGEST:
-        raise SettingError(f"The label '{name[:20]}…' has {len(name):,} letters: a label has at most {_LONGEST}.")
-    if any("\ud800" <= letter <= "\udfff" for letter in name):
-        raise SettingError(f"The label {name!a} holds half a character (a lone surrogate): write it anew.")
+    if len(name) > _LONGEST or printable(name) != name or not name.strip():
+        raise SettingError(f"'{shortened(name)}' is no name of a label: give 1 to {_LONGEST} visible letters.")
+
 
 
 def classes(words: Iterable[str], labels: Iterable[str] | None = None) -> LabelSet:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import numpy as np
 
@@ -42,6 +42,15 @@ _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, csv.Error)
 _SEGMENT_TEXT = ("source", "label", "said")
+
+
+class Writable(Protocol):
+    """What text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Write a piece."""
+
+
 
 
 def sidecar(path: Path) -> Path:
@@ -110,7 +119,7 @@ def document(timeline: Timeline) -> dict[str, Any]:
     return {**about_of(timeline), "segments": as_rows(timeline.segments()), "columns": list(timeline.columns)}
 
 
-def write_json(timeline: Timeline, file: TextIO) -> None:
+def write_json(timeline: Timeline, file: Writable) -> None:
     """The whole timeline as one JSON document, one row a line."""
     head = json.dumps(document(timeline), ensure_ascii=False, indent=1)
     file.write(head.removesuffix("\n}") + ',\n "rows": [')

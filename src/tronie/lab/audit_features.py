@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tronie.clips.sampling import uniform
+from tronie.core.arrays import read_npy
 from tronie.core.errors import ModelError, SettingError
 from tronie.core.face import Pixels
 from tronie.data.augment import Augment, augment
@@ -87,13 +88,13 @@ def frame_features(opened: Opened, folder: Path, net: Callable[[Tensor], Tensor]
         every = np.concatenate(at)
         some = principal(seen(np.sort(np.random.default_rng(0).permutation(every)[:_SAMPLE])), DIMS)
         keep(path, np.vstack([some.mean, some.spread, some.axes.T]))
-    kept = np.load(path)
+    kept = read_npy(path)
     project, parts = Components(kept[0], kept[1], kept[2:].T), []
     for first in range(0, n, _CLIPS):
         target = folder / f"view-{first}.npy"
         if not target.is_file():
             keep(target, project(seen(np.concatenate(at[first : first + _CLIPS]))).astype(np.float16))
-        parts.append(np.load(target))
+        parts.append(read_npy(target))
         progress(min(first + _CLIPS, n), n)
     return replace(opened, faces=np.concatenate(parts), starts=starts, kind="features")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.arrays import read_npz
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.registry import nearest
@@ -54,11 +55,11 @@ def _csv(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:
 
 def _npz(path: Path, labels: LabelSet) -> tuple[list[str], NDArray[np.float64]]:
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            ids, table, known = kept["id"], np.asarray(kept["probability"], np.float64), kept["labels"].tolist()
+        kept = read_npz(path, ("id", "probability", "labels"))
+        ids, table, known = kept["id"], np.asarray(kept["probability"], np.float64), kept["labels"].tolist()
     except OSError as error:
         raise SourceError(f"The probabilities {path} cannot be read: {error}.") from error
-    except (KeyError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise SourceError(f"{path} needs the arrays id, probability and labels ({error}).") from error
     table = table[None] if table.ndim == 2 else table
     if table.ndim != 3 or table.shape[1:] != (len(ids), len(known)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +14,7 @@ from tronie.core.errors import SourceError
 from tronie.core.face import Pixels
 from tronie.core.manifest import Manifest
 from tronie.faces.quality import sharpness
-from tronie.lab.prepared import Opened, open_prepared
+from tronie.lab.prepared import Opened, open_prepared, read_note
 from tronie.measure.duplicates import perceptual_hash, twin_groups
 
 SAME = 8
@@ -63,11 +62,7 @@ def open_data(path: Path) -> tuple[Opened, bool, list[tuple[str, str]], set[str]
     if not path.exists():
         raise SourceError(f"There is no {path}: give a folder that `tronie prepare` made, or a manifest (CSV).")
     opened = open_prepared(path)
-    note = path / "prepared.json"
-    try:
-        known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
-    except ValueError as error:
-        raise SourceError(f"{note} cannot be read ({error}): run `tronie prepare` again.") from error
+    known = read_note(path)
     unread = [(str(name), str(reason)) for name, reason in known.get("unread", ())]
     return opened, True, unread, {str(name) for name in known.get("missed", ())}
 

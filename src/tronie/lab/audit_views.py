@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.arrays import read_npy
 from tronie.core.atomic import replacing
+from tronie.core.errors import SourceError
+from tronie.core.files import read_json
 from tronie.lab.prepared import Opened
 from tronie.measure.probe import Components, Matrix, principal
 
@@ -46,13 +49,21 @@ def kept_views(opened: Opened, folder: Path, read: Reader, net: str, views: int,
             count += len(part)
             progress(count, views * n)
         keep(targets[v], np.concatenate(parts))
-    return np.stack([np.load(path) for path in targets])
+    return np.stack([read_npy(path) for path in targets])
+
+
+def _said(path: Path) -> Any:
+    """What ``key.json`` says; None where it is damaged, so that all is made again."""
+    try:
+        return read_json(path)
+    except SourceError:
+        return None
 
 
 def begin(folder: Path, known: dict[str, Any]) -> None:
     """Throw away what was kept of other data, another net or other numbers."""
     path = folder / "key.json"
-    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != known:
+    if not path.is_file() or _said(path) != known:
         for old in folder.glob("view-*.npy"):
             old.unlink()
         with replacing(path) as temporary:
@@ -78,5 +89,5 @@ def _axes(path: Path, read: Reader, n: int, seed: int) -> Components:
         rows = np.sort(np.random.default_rng(seed).permutation(n)[:_SAMPLE])
         found = principal(np.concatenate(list(read(rows, 0, seed))), DIMS, seed)
         keep(path, np.vstack([found.mean, found.spread, found.axes.T]))
-    kept = np.load(path)
+    kept = read_npy(path)
     return Components(kept[0], kept[1], kept[2:].T)

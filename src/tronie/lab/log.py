@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import unwritable
+from tronie.core.files import parse_json
 from tronie.lab.evaluate import WORDS
 
 LOG = "log.jsonl"
@@ -31,8 +32,8 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
+            found.append(parse_json(line))
+        except ValueError:
             break
     return found
 

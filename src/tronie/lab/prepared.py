@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.clips.views import Kind
+from tronie.core.arrays import read_npy
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import LARGE, read_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.core.registry import nearest
@@ -71,12 +72,11 @@ _SHAPES: dict[Any, tuple[type[np.generic], int]] = {
 def read_note(folder: Path) -> dict[str, Any]:
     """What ``prepared.json`` says of how the data was made, empty where there is none. Raises SourceError."""
     path = folder / "prepared.json"
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read ({error}): run `tronie prepare` again.") from error
+    note = read_json(path, most=LARGE)
+    if not isinstance(note, dict):
+        raise SourceError(f"{path} is no note on prepared data: run `tronie prepare` again.")
     return note
 
 
@@ -84,7 +84,7 @@ def _array(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise SourceError(f"No prepared data in {path.parent}: run `tronie prepare` with --out {path.parent} first.")
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        array: NDArray[Any] = read_npy(path, mapped=True)
     except (ValueError, EOFError, OSError) as error:
         raise SourceError(f"{path} cannot be read ({error}): run `tronie prepare` again.") from error
     return array

@@ -10,8 +10,6 @@ weighted pair of cross-entropies by nothing but the student's own temperature (1
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.clips.views import View
+from tronie.core.arrays import read_npz
 from tronie.core.atomic import replacing
 from tronie.core.errors import ModelError, SettingError
 from tronie.core.labels import LabelSet
@@ -147,7 +146,7 @@ def _asked(teachers: Sequence[Model], part: Part, labels: LabelSet, say: Callabl
 def _kept(path: Path, key: str) -> NDArray[np.float32] | None:
     """What the same teachers said of the same rows before, or None."""
     try:
-        with np.load(path) as file:
-            return np.asarray(file["said"]) if str(file["key"]) == key else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        file = read_npz(path, ("said", "key"))
+        return file["said"] if str(file["key"]) == key else None
+    except (OSError, ValueError):
         return None

@@ -13,7 +13,6 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
@@ -24,6 +23,7 @@ from tronie.core.face import Pixels
 from tronie.media.clock import Clock, zero_of
 from tronie.media.container import open_container
 from tronie.media.files import NoPictures
+from tronie.media.sidedata import Type
 
 Opened = tuple[InputContainer, VideoStream]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tronie.core import arrays
 from tronie.core.errors import ModelError
+from tronie.core.files import parse_json
 from tronie.nn.torchscript import is_torchscript, read_torchscript
 
 _WRAPPERS = ("state_dict", "state_dict_backbone", "model_state_dict", "model", "net")
@@ -54,9 +52,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def read_npz(path: Path) -> dict[str, Tensor]:
     """Tensors of a NumPy archive without pickle, as this repository keeps full weights. Raises ModelError."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return {name: torch.from_numpy(array) for name, array in arrays.read_npz(path).items()}
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path} holds no weights that NumPy can read ({error}): fetch it again.") from error
 
 
@@ -65,7 +62,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         data = path.read_bytes()
         start = 8 + int.from_bytes(data[:8], "little")
-        header = json.loads(data[8:start])
+        header = parse_json(data[8:start])
         header.pop("__metadata__", None)
         found = {}
         for name, about in header.items():

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tronie.core.atomic import ensure_writable, replacing, unwritable
 from tronie.core.errors import SettingError
+from tronie.core.files import parse_json
 from tronie.core.manifest import Manifest
 
 PART, JOURNAL = "frames.part", "progress.jsonl"
@@ -177,7 +178,7 @@ class ClipStore:
 def _whole(line: bytes) -> tuple[str, dict[str, Any]] | None:
     """A line of the journal, None where it was torn."""
     try:
-        id_, note = json.loads(line)
+        id_, note = parse_json(line)
         return (str(id_), dict(note)) if line.endswith(b"\n") else None
     except (ValueError, TypeError):
         return None

@@ -31,7 +31,7 @@ _CPU = PROVIDERS["cpu"].name
 
 def available() -> list[str]:
     """The names in ``PROVIDERS`` that the installed ONNX Runtime was built with."""
-    built = _runtime().get_available_providers()
+    built = runtime().get_available_providers()
     return [name for name, provider in PROVIDERS.items() if provider.name in built]
 
 
@@ -43,7 +43,7 @@ def chain(name: str) -> tuple[str, ...]:
     if name not in here:
         raise SettingError(f"Provider '{name}' is not part of the ONNX Runtime installed here, which has "
                            f"{', '.join(here) or 'none that is known'}: {install(name)}.")  # fmt: skip
-    if name == "cuda" and hasattr(ort := _runtime(), "preload_dlls"):
+    if name == "cuda" and hasattr(ort := runtime(), "preload_dlls"):
         ort.preload_dlls()  # finds the CUDA libraries that the extras of onnxruntime-gpu installed as Python packages
     return (provider.name,) if name == "cpu" else (provider.name, _CPU)
 
@@ -70,8 +70,10 @@ def check_started(name: str, used: list[str]) -> None:
                            "to go on without it.")  # fmt: skip
 
 
-def _runtime() -> Any:
-    """ONNX Runtime; its import takes 0.2 s, so it is paid on first use."""
+def runtime() -> Any:
+    """ONNX Runtime, which tells nobody what it runs; its import takes 0.2 s, so it is paid on first use."""
     import onnxruntime
 
+    if hasattr(onnxruntime, "disable_telemetry_events"):  # where it was imported before Tronie, and on Windows
+        onnxruntime.disable_telemetry_events()
     return onnxruntime

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.errors import ModelError
-from tronie.runtime.providers import chain, check_started
+from tronie.core.files import read_bytes
+from tronie.core.words import shortened
+from tronie.runtime.onnxfile import check_self_contained
+from tronie.runtime.providers import chain, check_started, runtime
 
-_ELSEWHERE = re.compile(rb"\x6a.{1,2}\x0a\x08location\x12", re.DOTALL)
-"""``external_data`` of a tensor in the bytes of a graph (TensorProto, field 13): weights that lie in another file."""
+_LARGEST = 2 << 30
+"""Bytes of a graph; protobuf takes no more."""
 
 
 def sha256(path: Path) -> str:
@@ -35,22 +37,24 @@ class Session:
 
     def __init__(self, path: Path, *, expect: str | None = None, threads: int = 1,
                  provider: str = "cpu") -> None:  # fmt: skip
-        import onnxruntime as ort  # 0.2 s: paid on first use, not at `import tronie`
-
         if not path.is_file():
             raise ModelError(f"Model file {path} is missing: reinstall Tronie or give another model folder.")
-        data = path.read_bytes()
+        data = read_bytes(path, most=_LARGEST, error=ModelError)
         self._path = path
         self.hash = hashlib.sha256(data).hexdigest()
         if expect is not None and self.hash != expect:
             raise ModelError(f"Model file {path} does not match its recorded hash: fetch or export the model again.")
-        if _ELSEWHERE.search(data):
-            raise ModelError(f"Model file {path} keeps weights in another file: export it again, whole in one.")
+        try:
+            check_self_contained(data)
+        except ValueError as error:
+            raise ModelError(f"Model file {path} {error}: export it again, whole in one file.") from error
         providers = chain(provider)
+        ort = runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised; its words would reach the terminal as they are
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # what was checked, and nothing else
         # int8 models: without VNNI, pairs of products would be added in 16 bits and overflow. No effect elsewhere.
         options.add_session_config_entry("session.x64quantprecision", "1")
         try:
@@ -58,6 +62,9 @@ class Session:
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
             raise ModelError(f"Model file {path} is not a graph that ONNX Runtime can run: {_said(error)}") from error
         check_started(provider, self._session.get_providers())
+        names = [output.name for output in self._session.get_outputs()]
+        if len(set(names)) != len(names):
+            raise ModelError(f"Model file {path} gives two outputs of one name: export it again.")
         self.inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
         self.outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
 
@@ -71,5 +78,5 @@ class Session:
 
 
 def _said(error: Exception) -> str:
-    """The library's own words, on one line."""
-    return " ".join(str(error).split())
+    """The library's own words, on one line of a bearable length: it repeats names out of the graph."""
+    return shortened(" ".join(str(error).split()), 300)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree as xml
 
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.files import read_bytes
@@ -47,7 +46,7 @@ def read_spans(path: str | Path, clock: Clock | None = None) -> list[Span]:
 def _read(path: Path, read: Callable[[bytes], list[Span]]) -> list[Span]:
     try:
         found = read(read_bytes(path, most=_LARGEST))
-    except (ValueError, KeyError, xml.ParseError) as error:
+    except (ValueError, KeyError) as error:
         raise SourceError(f"{path} is damaged or not what its name says ({error}).") from error
     for span in found:
         if not max(abs(span.start), abs(span.end)) <= LATEST_S:  # also where one is no number

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tronie.core.words import printable
+
 Counter = Callable[[str, int, int], None]
 """What is being done, how many are done, how many there are."""
 _EVERY = 0.2  # seconds between two looks
@@ -38,7 +40,7 @@ class _Line:
         if now - self._begun < _PATIENCE or now - self._shown < _EVERY:
             return
         left = (now - self._begun) / max(done, 1) * (total - done)
-        text = f"{what}: {done:,} of {total:,} ({_span(left)} left)"
+        text = f"{printable(what)}: {done:,} of {total:,} ({_span(left)} left)"
         sys.stderr.write("\r" + text.ljust(self._wide))
         sys.stderr.flush()
         self._shown, self._wide = now, len(text)

@@ -12,8 +12,12 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from xml.etree import ElementTree as xml
 
+import numpy as np
+
 from tronie.core.labels import UNCERTAIN
+from tronie.core.markup import parse_xml
 from tronie.core.span import Span
+from tronie.core.words import shortened
 from tronie.show.tier import Tier
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -22,6 +26,7 @@ _TYPE, _VOCABULARY, _LANGUAGE = "expression", "expressions", "und"
 _MIME = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".mpg": "video/mpeg", ".mpeg": "video/mpeg",
 }  # fmt: skip
+_LONGEST = 1e10  # milliseconds: four months, more than any film has
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -63,7 +68,8 @@ def document(tiers: Sequence[Tier], labels: Sequence[str], media: Media, written
     order = xml.SubElement(root, "TIME_ORDER")
     for time, slot in slots.items():
         xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time))
-    vocabulary = [*labels, UNCERTAIN]
+    vocabulary = list(dict.fromkeys([*labels, UNCERTAIN, *(cue.segment.label for cue in cues)]))
+    place = {label: number for number, label in enumerate(vocabulary)}
     number = 0
     for tier in tiers:
         name = _legal(tier.name)
@@ -73,7 +79,7 @@ def document(tiers: Sequence[Tier], labels: Sequence[str], media: Media, written
             number += 1
             annotation = xml.SubElement(xml.SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", {
                 "ANNOTATION_ID": f"a{number}", "TIME_SLOT_REF1": slots[cue.start], "TIME_SLOT_REF2": slots[cue.end],
-                "CVE_REF": f"cve{vocabulary.index(cue.segment.label)}",
+                "CVE_REF": f"cve{place[cue.segment.label]}",
             })  # fmt: skip
             xml.SubElement(annotation, "ANNOTATION_VALUE").text = _legal(cue.segment.label)
     _vocabulary(root, vocabulary)
@@ -115,11 +121,11 @@ def read(data: bytes) -> list[Span]:
     evenly between their neighbours, as ELAN shows them. The first medium's TIME_ORIGIN is added: it says where in
     the film the coder's zero lies. Raises ValueError or KeyError for a document that is not EAF.
     """
-    root = xml.fromstring(data)
+    root = parse_xml(data)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise ValueError(f"its root is <{root.tag}>, not <ANNOTATION_DOCUMENT>")
     medium = root.find("HEADER/MEDIA_DESCRIPTOR")
-    origin = float(medium.get("TIME_ORIGIN", 0)) if medium is not None else 0.0
+    origin = _milliseconds(medium.get("TIME_ORIGIN", "0")) if medium is not None else 0.0
     slots = _slots(root, origin)
     times: dict[str, tuple[float, float]] = {}
     hanging: dict[str, str] = {}
@@ -141,24 +147,29 @@ def read(data: bytes) -> list[Span]:
 
 def _slots(root: xml.Element, origin: float) -> dict[str, float]:
     order = [(slot.attrib["TIME_SLOT_ID"], slot.get("TIME_VALUE")) for slot in root.iterfind("TIME_ORDER/TIME_SLOT")]
-    known = [i for i, (_, value) in enumerate(order) if value is not None]
-    seconds: dict[str, float] = {}
-    for i, (slot, value) in enumerate(order):
-        before = max((k for k in known if k <= i), default=None)
-        after = min((k for k in known if k >= i), default=before)
-        if before is None or after is None:
-            raise ValueError("a time slot has no value and no neighbour with one")
-        low, high = float(order[before][1] or 0), float(order[after][1] or 0)
-        share = (i - before) / (after - before) if after > before else 0.0
-        seconds[slot] = ((low + share * (high - low) if value is None else float(value)) + origin) / 1000
-    return seconds
+    known = [(i, _milliseconds(value)) for i, (_, value) in enumerate(order) if value is not None]
+    if order and (not known or known[0][0] > 0):
+        raise ValueError("a time slot has no value and no neighbour with one")
+    places, values = [place for place, _ in known], [value for _, value in known]
+    times = np.interp(np.arange(len(order)), places, values) if known else np.empty(0)
+    return {slot: (time + origin) / 1000 for (slot, _), time in zip(order, times.tolist(), strict=True)}
+
+
+def _milliseconds(words: str) -> float:
+    value = float(words)
+    if not abs(value) <= _LONGEST:
+        raise ValueError(f"the time {shortened(words, 24)} is none of a film")
+    return value
 
 
 def _time_of(annotation: str, times: dict[str, tuple[float, float]], hanging: dict[str, str]) -> tuple[float, float]:
+    way = []
     seen = set()
     while annotation not in times:
         if annotation in seen:
-            raise ValueError(f"annotation {annotation} hangs on itself")
+            raise ValueError(f"annotation {shortened(annotation)} hangs on itself")
         seen.add(annotation)
+        way.append(annotation)
         annotation = hanging[annotation]
+    times.update(dict.fromkeys(way, times[annotation]))  # so that a long chain is walked once
     return times[annotation]

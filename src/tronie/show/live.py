@@ -15,6 +15,7 @@ from tronie.core.errors import SettingError
 from tronie.core.face import Pixels
 from tronie.core.labels import UNCERTAIN
 from tronie.core.segment import JOIN_GAP
+from tronie.core.words import printable, printable_lines
 from tronie.show.overlay import Mark, draw
 from tronie.show.palette import Look
 from tronie.show.text import clock
@@ -148,14 +149,14 @@ def _bars(seen: Seen) -> Table:
         sure = mark.label != UNCERTAIN
         colour = seen.looks[mark.label].colour
         table.add_row(
-            Text(mark.person),
-            Text(mark.label if mark.usable else f"{mark.label} (hard to see)"),
+            Text(printable(mark.person)),
+            Text(printable(mark.label) if mark.usable else f"{printable(mark.label)} (hard to see)"),
             Bar(1.0, 0.0, mark.confidence if sure else 0.0, width=_WIDTH, color=colour),
             Text(f"{mark.confidence:4.0%}" if sure else "   -"),
         )
     if not seen.marks:
         table.add_row(Text("no face"))
-    table.add_row(Text(clock(seen.time), style="dim"), Text(seen.note, style="dim"))
+    table.add_row(Text(clock(seen.time), style="dim"), Text(printable(seen.note), style="dim"))
     return table
 
 
@@ -187,7 +188,7 @@ class Lines:
 
     def _write(self, text: str) -> None:
         try:
-            self._out.write(text)
+            self._out.write(printable_lines(text))
             self._out.flush()
         except BrokenPipeError:  # `tronie watch 0 | head`: what was read is still to be saved
             self.closed = True

@@ -131,7 +131,8 @@ class _Bar:
             self._progress.remove_task(self._task)
             self._task = None
         if self._task is None:
-            name = report.source if len(report.source) <= 40 else "..." + report.source[-37:]
+            name = printable(report.source)
+            name = name if len(name) <= 40 else "..." + name[-37:]
             place = f"[{report.place + 1}/{report.count}] " if report.count > 1 else ""
             self._task = self._progress.add_task(place + name, total=report.length, rate="")
         spent = now - self._source_begun

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tronie.core.labels import UNCERTAIN
 from tronie.core.segment import Segment
 from tronie.core.timeline import Looked, Timeline
+from tronie.core.words import printable
 
 
 def clock(seconds: float) -> str:
@@ -20,6 +21,7 @@ def clock(seconds: float) -> str:
 
 def grid(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
     """Rows (the first one the heading) as columns of equal width; columns in ``right`` are set to the right."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
     def line(row: Sequence[str]) -> str:
@@ -35,8 +37,8 @@ def film_text(timeline: Timeline) -> str:
     persons = len(set(timeline["track"].tolist()))
     span = f"{clock(looked.start)}-{clock(looked.end)}, {_count(looked.frames, 'frame')} looked at{_unseen(looked)}"
     if not len(timeline):
-        return f"{looked.source}: no face found ({span})"
-    heading = f"{looked.source}: {_count(persons, 'person')} ({span}{_empty(looked)})"
+        return f"{printable(looked.source)}: no face found ({span})"
+    heading = f"{printable(looked.source)}: {_count(persons, 'person')} ({span}{_empty(looked)})"
     found = timeline.segments()
     rows: list[tuple[str, ...]] = [("person", "from", "to", "expression", "confidence", "usable")]
     rows += [(str(s.track), clock(s.start), clock(s.end), *_answer(s)) for s in found]

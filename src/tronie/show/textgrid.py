@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tronie.core.span import Span
+from tronie.core.words import shortened
 from tronie.show.tier import Tier
 
+_LONGEST = 1e7  # seconds: four months, more than any film has
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)|![^\n]*')
 
 
@@ -94,7 +96,10 @@ def _tokens(words: str) -> Iterator[object]:
         elif flag is not None:
             yield (flag,)
         elif number is not None:
-            yield float(number)
+            value = float(number)
+            if not abs(value) <= _LONGEST:
+                raise ValueError(f"its number {shortened(number, 24)} is no time of a film")
+            yield value
 
 
 def _number(tokens: Iterator[object]) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tronie.core.atomic import ensure_writable, replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import read_json
 from tronie.core.manifest import Manifest
 from tronie.show.evaluation import evaluation_page
 from tronie.zoo.catalog import load_model
@@ -96,16 +97,20 @@ def write_page(folder: Path) -> Path:
     """``report.html`` from what lies in a run folder, or in one that :func:`evaluate` wrote. Raises SourceError."""
     from tronie.lab.log import figures, read_log
 
-    try:
-        content: dict[str, Any] = json.loads((folder / _JSON).read_text(encoding="utf-8"))
-    except OSError:
-        raise SourceError(f"There is no {folder / _JSON}: give the folder of a run or of an evaluation.") from None
-    except ValueError as error:
-        raise SourceError(f"{folder / _JSON} cannot be read ({error}): judge the model again.") from error
+    if not (folder / _JSON).is_file():
+        raise SourceError(f"There is no {folder / _JSON}: give the folder of a run or of an evaluation.")
+    content: dict[str, Any] = read_json(folder / _JSON)
+    if not isinstance(content, dict):
+        raise SourceError(f"{folder / _JSON} is no evaluation: judge the model again.")
     recipe = (folder / "recipe.toml").read_text(encoding="utf-8") if (folder / "recipe.toml").is_file() else ""
     log = read_log(folder)
-    page = evaluation_page(content, content.get("name") or folder.resolve().name, log=log, facts=_facts(content),
-                           recipe=recipe, epochs=[asdict(one) for one in figures(log)])  # fmt: skip
+    name = content.get("name") or folder.resolve().name
+    try:
+        page = evaluation_page(content, name, log=log, facts=_facts(content), recipe=recipe,
+                               epochs=[asdict(one) for one in figures(log)])  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
+        raise SourceError(f"{folder / _JSON} or the log beside it is damaged ({type(error).__name__}: {error}): judge "
+                          "the model again.") from error  # fmt: skip
     with replacing(folder / _PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return folder / _PAGE

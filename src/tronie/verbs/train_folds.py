@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
+from tronie.core.files import read_json
 from tronie.measure import scores
 from tronie.measure.intervals import Interval, bootstrap
 from tronie.verbs.extras import needing
@@ -236,8 +237,8 @@ def _write(folder: Path, content: dict[str, Any]) -> None:
 def _begun(folder: Path) -> tuple[int, ...]:
     """The folds of a folder that :func:`train_folds` began. Raises SettingError."""
     try:
-        numbers = tuple(int(n) for n in json.loads((folder / FILE).read_text(encoding="utf-8"))["folds"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        numbers = tuple(int(n) for n in read_json(folder / FILE, error=SettingError)["folds"])
+    except (SettingError, ValueError, KeyError, TypeError) as error:
         raise SettingError(f"{folder} holds no runs over folds: its {FILE} cannot be read ({error}).") from error
     if not numbers or not (folder / f"fold{numbers[0]}" / "recipe.toml").is_file():
         raise SettingError(f"{folder} was left before its first fold began: start anew with the recipe.")

@@ -17,6 +17,8 @@ from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
 
 _BATCH = 32
+# What a model folder from others may ask for: each look costs a run of the graph, each hop a window.
+_MOST_LOOKS, _SHORTEST_HOP, _LONGEST_WINDOW = 256, 0.01, 600.0
 
 Features = NDArray[np.floating]
 """One row of numbers per frame, ``(n, width)``; float16, as the frames were when the model learnt."""
@@ -47,8 +49,11 @@ class ClipInfo:
     encoder: str = ""
 
     def __post_init__(self) -> None:
-        if min(self.frames, self.width, self.looks) < 1 or self.each < 0:
-            raise ValueError("a video model needs frames, width and looks of 1 or more")
+        if min(self.frames, self.width, self.looks) < 1 or self.each < 0 or self.looks > _MOST_LOOKS:
+            raise ValueError(f"a video model needs frames and width of 1 or more, and 1 to {_MOST_LOOKS} looks")
+        if not (self.hop >= _SHORTEST_HOP and self.window <= _LONGEST_WINDOW):
+            raise ValueError(f"windows must begin {_SHORTEST_HOP:g} s apart or more and last {_LONGEST_WINDOW:g} s or "
+                             "less")  # fmt: skip
         if not 0 < self.hop <= self.window / 2:
             raise ValueError("windows must begin at least twice in the time that one lasts: 0 < hop <= window / 2")
 

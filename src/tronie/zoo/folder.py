@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from tronie.clips.views import View
 from tronie.core.errors import ModelError, SettingError
+from tronie.core.files import read_bytes
 from tronie.core.labels import LabelSet
+from tronie.core.words import printable, shortened
 from tronie.measure.calibration import softmax
 from tronie.runtime.session import Session
 from tronie.zoo.clip import LARGEST, ClipReader, bounded
 from tronie.zoo.info import ModelInfo, NeutralFit, SegmentFit, read_info
 
 BATCH = 32
+_LONGEST_NAME = 200  # letters of a graph's file; systems take 255 bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,11 +174,13 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
                          f"`tronie export {folder} --out MODEL` says why.")  # fmt: skip
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
-    text = path.read_bytes()
+    text = read_bytes(path, error=ModelError)
     info = read_info(path, text)
     for graph in (info.graph, *(() if info.clip is None else (info.clip.graph,))):
-        if graph != Path(graph).name or graph in ("", "..") or "\\" in graph:
-            raise ModelError(f"{path} names a graph outside its folder ({graph}): do not trust this model.")
+        odd = len(graph) > _LONGEST_NAME or printable(graph) != graph
+        if odd or graph != Path(graph).name or graph in ("", "..") or "\\" in graph:
+            raise ModelError(f"{path} names a graph outside its folder ({shortened(graph)}): do not trust "
+                             "this model.")  # fmt: skip
     session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads, provider=provider)
     if "faces" not in session.inputs or "logits" not in session.outputs:
         raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export it again.")

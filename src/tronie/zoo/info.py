@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 from tronie.core.atomic import replacing
 from tronie.core.config import build
 from tronie.core.errors import ModelError, SettingError
+from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.segment import SegmentCalibration
 from tronie.zoo.clip import ClipInfo
 
 FORMAT = 1
+_COLDEST, _HOTTEST = 1e-3, 1e3  # temperatures beyond make every answer a certainty, or none
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ class ModelInfo:
 
     def __post_init__(self) -> None:
         LabelSet(self.labels)
-        if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not 0 < self.temperature < math.inf:
-            raise ValueError("a model needs two labels or more, and size, frames and temperature above 0")
+        if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not _COLDEST <= self.temperature <= _HOTTEST:
+            raise ValueError(f"a model needs two labels or more, size and frames above 0 and a temperature from "
+                             f"{_COLDEST:g} to {_HOTTEST:g}")
         if self.segments is not None and (unknown := [n for n in self.segments.offsets if n not in self.labels]):
             raise ValueError(f"its segment calibration speaks of '{unknown[0]}', which is none of its labels")
         if self.neutral is not None and set(self.neutral.expected) != set(self.labels):
@@ -96,7 +98,7 @@ class ModelInfo:
 def read_info(path: Path, text: bytes) -> ModelInfo:
     """What ``model.json`` says; its format is looked at first, as a newer one may say what this version cannot read."""
     try:
-        raw: Any = json.loads(text)
+        raw: Any = parse_json(text)
     except ValueError as error:
         raise ModelError(f"{path} cannot be read ({error}): export or fetch the model again.") from error
     given = raw.get("format", FORMAT) if isinstance(raw, dict) else None

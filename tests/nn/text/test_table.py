@@ -89,7 +89,7 @@ def test_what_cannot_be_said_is_answered_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"absent\.toml"):
         text_table(own, str(tmp_path / "absent.toml"))
     (tmp_path / "wrong.toml").write_text("neutral: calm")
-    with pytest.raises(SettingError, match=r"wrong\.toml is no TOML file"):
+    with pytest.raises(SettingError, match=r"wrong\.toml is not TOML"):
         text_table(own, str(tmp_path / "wrong.toml"))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import parse_json
 from tronie.core.manifest import Integers, Manifest
 
 _VERSION = 1
@@ -147,7 +148,7 @@ def load(path: Path, ids: NDArray[np.str_]) -> HardPlan:
     """The plan that :func:`save` wrote, for the clips ``ids`` ``(n,)`` in their order. Raises SourceError."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            meta, table = json.loads(file.readline().removeprefix("# ")), list(csv.reader(file))
+            meta, table = parse_json(file.readline().removeprefix("# ")), list(csv.reader(file))
         rows = {row[0]: row for row in table[1:]}
         if meta["tronie_hard_clips"] != _VERSION or table[0] != _COLUMNS:
             raise ValueError("its first two lines are not those of such a file")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import parse_json
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Integers, Manifest
 from tronie.data.corrupt.labels import Corruption
@@ -66,8 +67,8 @@ def load(path: Path) -> tuple[NDArray[np.str_], Corruption]:
 
 def _meta(path: Path, line: str) -> dict[str, Any]:
     try:
-        meta = json.loads(line.removeprefix("# ")) if line.startswith("# {") else None
-    except json.JSONDecodeError:
+        meta = parse_json(line.removeprefix("# ")) if line.startswith("# {") else None
+    except ValueError:
         meta = None
     if not isinstance(meta, dict) or meta.get("tronie_noise") != _VERSION or not isinstance(meta.get("labels"), list):
         raise SourceError(f"{path} is not a noise file: it must begin with '# {{\"tronie_noise\": {_VERSION}, …}}'.")

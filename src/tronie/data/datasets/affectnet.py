@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from tronie.core.arrays import read_npy
 from tronie.core.errors import SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
@@ -129,6 +130,6 @@ def _npy(base: Path) -> _Rows:
 def _scalar(path: Path) -> float:
     """The one number of an annotation file; the release keeps it as text."""
     try:
-        return float(np.load(path, allow_pickle=False).item())
+        return float(read_npy(path).item())
     except (OSError, ValueError, EOFError) as error:
         raise SourceError(f"{path} cannot be read as one number ({error}): unpack it again.") from error

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.clips.sampling import uniform
+from tronie.core.arrays import npz_names
 from tronie.core.errors import SourceError
 from tronie.core.face import Floats, Pixels
 from tronie.core.manifest import Manifest
@@ -40,9 +41,8 @@ def holds_points(manifest: Manifest) -> bool:
         return False
     ensure_file(held[0])
     try:
-        with np.load(held[0], allow_pickle=False) as pack:
-            return _TRACKS in pack.files
-    except (OSError, ValueError, EOFError) as error:
+        return _TRACKS in npz_names(held[0])
+    except (OSError, ValueError) as error:
         raise SourceError(f"The pack {held[0]} cannot be read ({error}): copy or download it again.") from error
 
 

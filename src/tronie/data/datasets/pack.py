@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.core.arrays import npz_names, read_npz
 from tronie.core.errors import SourceError
 from tronie.data.datasets.about import About
 from tronie.data.datasets.files import first_of, not_found
@@ -21,13 +21,12 @@ def load(path: Path, needed: tuple[str, ...]) -> Arrays:
     """The named arrays of a pack, each decompressed once. Raises SourceError for a missing array or a damaged file."""
     ensure_file(path)
     try:
-        with np.load(path, allow_pickle=False) as pack:
-            missing = [name for name in needed if name not in pack.files]
-            if missing:
-                raise SourceError(f"The pack {path} lacks the array {', '.join(missing)}: it holds "
-                                  f"{', '.join(pack.files)}. Is it the pack of another data set?")  # fmt: skip
-            return {name: pack[name] for name in needed}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        held = npz_names(path)
+        if missing := [name for name in needed if name not in held]:
+            raise SourceError(f"The pack {path} lacks the array {', '.join(missing)}: it holds "
+                              f"{', '.join(held)}. Is it the pack of another data set?")  # fmt: skip
+        return read_npz(path, needed)
+    except (OSError, ValueError) as error:
         raise SourceError(f"The pack {path} cannot be read ({error}): copy or download it again.") from error
 
 

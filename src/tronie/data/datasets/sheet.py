@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element
 
 from tronie.core.errors import SourceError
+from tronie.core.markup import parse_xml
 
 _NAMES = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_LARGEST = 256 << 20  # bytes of a sheet, unpacked
 _SHEET = re.compile(r"xl/worksheets/sheet(\d+)\.xml")
 
 
@@ -22,14 +25,21 @@ def read_sheet(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with zipfile.ZipFile(path) as book:
             inside = sorted((int(m[1]), m[0]) for n in book.namelist() if (m := _SHEET.fullmatch(n)))
-            words = _words(fromstring(book.read("xl/sharedStrings.xml"))) if _shared(book) else []
-            rows = fromstring(book.read(inside[0][1])).iter(f"{_NAMES}row")
+            words = _words(parse_xml(_read(book, "xl/sharedStrings.xml"))) if _shared(book) else []
+            rows = parse_xml(_read(book, inside[0][1])).iter(f"{_NAMES}row")
             table = [(int(row.get("r", 0)), _cells(row, words)) for row in rows]
-    except (OSError, zipfile.BadZipFile, ParseError, KeyError, IndexError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError, IndexError,
+            ValueError) as error:
         raise SourceError(f"{path} cannot be read as an .xlsx table ({error}): download it again.") from error
     names = table[0][1] if table else {}
     for number, cells in table[1:]:
         yield number, {names[column]: text for column, text in cells.items() if column in names}
+
+
+def _read(book: zipfile.ZipFile, name: str) -> bytes:
+    if book.getinfo(name).file_size > _LARGEST:
+        raise ValueError(f"{name} unpacks to {book.getinfo(name).file_size:,} bytes")
+    return book.read(name)
 
 
 def _shared(book: zipfile.ZipFile) -> bool:

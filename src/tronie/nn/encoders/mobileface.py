@@ -8,7 +8,6 @@ ship nothing that began with it before that is settled.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tronie.core.errors import ModelError
+from tronie.core.files import read_json
 from tronie.nn.encoders.norms import reinsert_batch_norm
 
 PLACE = Path("@vladmandic", "human-models", "models", "mobileface.json")
@@ -112,7 +112,7 @@ def read_graph(path: Path) -> dict[str, Tensor]:
     """Constants of a TensorFlow.js graph: ``path`` describes them, files beside it hold them. Raises ModelError."""
     found = {}
     try:
-        for group in json.loads(path.read_text(encoding="utf-8"))["weightsManifest"]:
+        for group in read_json(path, error=ModelError)["weightsManifest"]:
             data, at = bytearray().join((path.parent / name).read_bytes() for name in group["paths"]), 0
             for about in group["weights"]:
                 count = math.prod(about["shape"])

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gzip
 import html
-import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from tronie.core.errors import ModelError
+from tronie.core.files import read_json
 
 OPENAI = "bpe_simple_vocab_16e6.txt.gz"
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -68,9 +68,9 @@ def find_tokenizer(folder: Path, tokens: int) -> Tokenizer:
         elif (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
             lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
             merges = _pairs(line for line in lines if not line.startswith("#version"))
-            made = Tokenizer(json.loads((folder / "vocab.json").read_text(encoding="utf-8")), merges)
+            made = Tokenizer(read_json(folder / "vocab.json", error=ModelError), merges)
         elif (folder / "tokenizer.json").is_file():
-            model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+            model = read_json(folder / "tokenizer.json", error=ModelError)["model"]
             merges = _pairs(m if isinstance(m, str) else " ".join(m) for m in model["merges"])
             made = Tokenizer(model["vocab"], merges)
         else:

@@ -11,7 +11,6 @@ unless its name contains "quickgelu" or "openai".
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from tronie.core.errors import ModelError
+from tronie.core.files import read_json
 from tronie.nn.states import read_state
 from tronie.nn.torchscript import is_torchscript
 
@@ -111,10 +111,7 @@ def _json(path: Path) -> dict[str, Any]:
     """A JSON object, empty where there is no such file. Raises ModelError for one that cannot be read."""
     if not path.is_file():
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): fetch it again.") from error
+    content = read_json(path, error=ModelError)
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds no JSON object: fetch it again.")
     return content

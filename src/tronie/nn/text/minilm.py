@@ -6,7 +6,6 @@ tokens. It knows language only: it has never seen a face.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tronie.core.errors import ModelError
+from tronie.core.files import read_json
 from tronie.nn.states import fill, read_state
 from tronie.nn.text.table import TextEncoder, no_argument
 
@@ -75,11 +75,11 @@ _NAMES = (
 def load_sentence_bert(folder: Path) -> SentenceBert:
     """The network of a Hugging Face folder (config.json, model.safetensors). Raises ModelError if it does not fit."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json", error=ModelError)
         net = SentenceBert(config["vocab_size"], config["hidden_size"], config["num_hidden_layers"],
                            config["num_attention_heads"], config["intermediate_size"],
                            config["max_position_embeddings"], config["layer_norm_eps"])  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} holds no BERT with its config.json ({error}): reinstall the package.") from error
     state = {}
     for name, tensor in read_state(folder / "model.safetensors").items():

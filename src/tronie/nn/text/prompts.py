@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tronie.core.config import read_toml
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet, canonical
 from tronie.core.registry import nearest
@@ -90,9 +90,6 @@ def _texts(value: object, name: str, where: str) -> tuple[str, ...]:
 def _read(path: Path) -> dict[str, Any]:
     """Prompts of a TOML file: ``label = "text"`` or ``label = ["text", "text"]`` at its top."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"Cannot read the prompts in {path} ({error.strerror}): check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} is no TOML file ({error}): write one line per label, such as "
-                           "happiness = 'a broad smile'.") from error  # fmt: skip
+        return read_toml(path)
+    except SettingError as error:
+        raise SettingError(f"{error} Write one line per label, such as happiness = 'a broad smile'.") from error
