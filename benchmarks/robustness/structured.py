@@ -883,7 +883,7 @@ class Archives(Command):
         shutil.copytree(self.folder / "done", home)
         os.chdir(self.folder)
         for name, action, seed in json.loads(data):
-            with contextlib.suppress(FileNotFoundError, IsADirectoryError, FileExistsError):
+            with contextlib.suppress(OSError, ValueError):  # an action before has left nothing to confuse
                 self._act(home / name, action, np.random.default_rng(seed))
         more = ["--no-resume"] if number % 7 == 0 else []
         return self.command("predict", str(self.sources), "--out", f"{home}/", *more)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,21 @@ def test_a_pipe_is_not_waited_for(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(SourceError, match="no regular file"):
         read_json(tmp_path / "pipe.json")
+
+
+PENDING = {"core/mark.py", "core/timeline_io.py", "pipeline/resumable.py", "pipeline/tasks.py", "verbs/joined.py",
+           "verbs/ledger.py"}  # fmt: skip
+"""Readers of archives and tables that still take JSON as Python does; to be emptied."""
+
+
+def test_json_and_arrays_of_others_have_one_reader() -> None:
+    """A new place that reads JSON or NumPy's files by itself is noticed here."""
+    package = Path(__file__).parents[2] / "src" / "tronie"
+    found = {"json": set(), "np": set(), "pickle": set()}
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in ("load", "loads"):
+                found.get(node.value.id, set()).add(path.relative_to(package).as_posix())
+    assert found["json"] - PENDING == {"core/files.py"}
+    assert found["np"] == {"core/arrays.py", "nn/text/shipped.py"}  # the second reads what the package itself carries
+    assert found["pickle"] == set()
