@@ -158,18 +158,18 @@ def recording(tmp_path):
 SILENT = ["audio_only.m4a", "code.ts", "music.mp4", "voice.mka", "voice.webm", "words.ts"]
 
 
-def test_sound_and_programs_in_a_folder_are_passed_over(recording) -> None:
-    for jobs in ("1", "2"):
-        for _ in range(2):  # the second run does not try them again
-            code, _, errors = read("in", "--out", f"res{jobs}", "--jobs", jobs, where=recording)
-            assert code == 0, errors
-            told = [line for line in errors.splitlines() if "no pictures" in line]
-            assert told == ["tronie: Passed over, because there are no pictures in them: in/audio_only.m4a, "
-                            "in/code.ts, in/music.mp4 and 3 more."]  # fmt: skip
-            assert "Warning" not in errors and "failed" not in errors
-        assert states(recording / f"res{jobs}") == {"zoom_0.mp4": "done", **dict.fromkeys(SILENT, "passed")}
-        assert (recording / f"res{jobs}" / "jobs.jsonl").read_text().count("started") == 7
-        assert not list((recording / f"res{jobs}").glob("code*"))
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_sound_and_programs_in_a_folder_are_passed_over(recording, jobs) -> None:
+    for _ in range(2):  # the second run does not try them again
+        code, _, errors = read("in", "--out", "res", "--jobs", jobs, where=recording)
+        assert code == 0, errors
+        told = [line for line in errors.splitlines() if "no pictures" in line]
+        assert told == ["tronie: Passed over, because there are no pictures in them: in/audio_only.m4a, in/code.ts, "
+                        "in/music.mp4 and 3 more."]  # fmt: skip
+        assert "Warning" not in errors and "failed" not in errors
+    assert states(recording / "res") == {"zoom_0.mp4": "done", **dict.fromkeys(SILENT, "passed")}
+    assert (recording / "res" / "jobs.jsonl").read_text().count("started") == 7
+    assert not list((recording / "res").glob("code*"))
 
 
 def test_they_are_passed_over_without_a_folder_of_results_too(recording) -> None:

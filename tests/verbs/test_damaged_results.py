@@ -89,6 +89,17 @@ def test_a_table_that_was_changed_is_made_again_and_kept(folder, change) -> None
     assert (root / "out" / "film.csv.changed").read_bytes() == changed
 
 
+def test_a_table_that_was_changed_stays_where_its_film_cannot_be_read_any_more(folder) -> None:
+    root, _, _ = folder
+    (root / "out" / "film.csv").write_text("mine\n")
+    film = root / "in" / "film.mkv"
+    times = film.stat()
+    film.write_bytes(bytes(times.st_size))
+    os.utime(film, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert len(again(folder).failed) == 1
+    assert (root / "out" / "film.csv").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("name", ["film.meta.json", ".tronie/{film}.segments.csv", ".tronie/{photo}.photos.csv",
                                   ".tronie/{photo}.photos.meta.json", ".tronie/{photo}.segments.csv"])  # fmt: skip
 @pytest.mark.parametrize("change", ["gone", "cut short"])
@@ -184,7 +195,7 @@ def test_a_planted_task_reads_and_takes_away_nothing_outside(folder) -> None:
 
 
 def test_two_films_never_share_a_table(folder) -> None:
-    root, analyser, _ = folder
+    root, _, _ = folder
     found = lines(root / "out")
     film = next(line for line in found if line.get("table") == "film" and line["state"] == "done")
     shutil.copyfile(root / "in" / "film.mkv", root / "in" / "other.mkv")
@@ -280,25 +291,36 @@ def test_beginning_again_takes_only_our_own_files_away(folder, name) -> None:
     assert tables(root / "out") == whole
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-@pytest.mark.parametrize("name", [NAME, ".tronie/lock", ".tronie/{key}.lock", ".tronie/{key}.rows",
-                                  ".tronie/{key}.mark"])  # fmt: skip
-@pytest.mark.parametrize("kind", ["pipe", "link"])
-def test_a_pipe_or_a_link_at_a_place_of_ours_is_refused_or_replaced(folder, name, kind) -> None:
-    root, analyser, _ = folder
-    (root / "mine").write_text("mine")
-    source = Source(root / "in" / "film.mkv", "video", "film")
-    path = root / "out" / name.format(key=key_of([absolute(source)]))
+def planted_at(folder, name: str, kind: str) -> Path:
+    """An empty folder of results with a pipe, or a link to somebody's file, in the place of one of its files."""
+    root = folder[0]
     shutil.rmtree(root / "out")
+    (root / "mine").write_text("mine")
+    path = root / "out" / name.format(key=key_of([absolute(Source(root / "in" / "film.mkv", "video", "film"))]))
     path.parent.mkdir(parents=True)
-    os.mkfifo(path) if kind == "pipe" else path.symlink_to(root / "mine")
-    try:
-        again(folder)
-    except TronieError as error:
-        assert "must be a regular file of Tronie's own" in str(error)
+    if kind == "link":
+        path.symlink_to(root / "mine")
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(path)
     else:
-        assert name.endswith(".mark")
-    assert (root / "mine").read_text() == "mine"
+        pytest.skip("this system has no named pipes")
+    return root / "mine"
+
+
+@pytest.mark.parametrize("name", [NAME, ".tronie/lock", ".tronie/{key}.lock", ".tronie/{key}.rows"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_a_link_at_a_place_of_ours_is_refused(folder, name, kind) -> None:
+    mine = planted_at(folder, name, kind)
+    with pytest.raises(TronieError, match="must be a regular file of Tronie's own"):
+        again(folder)
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_a_link_in_the_place_of_a_mark_is_no_mark(folder, kind) -> None:
+    mine = planted_at(folder, ".tronie/{key}.mark", kind)
+    assert again(folder).done == 2
+    assert tables(folder[0] / "out") == folder[2] and mine.read_text() == "mine"
 
 
 def test_a_hidden_folder_that_leads_elsewhere_is_refused(folder) -> None:
@@ -355,7 +377,7 @@ def test_a_film_that_is_renamed_back_or_linked_is_not(folder) -> None:
 
 @pytest.mark.parametrize("how", ["in place", "by another", "with its times"])
 def test_a_film_replaced_while_it_is_read_is_noticed_and_read_again(folder, how) -> None:
-    root, analyser, whole = folder
+    root, analyser, _ = folder
     shutil.rmtree(root / "out")
     film = root / "in" / "film.mkv"
     old, times = film.read_bytes(), iter(range(10**6))

@@ -63,7 +63,7 @@ def read_json(path: Path, *, most: int = SMALL, deepest: int = DEEPEST, error: t
     try:
         return parse_json(read_bytes(path, most=most, error=error), deepest=deepest)
     except ValueError as reason:
-        raise error(f"{path} cannot be used: {reason}. Make or fetch it again.") from reason
+        raise error(f"{path} cannot be read ({reason}): make or fetch it again.") from reason
 
 
 def parse_json(text: bytes | str, *, deepest: int = DEEPEST) -> Any:

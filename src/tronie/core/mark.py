@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import replacing
-from tronie.core.errors import TronieError
-from tronie.core.files import LARGE, read_bytes
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 def save_mark(path: Path, document: Mapping[str, Any]) -> None:
@@ -31,8 +29,10 @@ def save_mark(path: Path, document: Mapping[str, Any]) -> None:
 
 def load_mark(path: Path) -> dict[str, Any] | None:
     """What a mark says; None where there is none that holds."""
-    with suppress(TronieError, ValueError, RecursionError):
-        digest, _, text = read_bytes(path, most=LARGE).partition(b"\n")
+    if not path.is_file():  # a pipe would be waited for
+        return None
+    with suppress(OSError, ValueError, RecursionError):
+        digest, _, text = path.read_bytes().partition(b"\n")
         if hashlib.sha256(text).hexdigest().encode() == digest:
             saved = json.loads(text)
             if isinstance(saved, dict) and saved.get("format") == _FORMAT:

@@ -21,7 +21,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, with what a terminal would obey or hide written out: ``\\x1b``, ``\\n``, ``\\u202e``."""
+    r"""``text`` on one line, with what a terminal would obey or hide written out: ``\x1b``, ``\n``, ``\u202e``."""
     return _ONE_LINE.sub(_written_out, text)
 
 
@@ -30,9 +30,19 @@ def printable_lines(text: str) -> str:
     return _LINES.sub(_written_out, text)
 
 
+def printable_json(text: str) -> str:
+    r"""JSON in which such characters stand as ``\uXXXX``: it says the same, and no terminal obeys it."""
+    return _LINES.sub(_as_json, text)
+
+
 def shortened(text: str, most: int = 60) -> str:
     """``text``, or its beginning with "…" where it has more than ``most`` letters: for messages."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _as_json(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def _written_out(match: re.Match[str]) -> str:

@@ -6,9 +6,7 @@ the ledger. What is done is not done again; what is half done goes on where it w
 
 from __future__ import annotations
 
-import csv
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,28 +15,24 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from tronie import __version__
-from tronie.core.atomic import ensure_writable, unwritable
+from tronie.core.atomic import ensure_writable
 from tronie.core.errors import OutputError, SettingError, SourceError, TronieError
 from tronie.core.lock import Taken, locked
 from tronie.core.registry import resolve
-from tronie.core.stamp import ensure_own, is_same, is_sealed
+from tronie.core.stamp import ensure_own
 from tronie.faces.detect import DETECTORS
-from tronie.media.source import Source, expand, few, passed_over
+from tronie.media.source import Source, expand, passed_over
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.resumable import begun
-from tronie.pipeline.tasks import HIDDEN, Outcome, Place, Task, absolute, forget, key_of, perform
+from tronie.pipeline.tasks import HIDDEN, Outcome, Task, absolute, forget, key_of, perform
 from tronie.verbs.engines import ENGINES, Answer, How, here
-from tronie.verbs.joined import join_segments, join_tables
-from tronie.verbs.ledger import NAME, RESERVED, Entry, Ledger, is_ledger
+from tronie.verbs.folder import damaged_lines, ensure_places, is_as_read, is_whole, join, open_ledger, set_aside
+from tronie.verbs.ledger import RESERVED, Entry, Ledger
 
 BLOCK = 64
 """Pictures in one task: about two seconds of work, which is what a crash may cost."""
 
 _LOOK = 5.0  # seconds between two looks at how far other processes have come
-_OURS = re.compile(r"[0-9a-f]{16}\.(rows|mark|lock|crash|segments\.csv|photos\.(csv|meta\.json))|\.[0-9a-f]{8}\..*")
-"""Files in the folder of what is in the making that may be forgotten: nobody else's."""
-
 Heard = Callable[[Outcome, Path | None], None]
 """Hears of each source as it ends, with the table of a film that was read."""
 
@@ -87,11 +81,11 @@ def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analy
     ensure_writable(lock)
     try:
         with locked(lock):
-            ledger = _ledger(out, analyser, resume)
+            ledger = open_ledger(out, analyser, resume)
             found, missing = _sources(sources)
             planned = plan(found, ledger, out)
-            _ensure_places(planned.tasks, out)
-            warnings = [*_damaged(ledger), *_set_aside(planned.changed, out)]
+            ensure_places(planned.tasks, out)
+            warnings = [*damaged_lines(ledger), *set_aside(planned.changed, out)]
             run = _Run(out, ledger, planned, missing, heard, report, warnings)
             how = How(str(model), analyser.settings, analyser.model.hash)
             if jobs == 1 and engine == "local":
@@ -155,7 +149,8 @@ class _Run:
             for source in found
             if (entry := self._ledger.done(absolute(source))) is not None and entry.get("table")
         }
-        passed = tuple(source.name for source in found if source.name in self._passed)  # in their order
+        over = set(self._passed)
+        passed = tuple(source.name for source in found if source.name in over)  # in their order
         return Job(self._total, self._before, len(self._done), tuple(self._failed), tables, tuple(written), passed,
                    (*self._warnings, *lost), stop())  # fmt: skip
 
@@ -252,14 +247,14 @@ def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> Plan:
     for source in found:
         path = absolute(source)
         entry = ledger.done(path)
-        if (skipped := ledger.passed(path)) is not None and not source.named and _is_as_read(skipped, source):
+        if (skipped := ledger.passed(path)) is not None and not source.named and is_as_read(skipped, source):
             passed.append(source.name)
             continue
-        if entry is not None and _is_as_read(entry, source):
-            if _is_whole(entry, out):
-                before += 1
-                continue
+        if entry is not None and not is_whole(entry, out):
             changed.append(entry)
+        elif entry is not None and is_as_read(entry, source):
+            before += 1
+            continue
         if source.kind == "image":
             pictures.append(source)
             if len(pictures) == BLOCK:
@@ -270,92 +265,6 @@ def plan(found: Sequence[Source], ledger: Ledger, out: Path) -> Plan:
             name = str(known["table"]) if known and known.get("table") else _name(source.name, taken, numbers)
             tasks.append(Task(key_of([path]), "video", (source,), name))
     return Plan([*tasks, *([_block(pictures)] if pictures else [])], before, tuple(passed), tuple(changed))
-
-
-def join(out: Path, ledger: Ledger, found: Sequence[Source]) -> tuple[list[Path], list[str]]:
-    """``photos.csv`` and ``segments.csv`` from the pieces that lie finished, in the order of the sources.
-
-    Returns the tables that there are, and what is to be said of sources whose pieces are not as they were written.
-    """
-    order = {absolute(source): place for place, source in enumerate(found)}
-    last = len(order)
-    ended = [(path, e) for path, e in ledger.entries.items() if e["state"] == "done"]
-    ended.sort(key=lambda item: order.get(item[0], last))  # stable: what is not asked for now keeps the ledger's order
-    whole = [_is_whole(entry, out) for _, entry in ended]
-    done = [entry for (_, entry), good in zip(ended, whole, strict=True) if good]
-    lost = [str(entry["source"]) for (_, entry), good in zip(ended, whole, strict=True) if not good]
-    told = [f"What was read of {few(lost)} is changed, cut short or gone in {out}: name it again."] if lost else []
-    keys = {str(entry["task"]): Place(out, str(entry["task"])) for entry in done}
-    owners = {str(entry["source"]): str(entry["task"]) for entry in done}
-    photos = [(key, place.photos) for key, place in keys.items() if place.photos.is_file()]
-    written = [out / f"{entry['table']}.csv" for entry in done if entry.get("table")]
-    try:
-        if photos:
-            written.append(join_tables(photos, owners, out / "photos.csv"))
-        segments = [(key, place.segments) for key, place in keys.items() if place.segments.is_file()]
-        if segments:
-            written.append(join_segments(segments, owners, out / "segments.csv"))
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
-        raise OutputError(f"A piece in {out / HIDDEN} is not one that Tronie wrote ({type(error).__name__}): begin "
-                          "again with --no-resume.") from error  # fmt: skip
-    return written, told
-
-
-def _ledger(out: Path, analyser: Analyser, resume: bool) -> Ledger:
-    path = out / NAME
-    ensure_own(path)
-    if not resume:
-        if path.exists() and not is_ledger(path):
-            raise SettingError(f"{path} is not a ledger of Tronie's: remove it, or give another folder.")
-        for old in (path, *(p for p in (out / HIDDEN).iterdir() if _OURS.fullmatch(p.name) and not p.is_dir())):
-            try:
-                old.unlink(missing_ok=True)
-            except OSError as error:
-                raise unwritable(old, error) from error
-    made = {"model": analyser.model.hash, "settings": analyser.settings.hash, "version": __version__}
-    return Ledger(path, made, {"model": analyser.model.name, **analyser.settings.as_dict()})
-
-
-def _ensure_places(tasks: Sequence[Task], out: Path) -> None:
-    """Raise OutputError before the work where a folder lies in the place of a table that it will write."""
-    for task in tasks:
-        for path in Place(out, task.key).results(task.table):
-            if path.is_dir():
-                raise OutputError(f"{path} is a folder, where the results of {task.name} belong: move it away, or "
-                                  "choose another folder.")  # fmt: skip
-    for name in RESERVED:
-        if (out / f"{name}.csv").is_dir():
-            raise OutputError(f"{out / name}.csv is a folder, where a table belongs: move it away, or choose another.")
-
-
-def _damaged(ledger: Ledger) -> list[str]:
-    if not ledger.damaged:
-        return []
-    return [f"{ledger.damaged} damaged lines of {ledger.path} are passed over: what they spoke of is read again when "
-            "it is named."]  # fmt: skip
-
-
-def _set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
-    """Keep tables that somebody changed from being overwritten; sentences about what is read again."""
-    kept, others = [], []
-    for entry in changed:
-        table = out / f"{entry['table']}.csv"
-        seals = entry.get("seals")
-        seal = seals[0] if isinstance(seals, list) and seals else None
-        if not entry.get("table") or not table.is_file() or is_sealed(table, seal):
-            others.append(str(entry["source"]))
-            continue
-        try:
-            os.replace(table, table.with_name(f"{table.name}.changed"))
-        except OSError as error:
-            raise unwritable(table, error) from error
-        kept.append(str(table))
-    told = []
-    if kept:
-        told.append(f"Not as written, so read again and kept as *.csv.changed: {few(kept)}.")
-    if others:
-        told.append(f"Read again, because results are changed, cut short or gone: {few(others)}.")
-    return told
 
 
 def _size(source: Source) -> int:
@@ -382,18 +291,6 @@ def _sources(given: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], lis
             task = Task(key_of([path]), "video", (Source(Path(item), "video", name),))
             missing.append((task, [Outcome(name, path, "video", error=str(error))]))
     return list(found.values()), missing
-
-
-def _is_as_read(entry: Entry, source: Source) -> bool:
-    """Whether the very file was read that lies there now."""
-    stamp = entry.get("stamp")
-    return isinstance(stamp, list) and is_same(source.path, stamp)
-
-
-def _is_whole(entry: Entry, out: Path) -> bool:
-    """Whether the results of a source are there as they were written."""
-    seals, paths = entry.get("seals"), Place(out, str(entry["task"])).results(str(entry.get("table") or ""))
-    return isinstance(seals, list) and len(seals) == len(paths) and all(map(is_sealed, paths, seals))
 
 
 def _block(pictures: Sequence[Source]) -> Task:

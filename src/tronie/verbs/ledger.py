@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import unwritable
-from tronie.core.errors import OutputError, SettingError
-from tronie.core.files import LARGE, parse_json, read_bytes
+from tronie.core.errors import SettingError
+from tronie.core.files import parse_json
 from tronie.core.stamp import ensure_own
 from tronie.core.words import printable, shortened
 from tronie.pipeline.tasks import Outcome, Task
@@ -38,7 +38,7 @@ _HEAD = b'{"tronie_jobs"'
 _CHECK = re.compile(rb'(\{.*), "check": "([0-9a-f]{8})"\}')
 _KEY = re.compile(r"[0-9a-f]{16}")
 _OPTIONS = {"model": "--model", "detector": "--detector", "fps": "--fps", "provider": "--provider",
-            "baseline": "--baseline"}  # fmt: skip
+            "baseline": "--baseline", "video_track": "--video-track"}  # fmt: skip
 
 Entry = Mapping[str, Any]
 
@@ -114,7 +114,10 @@ class Ledger:
         ensure_own(self.path)
         if not self.path.exists():
             return None
-        data = read_bytes(self.path, most=LARGE, error=OutputError)
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise unwritable(self.path, error) from error
         if b"\n" not in data and _HEAD.startswith(data[: len(_HEAD)]):  # begun by a process that was killed
             return None
         found = []
