@@ -193,7 +193,7 @@ PICTURES = {
     "sixteen.png": lambda p, name: Image.fromarray(np.asarray(p.convert("L")).astype(np.uint16) * 257).save(name),
     "clear.png": lambda p, name: p.convert("RGBA").save(name),
     "sideways.jpg": sideways,
-    "moving.gif": lambda p, name: p.save(name, save_all=True, append_images=[Image.new("RGB", p.size)] * 3),
+    "palette.gif": lambda p, name: p.save(name),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from pathlib import Path
 
 import av
@@ -148,6 +149,16 @@ def test_raw_mjpeg_is_a_film(tmp_path, ending) -> None:
     assert [int(frame.image[0, 0, 0]) for frame in frames] == pytest.approx([0, 40, 80, 120, 160, 200], abs=3)
     assert [frame.time for frame in frames] == pytest.approx([k / 25 for k in range(6)])
     assert states["delivered"][1] == 5
+
+
+@pytest.mark.parametrize("aspect", [(1, 47361), (19457, 1), (65535, 1), (1, 65535)])
+def test_pixels_of_an_impossible_shape_are_square(tmp_path, aspect) -> None:
+    """A damaged header that would make pictures of 32 x 24 a million pixels wide, or none."""
+    path = tmp_path / "a.mjpeg"
+    header = b"JFIF\0\1\1\0" + struct.pack(">HH", *aspect)
+    path.write_bytes(3 * jpeg(99).replace(b"JFIF\0\1\1\0\0\1\0\1", header, 1))
+    with VideoReader(path) as reader:
+        assert [frame.image.shape for frame in reader] == [(24, 32, 3)] * 3
 
 
 def test_a_photo_with_a_second_picture_behind_it_is_a_photo(tmp_path) -> None:

@@ -56,7 +56,7 @@ def test_what_leads_elsewhere_is_refused_in_one_sentence(tmp_path, film, kind, n
     liar = tmp_path / name
     liar.write_text(TEXTS[kind])
     for opens in (VideoReader, probe):
-        with pytest.raises(SourceError, match="cannot be read as a film") as told:
+        with pytest.raises(SourceError, match=r"cannot be read as a film|no film") as told:
             opens(liar)
         assert name in str(told.value) and "\n" not in str(told.value) and str(told.value).endswith(".")
 

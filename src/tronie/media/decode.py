@@ -85,7 +85,8 @@ class Decoder:
         self.length = max(self._container.duration or 0, 0) / av.time_base
         if self._exact:
             self.length = self.clock.time(self._begins + (stream.duration or 0))
-        self._stretch = float(stream.sample_aspect_ratio or 1)  # width of a stored pixel over its height
+        stretch = float(stream.sample_aspect_ratio or 1)  # width of a stored pixel over its height
+        self._stretch = stretch if 0.1 <= stretch <= 10 else 1.0  # real ones lie between 0.5 and 3
 
     def close(self) -> None:
         """Free the file and the decoder. May be called twice."""
@@ -204,16 +205,25 @@ class Decoder:
         return None
 
     def pixels(self, frame: VideoFrame) -> Pixels:
-        """The frame as ``(H, W, 3)`` uint8 RGB: square pixels, turned and mirrored as its display matrix says."""
+        """The frame as ``(H, W, 3)`` uint8 RGB: square pixels, turned and mirrored as its display matrix says.
+
+        Raises SourceError for pixels in a format that cannot be converted.
+        """
         # Untagged high-definition film is BT.709 in practice; the library would take it for BT.601.
         guess = frame.colorspace == _UNSPECIFIED and frame.height >= 720
-        rgb = self._reformatter.reformat(
-            frame,
-            width=round(frame.width * self._stretch),
-            format="rgb24",
-            src_colorspace=Colorspace.ITU709 if guess else None,
-            threads=1,
-        )
+        try:
+            rgb = self._reformatter.reformat(
+                frame,
+                width=round(frame.width * self._stretch),
+                format="rgb24",
+                src_colorspace=Colorspace.ITU709 if guess else None,
+                threads=1,
+            )
+        except (av.error.FFmpegError, OSError) as error:  # damage that made up a format which nothing converts
+            reason = str(error.strerror or error).lower()
+            raise SourceError(
+                f"Film {self.path} holds a picture that cannot be shown ({reason}): copy it again."
+            ) from None
         return turned(np.asarray(rgb.to_ndarray(), np.uint8), self._matrix)
 
 
