@@ -116,7 +116,7 @@ def test_no_name_can_break_out_of_its_text() -> None:
 
 
 def test_a_run_without_validation_says_so() -> None:
-    assert "No faces were held out" in evaluation_page({"sources": {}}, "x")
+    assert "No rows were held out" in evaluation_page({"sources": {}}, "x")
 
 
 def test_points_lie_where_the_axes_say() -> None:
