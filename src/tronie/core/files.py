@@ -38,13 +38,13 @@ def read_bytes(path: Path, *, most: int = SMALL, error: type[TronieError] = Sour
             raise error(f"{path} has {about.st_size:,} bytes, and such a file may have {most:,}: it is not what its "
                         "name says.")  # fmt: skip
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            data = file.read(about.st_size + 1)  # not most: reading sets aside what it asks for
     except OSError as reason:
         raise error(f"{path} cannot be read: {reason.strerror or reason}.") from reason
     except ValueError as reason:  # a NUL in the path
         raise error(f"{path} is no name that a file can have: check it.") from reason
-    if len(data) > most:
-        raise error(f"{path} grew beyond {most:,} bytes while it was read: try again.")
+    if len(data) > about.st_size:
+        raise error(f"{path} grew while it was read: try again.")
     return data
 
 
