@@ -36,6 +36,7 @@ from tronie.data.augment import Augment, augment
 from tronie.data.loader import Rows, batch_starts, epoch_order
 from tronie.lab.decided import Decided
 from tronie.lab.optim import Optim, make_optimizer, rate_at
+from tronie.lab.precision import fast_precision
 from tronie.lab.prepared import open_prepared
 from tronie.lab.run import open_run
 from tronie.methods.method import Answers, Batch, Method, Progress
@@ -149,7 +150,7 @@ def make(prepared: Path, name: str, out: Path, varied: int, again: int) -> None:
         rows = range(start, min(start + 64, len(faces)))
         for look in range(looks):
             pixels = torch.from_numpy(np.stack([face(faces[row], row, look, varied) for row in rows]))
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision().bf16):
                 found = see(encoder, pixels.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last))
             maps[start : rows.stop, look], feature[start : rows.stop, look] = (f.numpy() for f in found)
         if start % 1024 == 0:

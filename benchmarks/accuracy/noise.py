@@ -51,6 +51,7 @@ from tronie.data.datasets.rafdb import read
 from tronie.data.loader import Rows
 from tronie.lab.loop import Listeners, Loop, answer, train
 from tronie.lab.optim import Optim
+from tronie.lab.precision import in_bf16
 from tronie.lab.prepared import read_folds
 from tronie.lab.recipe import Recipe, Source, resolved
 from tronie.lab.run import make_method
@@ -169,7 +170,7 @@ def run(trial: Trial, faces: Faces, args: argparse.Namespace) -> dict[str, Any]:
     def answered(weights: Method, rows: Rows) -> Ints:
         if faces.cache is not None:
             return predict(weights, faces.cache, rows.index).logits.argmax(1)
-        return answer(weights, rows, half=recipe.loop.half).logits.argmax(1)
+        return answer(weights, rows, half=in_bf16(recipe.loop.half, args.device)).logits.argmax(1)
 
     def judge(weights: Method) -> dict[str, float]:
         watched.append(float(np.mean(answered(weights, chooses) == noise.after[choose])))

@@ -28,6 +28,7 @@ from tronie.core.labels import BASIC7
 from tronie.data.loader import Rows
 from tronie.faces.detect import RetinaFace
 from tronie.lab.optim import Optim
+from tronie.lab.precision import fast_precision
 from tronie.lab.prepared import open_prepared
 from tronie.measure.calibration import softmax
 from tronie.methods.ke2nt import KE2NT, SCALE, KE2NTConfig
@@ -84,7 +85,7 @@ def looked_at(crops: NDArray[np.uint8], faces: NDArray[np.uint8], cache: Cache) 
     encoder, parts = encoder_of(cache.about["encoder"], faces)[0], []
     for start in range(0, len(crops), 64):
         pixels = torch.from_numpy(crops[start : start + 64]).permute(0, 3, 1, 2).float()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision().bf16):
             parts.append([f.half().numpy() for f in see(encoder, pixels.contiguous(memory_format=torch.channels_last))])
     maps, feature = (np.concatenate(column)[:, None] for column in zip(*parts, strict=True))
     return Cache(cache.manifest, maps, feature, 0, {}).clip(np.arange(len(maps)), np.zeros(len(maps), np.int64))

@@ -22,6 +22,7 @@ from tronie.clips.views import View
 from tronie.core.labels import BASIC7
 from tronie.data.augment import Augment
 from tronie.data.loader import Cut, Rows, batches, epoch_order
+from tronie.lab.precision import fast_precision
 from tronie.methods.baseline import Baseline, BaselineConfig
 from tronie.methods.method import Batch, Progress
 
@@ -43,9 +44,9 @@ def epoch(rows: Rows, view: View, number: int) -> list[Cut]:
 
 
 def learn(method: Baseline, cuts: list[Cut]) -> None:
-    """Forward and backward over the batches, in bf16 as recipes have it."""
+    """Forward and backward over the batches, in bf16 where that is fast, as recipes have it."""
     for cut in cuts:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision().bf16):
             parts = method.loss(Batch(cut.clips, cut.target, cut.weight, torch.arange(len(cut.weight))), Progress(0, 1))
         torch.stack(list(parts.values())).sum().backward()
 
@@ -64,7 +65,8 @@ def least(work: Callable[[int], object], repeats: int) -> float:
 def table(found: list[tuple[str, int, float, float, float]]) -> str:
     """training.md: encoder, side, and milliseconds a face to cut, to cut and vary, and to learn."""
     lines = ["# What varying faces costs in training", "", "    python benchmarks/speed/training.py", "",
-             "CPU-ms a face on one thread, forward and backward in bf16, batches of 32; all variations of a recipe's",
+             f"CPU-ms a face on one thread, forward and backward in {'bf16' if fast_precision().bf16 else 'float32'}, "
+             "batches of 32; all variations of a recipe's",
              "defaults (affine, colour, blur, low resolution, erasing, on uint8).", "",
              "| encoder | side | cut | cut and vary | learn | share of varying |",
              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip

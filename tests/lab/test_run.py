@@ -80,7 +80,8 @@ def test_the_run_folder_holds_what_the_design_says(outcome: Outcome, lines: list
                      "model", "last.pt"}  # fmt: skip
     assert {p.name for p in outcome.model.iterdir()} == {"encoder.onnx", "model.json", "card.md"}
     assert "tronie" in json.loads((outcome.folder / "environment.json").read_text())
-    assert lines[0] == "learns from drawn: 39 faces, 100% of them each epoch" and len(lines) == 1 + 3 * 3
+    assert lines[0].startswith("computes in float32 (loop.half=false), on 1 of ")
+    assert lines[1] == "learns from drawn: 39 faces, 100% of them each epoch" and len(lines) == 2 + 3 * 3
     assert set(outcome.evaluations) == {"drawn/fold1", "voted/valid"}
     written = json.loads((outcome.folder / "evaluation.json").read_text())
     assert written["sources"]["drawn/fold1"]["rows"] == 21

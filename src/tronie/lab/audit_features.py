@@ -24,6 +24,7 @@ from tronie.core.face import Pixels
 from tronie.data.augment import Augment, augment
 from tronie.lab.audit_clips import SEEN, clip_components, sparse
 from tronie.lab.audit_views import BATCH, DIMS, Progress, Reader, begin, keep, kept_views, key
+from tronie.lab.precision import fast_precision
 from tronie.lab.prepared import Opened
 from tronie.lab.run import open_run
 from tronie.measure.probe import Components, Matrix, principal
@@ -54,6 +55,8 @@ def components(opened: Opened, folder: Path, *, model: Path | None = None, views
     parts = []
     for number, (name, run) in enumerate(nets):
         known = name if run is None else f"{zlib.crc32(_weights(run)):08x}"
+        if not fast_precision().bf16:  # an audit that goes on on another machine must not mix the two
+            known += " in float32"
 
         def tell(done: int, of: int, before: int = number * one) -> None:
             progress(before + done, len(nets) * one)
@@ -121,8 +124,8 @@ def _photos(opened: Opened, net: Callable[[Tensor], Tensor]) -> Reader:
 
 
 def _through(net: Callable[[Tensor], Tensor], faces: Pixels) -> Matrix:
-    """Features ``(m, D)`` of faces ``(m, s, s, 3)``."""
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    """Features ``(m, D)`` of faces ``(m, s, s, 3)``, in bf16 where the processor computes that fast."""
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_precision().bf16):
         pixels = torch.from_numpy(np.ascontiguousarray(faces)).permute(0, 3, 1, 2).float()
         found: Matrix = net(pixels.contiguous(memory_format=torch.channels_last)).float().numpy()
     return found

@@ -15,6 +15,7 @@ from tronie.core.labels import LabelSet
 from tronie.lab.answers import PHOTOS, Answered, write_answers
 from tronie.lab.evaluate import AFFECT, WORDS, Evaluation, evaluate, plain
 from tronie.lab.loop import Judge, Look, answer
+from tronie.lab.precision import in_bf16
 from tronie.lab.prepared import vote_shares
 from tronie.lab.recipe import Recipe
 from tronie.lab.sources import Part
@@ -60,11 +61,12 @@ class Verdict:
 
 def scorer(judged: Sequence[Part], recipe: Recipe, say: Callable[[str], None]) -> Judge | None:
     """What the loop asks every few epochs: accuracy, mean recall, concordance on each source; None if there is none."""
+    half = in_bf16(recipe.loop.half, recipe.loop.device)
 
     def judge(weights: Method) -> dict[str, float]:
         found: dict[str, float] = {}
         for part in judged:
-            mine = quick_scores(said_by(weights, part, recipe.loop.half), part, len(recipe.labels))
+            mine = quick_scores(said_by(weights, part, half), part, len(recipe.labels))
             found |= {f"{part.name}/{name}": value for name, value in mine.items()}
             say(f"  {part.name}: " + ", ".join(f"{WORDS[name]} {value:.4f}" for name, value in mine.items()))
         return found

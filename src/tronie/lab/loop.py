@@ -25,6 +25,7 @@ from tronie.lab.decided import Decided
 from tronie.lab.evaluate import WORDS
 from tronie.lab.log import append_log
 from tronie.lab.optim import Optim, average_into, copy_memories, make_optimizer, rate_at
+from tronie.lab.precision import Half, in_bf16
 from tronie.lab.team import ALONE, Team, freeze_norms, memories, share_memories, share_norms
 from tronie.methods.method import Answers, Batch, Decisions, Method, Progress
 
@@ -34,8 +35,10 @@ Judge = Callable[[Method], dict[str, float]]
 
 @dataclass(frozen=True)
 class Loop:
-    """``half``: bf16 autocast (doubles ResNets and transformers, hurts depthwise nets). ``judge_every`` epochs.
+    """How long, in what steps and on what a method is trained.
 
+    ``half``: bf16 autocast (doubles ResNets and transformers, hurts depthwise nets); "auto" is bf16 where ``device``
+    computes it fast (:mod:`tronie.lab.precision`). ``judge_every`` epochs.
     ``threads`` PyTorch may use: one a process is fastest beside other work. ``norms``: "batch" learns statistics of
     batches (of all processes together under torchrun), "frozen" keeps those the model starts with. ``device`` is
     PyTorch's name for it.
@@ -44,7 +47,7 @@ class Loop:
     epochs: int = 24
     batch: int = 64
     seed: int = 0
-    half: bool = True
+    half: Half = "auto"
     judge_every: int = 4
     threads: int = 1
     norms: Literal["batch", "frozen"] = "batch"
@@ -76,6 +79,7 @@ def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how
     only the leader writes; every process returns the same weights. Raises SettingError where training cannot work
     (fewer rows than processes need, a loss that is no number).
     """
+    loop = replace(loop, half=in_bf16(loop.half, loop.device))  # from here on True or False
     torch.set_num_threads(loop.threads)
     cv2.setNumThreads(loop.threads)
     method.to(loop.device)
@@ -169,7 +173,7 @@ def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Pr
           team: Team) -> dict[str, float]:  # fmt: skip
     """One step of the optimiser; returns this process's share of each part of the loss."""
     share = team.share(float(batch.weight.sum()))
-    with torch.autocast(batch.target.device.type, torch.bfloat16, enabled=loop.half):
+    with torch.autocast(batch.target.device.type, torch.bfloat16, enabled=loop.half is True):
         parts = {name: part * share for name, part in method.loss(batch, at).items()}
     values = {name: float(part.detach()) for name, part in parts.items()}
     bad = [name for name, value in values.items() if not math.isfinite(value)]
@@ -191,7 +195,7 @@ def _look(method: Method, sources: Sequence[Rows], loop: Loop, how: Augment, epo
     starts = np.cumsum([0] + [len(s) for s in sources])
     source = np.searchsorted(starts, rows, side="right") - 1
     order = np.stack([source, rows - starts[source]], 1)
-    return _answers(method, sources, order, 128, loop.half, team, Look(draw, loop.seed, epoch, how))
+    return _answers(method, sources, order, 128, loop.half is True, team, Look(draw, loop.seed, epoch, how))
 
 
 @dataclass(frozen=True)

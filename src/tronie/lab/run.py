@@ -37,6 +37,7 @@ from tronie.lab.deliver_clips import find_encoder, why_not, write_clip_model
 from tronie.lab.evaluate import Evaluation
 from tronie.lab.judge import Verdict, judge_finally, said_by, scorer, write_verdict
 from tronie.lab.loop import Listeners, train
+from tronie.lab.precision import Precision, cores, fast_precision, in_bf16
 from tronie.lab.prepared import open_prepared
 from tronie.lab.recipe import Recipe, method_kind, read_recipe, resolved
 from tronie.lab.sources import Part, balanced, training_manifest, training_parts, validation_parts
@@ -126,7 +127,8 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
 
 
 def _execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None], team: Team) -> Outcome:
-    recipe = with_labels(resolved(recipe), data)
+    _check_device(recipe.loop.device)
+    recipe = team.agreed(_with_precision(with_labels(resolved(recipe), data), folder, say))
     method = make_method(recipe)
     learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
     if team.leads:
@@ -188,6 +190,24 @@ def with_labels(recipe: Recipe, data: Path) -> Recipe:
     return replace(recipe, labels=names)
 
 
+def _with_precision(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Recipe:
+    """The recipe with bf16 or float32 written out: as the run in ``folder`` began, else as the device is fast.
+
+    ``say`` hears which, why, and how many of the processor's cores are used.
+    """
+    loop, fast = recipe.loop, fast_precision(recipe.loop.device)
+    if loop.half != "auto":
+        chosen = Precision(loop.half, f"loop.half={str(loop.half).lower()}")
+    elif not (folder / "recipe.toml").is_file():
+        chosen = fast
+    else:
+        chosen = Precision(in_bf16(read_recipe(folder / "recipe.toml").loop.half, loop.device), "as the run began")
+    if chosen.bf16 and not fast.bf16:
+        chosen = replace(chosen, why=f"{chosen.why}; float32 would be faster: {fast.why}")
+    say(f"computes in {chosen}, on {loop.threads} of {cores()} cores (loop.threads)")
+    return replace(recipe, loop=replace(loop, half=chosen.bf16))
+
+
 def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
     """Training faces ``(n, 3, h, w)`` as the first epoch would meet them, unvaried."""
     order = epoch_order(rows, seed, 0)[:_SAMPLE]
@@ -198,10 +218,8 @@ def _sample(method: Method, rows: Sequence[Rows], seed: int) -> Tensor:
 def begin(recipe: Recipe, folder: Path) -> None:
     """Make the run folder with ``recipe.toml`` and ``environment.json``.
 
-    Raises SettingError for a folder that holds another recipe or a device that is not there, OutputError where nothing
-    can be written.
+    Raises SettingError for a folder that holds another recipe, OutputError where nothing can be written.
     """
-    _check_device(recipe.loop.device)
     text = config.to_toml(config.as_dict(recipe))
     path = folder / "recipe.toml"
     # Compared as they are read, so that a setting that is new since the run began keeps nobody from going on.
