@@ -1,21 +1,96 @@
-"""Fixtures that all tests may use."""
+"""Fixtures that all tests may use, and what makes a test give the same on every machine and in any order."""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
+import random
 import sys
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
 
 REPO = Path(__file__).resolve().parents[1]
+
+# What a terminal, a cluster or a user's shell may have set, and what the tested code or a library would follow.
+for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "MPLBACKEND", "NODE_PATH", "RAY_ADDRESS", "RANK",
+             "LOCAL_RANK", "WORLD_SIZE", "OMP_PROC_BIND"):  # fmt: skip
+    os.environ.pop(name, None)
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: threads that wait for each other cost time only
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+# Load makes examples slow, which is no fault of the code; and two runs of one tree must not differ.
+hypothesis_settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile(
+    "drawn", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("same")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--draw N``: other random numbers than by default, and the tests in another order."""
+    parser.addoption("--draw", type=int, default=0, help="other random numbers, and the tests shuffled; 0: neither")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With ``--draw`` Hypothesis looks for new examples, too."""
+    if config.getoption("draw"):
+        hypothesis_settings.load_profile("drawn")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle the files, and the tests of each file, so that fixtures of a file are still made once."""
+    if draw := config.getoption("draw"):
+        shuffled = random.Random(draw)
+        places = {path: shuffled.random() for path in sorted({item.path for item in items})}
+        order = {item: (places[item.path], shuffled.random()) for item in sorted(items, key=lambda item: item.nodeid)}
+        items.sort(key=order.__getitem__)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Whatever is imported by now stays: a full collection, which closing a film does, need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _seed(config: pytest.Config, name: str) -> None:
+    """Seed every generator that a test may draw from without one of its own: by its name, so that order is nothing."""
+    seed = zlib.crc32(f"{config.getoption('draw')} {name}".encode())
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
+    """A fixture of a file or session draws the same whichever test asks for it first."""
+    _seed(request.config, f"{fixturedef.baseid}::{fixturedef.argname}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Each test draws the same whatever ran before it, and leaves PyTorch's threads as they were."""
+    _seed(item.config, item.nodeid)
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    yield
+    if torch and torch.get_num_threads() != threads:  # training sets its own
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
