@@ -18,7 +18,7 @@ OWN = {"default_rng", "RandomState", "Random", "SystemRandom"}
 
 
 def unseeded(source: str) -> list[int]:
-    """Lines that make a generator of their own without a seed."""
+    """Lines that make a generator without a seed, or that share one of the module between tests: order then counts."""
     found = []
     for node in ast.walk(tree := ast.parse(source)):
         if isinstance(node, ast.Call) and not node.args and not node.keywords:
@@ -28,6 +28,12 @@ def unseeded(source: str) -> list[int]:
     seeded = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "manual_seed"}
     found += [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Call) and id(n) not in seeded
               and ast.unparse(n.func) in ("torch.Generator", "Generator")]  # fmt: skip
+    makers = {*OWN, "Generator", "manual_seed"}
+    shared = {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)
+              and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
+              and getattr(node.value.func, "attr", getattr(node.value.func, "id", "")) in makers}  # fmt: skip
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    found += [n.lineno for f in functions for n in ast.walk(f) if isinstance(n, ast.Name) and n.id in shared]
     return sorted(found)
 
 
@@ -35,6 +41,8 @@ def unseeded(source: str) -> list[int]:
     ("rng = np.random.default_rng()", True), ("rng = np.random.default_rng(3)", False),
     ("rng = random.Random()", True), ("rng = random.Random(seed)", False),
     ("rng = torch.Generator()", True), ("rng = torch.Generator().manual_seed(0)", False),
+    ("def test(): R.random()\nR = np.random.default_rng(3)", True),
+    ("R = np.random.default_rng(3)\nA = R.random()", False),
 ])  # fmt: skip
 def test_what_is_seeded(line: str, bad: bool) -> None:
     assert unseeded(line) == ([1] if bad else [])

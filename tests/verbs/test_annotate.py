@@ -17,14 +17,13 @@ from tronie.core.timeline import Timeline
 from tronie.media.video import VideoReader
 from tronie.verbs.annotate import annotate
 
-RNG = np.random.default_rng(0)
 TIMES = np.cumsum([0, 0.04, 0.04, 0.1, 0.02, 0.5, 0.04, 0.04, 0.04, 0.3, 0.04, 0.04])  # a changing rate
 FACE = (60.0, 60.0, 60.0, 80.0)
 
 
 def film(path, *, sound=True, times=TIMES) -> None:
     """A noisy square, the face, on grey at ``times``; with a tone."""
-    square = RNG.integers(0, 255, (80, 60, 3), dtype=np.uint8)
+    square = np.random.default_rng(0).integers(0, 255, (80, 60, 3), dtype=np.uint8)
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=25, options={"bf": "0", "crf": "10"})
         video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
@@ -150,7 +149,7 @@ class Model:
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
 def test_a_picture_is_read_and_drawn(tmp_path, ending) -> None:
     image = np.full((240, 320, 3), 120, np.uint8)
-    image[60:140, 60:120] = RNG.integers(0, 255, (80, 60, 3))
+    image[60:140, 60:120] = np.random.default_rng(0).integers(0, 255, (80, 60, 3))
     Image.fromarray(image).save(tmp_path / "photo.png")
     out = tmp_path / f"out{ending}"
     done = annotate(tmp_path / "photo.png", out, model=Model(), detector=Detector(), anonymise=True)
