@@ -1,8 +1,10 @@
 # The two commands: make demo, make test. Each line is plain "python -m …"; README.md gives them for Windows.
+# make test takes as many processes as there are cores, four at most; make test JOBS=1 takes one.
 PYTHON ?= python3
 PY     := .venv/bin/python
+JOBS   ?= auto
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all test-matrix lint clean
 
 demo: .venv/bin/python
 	@begin=$$(date +%s); set -e; \
@@ -16,10 +18,13 @@ demo: .venv/bin/python
 	echo "demo: $$((end - begin)) s wall, of which $$((installed - begin)) s to install; table: out/demo/expressions.csv"
 
 test: .venv/development
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 
 test-all: .venv/development
-	$(PY) -m pytest -m "slow or not slow"
+	$(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile -m "slow or not slow"
+
+test-matrix: .venv/development
+	$(PY) tools/test_matrix.py
 
 lint: .venv/development
 	$(PY) -m ruff check

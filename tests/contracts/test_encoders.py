@@ -23,7 +23,8 @@ def test_the_feature_is_the_mean_of_the_maps(name: str) -> None:
     with torch.no_grad():
         maps, feature = encoder.maps(pixels), encoder(pixels)
     assert maps.shape[:2] == (2, encoder.width) and feature.shape == (2, encoder.width)
-    assert torch.allclose(maps.mean((2, 3)), feature, atol=1e-5) and torch.isfinite(feature).all()
+    assert torch.isfinite(feature).all()
+    assert torch.allclose(maps.mean((2, 3)), feature, atol=1e-4 * float(feature.abs().max()))
 
 
 def test_every_parameter_learns(name: str) -> None:

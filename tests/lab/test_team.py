@@ -82,8 +82,8 @@ def test_a_shared_norm_of_one_process_is_batch_norm(tmp_path: Path) -> None:
             (norm(given) ** 3).sum().backward()
         assert torch.allclose(inputs[0].grad, inputs[1].grad, atol=1e-4)
         ours = shared[0]
-        assert torch.allclose(usual.running_mean, ours.running_mean)
-        assert torch.allclose(usual.running_var, ours.running_var)
+        assert torch.allclose(usual.running_mean, ours.running_mean, atol=1e-6)
+        assert torch.allclose(usual.running_var, ours.running_var, atol=1e-6)
         assert torch.allclose(usual.weight.grad, ours.weight.grad, rtol=1e-4) and ours.num_batches_tracked == 1
     finally:
         dist.destroy_process_group()

@@ -107,7 +107,7 @@ def test_faces_that_give_an_encoder_its_start_are_seen_alone(monkeypatch: pytest
         together = encoder(faces[:4])
         net.start(faces)
         net.start(faces[3:4])
-        assert seen[0].shape == (7, 256) and torch.allclose(seen[0][3:4], seen[1], atol=1e-5)
+        assert seen[0].shape == (7, 256) and torch.allclose(seen[0][3:4], seen[1], atol=1e-4)
         assert torch.equal(encoder(faces[:4]), together) and not torch.allclose(together, seen[0][:4], atol=1e-3)
     with pytest.raises(RuntimeError):
         encoder(faces)  # seven frames are no segments of four

@@ -41,7 +41,7 @@ def test_soft_cross_entropy_by_hand(seed: int, rows: int, classes: int) -> None:
 def test_equals_pytorch_on_one_hot_targets() -> None:
     logits, label = torch.randn(5, 7, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 6, 3, 3, 2])
     wanted = torch.nn.functional.cross_entropy(logits, label)
-    assert soft_cross_entropy(logits, torch.eye(7)[label]).item() == pytest.approx(wanted.item(), rel=1e-6)
+    assert soft_cross_entropy(logits, torch.eye(7)[label]).item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_weights_count_by_their_ratio_and_may_all_be_zero() -> None:
@@ -58,7 +58,8 @@ def test_half_precision_logits_are_judged_in_single() -> None:
 
 def test_smoothing_keeps_mass_and_reaches_uniform() -> None:
     target = torch.eye(4)[:2]
-    assert torch.allclose(smooth(target, 0.2), torch.tensor([[0.85, 0.05, 0.05, 0.05], [0.05, 0.85, 0.05, 0.05]]))
+    some = torch.tensor([[0.85, 0.05, 0.05, 0.05], [0.05, 0.85, 0.05, 0.05]])
+    assert torch.allclose(smooth(target, 0.2), some, atol=1e-6)
     assert torch.equal(smooth(target, 0.0), target) and torch.allclose(smooth(target, 1.0), torch.full((2, 4), 0.25))
 
 

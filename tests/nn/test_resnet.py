@@ -38,8 +38,9 @@ def test_every_encoder_keeps_its_promises(name: str) -> None:
         feature, maps = encoder(pixels), encoder.maps(pixels)
         alone = encoder(pixels[1:])
     assert feature.shape == (2, encoder.width) and maps.shape[:2] == feature.shape
-    assert torch.allclose(maps.mean((2, 3)), feature, atol=1e-5)
-    assert torch.allclose(alone, feature[1:], rtol=1e-4, atol=1e-5)  # nobody's answer depends on the batch
+    near = 1e-4 * float(feature.abs().max())  # float32, of a sum of some thousand numbers of this size
+    assert torch.allclose(maps.mean((2, 3)), feature, rtol=0, atol=near)
+    assert torch.allclose(alone, feature[1:], rtol=0, atol=near)  # nobody's answer depends on the batch
     assert torch.isfinite(feature).all() and feature.std() > 0
 
 

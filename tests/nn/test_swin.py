@@ -113,7 +113,7 @@ def test_depth_is_stochastic_in_training_only_and_grows_with_depth() -> None:
     assert set(kept.flatten().tolist()) == {0.0, 2.0} and abs(kept.mean() - 1) < 0.1
     assert torch.equal(block.eval().dropped(x), x)
     drops = [block.drop for stage in SwinTrunk().layers for block in stage.blocks]  # type: ignore[union-attr]
-    assert drops == pytest.approx([0.1 * i / 11 for i in range(12)])
+    assert drops == pytest.approx([0.1 * i / 11 for i in range(12)], rel=1e-5)
 
 
 def test_maps_are_seven_a_side_and_their_mean_is_the_feature(net: SwinT) -> None:
@@ -206,7 +206,7 @@ def test_patches_of_four_pixels_compute_the_same_on_an_enlarged_face() -> None:
     kernel, face = torch.randn(5, 3, 4, 4), torch.rand(1, 3, 12, 12)
     enlarged = face.repeat_interleave(2, 2).repeat_interleave(2, 3)
     ours, theirs = F.conv2d(face, smaller_patches(kernel), stride=2), F.conv2d(enlarged, kernel, stride=4)
-    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert torch.allclose(ours, theirs, atol=1e-4)
     named = swinface_names({"features.0.0.weight": kernel})
     assert named["patch_embed.proj.weight"].shape == (5, 3, 2, 2)
 

@@ -24,7 +24,7 @@ def test_the_shipped_table_covers_every_standard_prompt(prompts: str) -> None:
     norms = table.norm(dim=1)
     assert (norms - 1).abs().min() > 1  # not normalised
     cosine = table @ table.T / norms / norms[:, None]
-    assert torch.allclose(cosine.diagonal(), torch.ones(8)) and (cosine - torch.eye(8)).max() < 0.95
+    assert torch.allclose(cosine.diagonal(), torch.ones(8), atol=1e-5) and (cosine - torch.eye(8)).max() < 0.95
 
 
 def test_rows_follow_the_labels_by_name() -> None:
