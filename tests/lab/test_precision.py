@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_old_and_young_pytorch_say_the_same_of_this_processor(monkeypatch: pytes
     now = fast_precision()
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert fast_precision() == now and in_bf16("auto", "cpu") is now.bf16
+
+
+@pytest.mark.parametrize(("there", "said"), [(True, "bf16 (A card has bf16"), (False, "float32 (A card has no")])
+def test_a_graphics_card_is_asked_for_what_it_computes_itself(
+    there: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch also says yes to cards that only imitate bf16, slowly."""
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: there or including_emulation)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "A card")
+    assert str(fast_precision("cuda:1")).startswith(said)
 
 
 def test_of_other_devices_bf16_is_not_guessed() -> None:

@@ -51,6 +51,8 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # int8 models: without VNNI, pairs of products would be added in 16 bits and overflow. No effect elsewhere.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = ort.InferenceSession(data, options, providers=list(providers))
         except Exception as error:  # ONNX Runtime raises half a dozen unrelated types for a bad graph
