@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -113,16 +114,20 @@ def children(parent: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 def test_a_killed_worker_costs_its_film_in_flight_only(archive, whole, tmp_path) -> None:
-    process = begin(str(archive), "-o", str(tmp_path), "--jobs", "2", "-q")
-    grown(tmp_path, 5_000)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=300)
-    assert (process.returncode, errors) == (0, "")
-    assert tables(tmp_path) == whole
-    states = [line["state"] for line in lines(tmp_path)]
+    for attempt in range(5):  # on a busy machine all may be read before the kill: then once more
+        out = tmp_path / str(attempt)
+        process = begin(str(archive), "-o", str(out), "--jobs", "2", "-q")
+        grown(out, 5_000)
+        with suppress(IndexError, ProcessLookupError):
+            os.kill(children(process.pid)[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=300)
+        assert (process.returncode, errors) == (0, "")
+        assert tables(out) == whole
+        if again := [line for line in lines(out) if line["state"] == "again"]:
+            break
+    states = [line["state"] for line in lines(out)]
     assert (states.count("done"), states.count("again"), states.count("failed")) == (3, 1, 0)
-    (again,) = [line for line in lines(tmp_path) if line["state"] == "again"]
-    assert "ended without a word" in again["error"]
+    assert "ended without a word" in again[0]["error"]
 
 
 @pytest.mark.slow
@@ -143,6 +148,7 @@ def test_workers_go_when_their_parent_is_killed(archive, whole, tmp_path) -> Non
 def test_two_jobs_at_once(archive, tmp_path) -> None:
     first = begin(str(archive), "-o", str(tmp_path), "-q")
     grown(tmp_path, 100)
+    first.send_signal(signal.SIGSTOP)  # it holds the folder, however long the second takes to begin
     code, errors = run(str(archive), "-o", str(tmp_path))
     first.kill()
     first.wait()
@@ -153,14 +159,18 @@ def test_two_jobs_at_once(archive, tmp_path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done(archive, whole, tmp_path) -> None:
-    process = begin(str(archive), "-o", str(tmp_path), "--jobs", "2")
-    grown(tmp_path, 5_000)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    for attempt in range(5):  # on a busy machine all may be read before the key is pressed: then once more
+        out = tmp_path / str(attempt)
+        process = begin(str(archive), "-o", str(out), "--jobs", "2")
+        grown(out, 5_000)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=300)
+        if process.returncode != 0:
+            break
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "tronie: Stopped. What is done is kept; the same command goes on from there."
-    assert run(str(archive), "-o", str(tmp_path), "-q") == (0, "")
-    assert tables(tmp_path) == whole
+    assert run(str(archive), "-o", str(out), "-q") == (0, "")
+    assert tables(out) == whole
 
 
 def test_a_disk_that_fills_up_is_one_sentence_and_nothing_is_lost(archive, whole, tmp_path) -> None:

@@ -314,7 +314,7 @@ def test_printing_onto_a_full_disk_loses_no_table(tronie, samples, monkeypatch, 
 def test_a_full_standard_output_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:
         process = in_parallel("models", stdout=full, stderr=subprocess.PIPE)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == OUTPUT
     assert err == ("tronie: What was to be printed cannot be written: the disk is full. "
                    "Free some space or print elsewhere.\n")  # fmt: skip
@@ -396,7 +396,7 @@ def test_ctrl_c_in_the_middle_of_a_film_saves_what_is_done_and_says_so(portraits
     process.send_signal(signal.SIGINT)
     heard += drained(ours)
     os.close(ours)
-    assert process.wait(30) == STOPPED, heard
+    assert process.wait(300) == STOPPED, heard
     assert b"Stopping; what is done is kept" in heard and b"is saved." in heard and b"Traceback" not in heard
     (looked,) = Timeline.load(tmp_path / "out.csv").looked
     assert 0 < looked.frames < 440
@@ -409,7 +409,7 @@ def test_ctrl_c_without_a_terminal(portraits, tmp_path) -> None:
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == STOPPED, err
     assert re.fullmatch(r"0:0\d\.\d\d  person 0  \w+( +\d\.\d\d)?\n", first)
     assert err.splitlines()[-1] == "tronie: Stopped. What was read is saved."
