@@ -38,6 +38,7 @@ from tronie.data.augment import Augment
 from tronie.data.loader import Rows
 from tronie.lab.loop import SILENT, Loop, answer, train
 from tronie.lab.optim import Optim
+from tronie.lab.precision import fast_precision
 from tronie.lab.prepared import open_prepared, read_folds
 from tronie.lab.recipe import Recipe, Source, resolved
 from tronie.lab.run import make_method
@@ -83,7 +84,8 @@ def recipe_of(row: str, seed: int, source: str, args: argparse.Namespace) -> Rec
     settings: dict[str, Any] = {"encoder": args.train or "cached:Tail", "size": args.size}
     method = "baseline" if row == HEAD else "ke2nt"
     settings |= {"smoothing": 0.0, "dropout": 0.0} if row == HEAD else ROWS[row]
-    loop = Loop(epochs=args.epochs, seed=seed, batch=64 if args.train else 256, half=bool(args.train))
+    half = bool(args.train) and fast_precision().bf16  # written out: results in bf16 and in float32 are not one line
+    loop = Loop(epochs=args.epochs, seed=seed, batch=64 if args.train else 256, half=half)
     optim = Optim(ema=0.0, rate=args.rate)
     return resolved(Recipe(f"ablation on {source}", (Source("rafdb", folds="rafdb-train"),), method=method,
                            config=settings, balance=0.0, loop=loop, optim=optim))  # fmt: skip

@@ -51,7 +51,7 @@ from tronie.data.datasets.rafdb import read
 from tronie.data.loader import Rows
 from tronie.lab.loop import Listeners, Loop, answer, train
 from tronie.lab.optim import Optim
-from tronie.lab.precision import in_bf16
+from tronie.lab.precision import fast_precision
 from tronie.lab.prepared import read_folds
 from tronie.lab.recipe import Recipe, Source, resolved
 from tronie.lab.run import make_method
@@ -94,7 +94,8 @@ class Trial:
         settings = {"encoder": args.encoder, "size": args.size} | differing
         if "looking" in settings:  # papers warm up for a fixed number of epochs; here a fifth of the run
             settings["looking"] = settings["looking"] | {"warmup": max(args.epochs // 5, 1)}
-        name, loop = "noise", Loop(epochs=args.epochs, seed=self.seed, judge_every=1)
+        half = fast_precision(args.device).bf16  # written out: results in bf16 and in float32 are not one line
+        name, loop = "noise", Loop(epochs=args.epochs, seed=self.seed, judge_every=1, half=half)
         if args.cached:
             name, loop = f"noise on {args.about['encoder']}", replace(loop, batch=256, half=False)
         optim = Optim(ema=0.0, rate=args.rate)
@@ -170,7 +171,7 @@ def run(trial: Trial, faces: Faces, args: argparse.Namespace) -> dict[str, Any]:
     def answered(weights: Method, rows: Rows) -> Ints:
         if faces.cache is not None:
             return predict(weights, faces.cache, rows.index).logits.argmax(1)
-        return answer(weights, rows, half=in_bf16(recipe.loop.half, args.device)).logits.argmax(1)
+        return answer(weights, rows, half=recipe.loop.half is True).logits.argmax(1)
 
     def judge(weights: Method) -> dict[str, float]:
         watched.append(float(np.mean(answered(weights, chooses) == noise.after[choose])))

@@ -128,9 +128,10 @@ def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None]
 
 def _execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None], team: Team) -> Outcome:
     _check_device(recipe.loop.device)
-    recipe = team.agreed(_with_precision(with_labels(resolved(recipe), data), folder, say))
+    recipe = with_labels(resolved(recipe), data)
     method = make_method(recipe)
     learn, judged = training_parts(recipe, data), validation_parts(recipe, data)
+    recipe = team.agreed(_with_precision(recipe, folder, say))
     if team.leads:
         begin(recipe, folder)
         planted.keep(folder, learn)
