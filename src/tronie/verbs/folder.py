@@ -72,7 +72,8 @@ def set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
             others.append(str(entry["source"]))
             continue
         try:
-            shutil.copy2(table, table.with_name(f"{table.name}.changed"))
+            # A link that somebody planted is copied as a link: what it names is not read.
+            shutil.copy2(table, table.with_name(f"{table.name}.changed"), follow_symlinks=False)
         except OSError as error:
             raise unwritable(table, error) from error
         kept.append(str(table))

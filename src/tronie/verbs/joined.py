@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tronie.core.atomic import replacing
+from tronie.core.files import LARGE, read_json
 from tronie.core.sheet import read_cell, writer
 from tronie.core.timeline_io import sidecar, write_about
 
@@ -40,7 +40,7 @@ def join_tables(pieces: Pieces, owners: Mapping[str, str], path: Path) -> Path:
             lines.writerow(names)
             for key, piece in pieces:
                 lines.writerows(row.values() for row in _rows(piece) if owners.get(read_cell(row["source"])) == key)
-                told = json.loads(sidecar(piece).read_text(encoding="utf-8"))
+                told = read_json(sidecar(piece), most=LARGE)
                 looked = [one for one in told["looked"] if owners.get(one["source"]) == key]
                 if not about:
                     about = {**told, "looked": [], "warnings": []}
