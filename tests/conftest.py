@@ -148,8 +148,8 @@ def films() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def joined_films() -> ModuleType:
-    """Films joined of parts with different tags, ``tests/joined.py``."""
-    return _module(REPO / "tests" / "joined.py")
+    """Films joined of parts with different tags, ``tests/joined_films.py``."""
+    return _module(REPO / "tests" / "joined_films.py")
 
 
 @pytest.fixture(scope="session")

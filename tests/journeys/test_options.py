@@ -42,8 +42,8 @@ IDLE = [
     (["watch", "film.mkv", "--quiet", "--display", "lines"], "--display", "--quiet"),
     (["watch", "0", "--realtime"], "realtime", "live"),
     (["watch", "rtsp://nobody:secret@nowhere/", "--realtime"], "realtime", "live"),
-    (["compare", "coder.csv", "coder.csv", "--names", "names.csv"], "--names", "coder.csv"),
-    (["compare", "coder.csv", "coder.csv", "--seats", "2"], "--seats", "coder.csv"),
+    (["compare", "coder.TextGrid", "coder.csv", "--names", "names.csv"], "--names", "coder.TextGrid"),
+    (["compare", "coder.TextGrid", "coder.csv", "--seats", "2"], "--seats", "coder.TextGrid"),
     (["datasets", "rafdb", "--no-pixels"], "--pixels", "ROOT"),
     (["datasets", "folder", "--set", "labels=x"], "--set", "ROOT"),
     (["prepare", "folder", "faces", "--out", "a", "--seed", "3"], "--seed", "--folds"),
@@ -63,6 +63,7 @@ def place(tmp_path, monkeypatch, timeline_of):
     told = timeline_of([(0, 0, 1, "neutral"), (0, 1, 2, "happiness")], fps=10, source="film.mkv")
     told.save("film.csv")
     export(told, "coder.csv")
+    export(told, "coder.TextGrid")
     Path("names.csv").write_text("track,name\n0,Anna\n")
     planted.write_film(Path("film.mkv"), planted.two_people("nnhh"))
     planted.write_picture(Path("photo.png"), [(20, 30, "h")], 1)

@@ -14,7 +14,7 @@ import pytest
 
 from tronie.media.video import VideoReader
 
-LASTS = 16  # frames of each part, see tests/joined.py
+LASTS = 16  # frames of each part, see tests/joined_films.py
 BT709, BT601, LIMITED, FULL = 1, 6, 1, 2
 TURNED = "h264_metadata=display_orientation=insert:rotate=90"
 MIRRORED = "h264_metadata=display_orientation=insert:flip=horizontal"

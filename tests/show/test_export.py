@@ -231,11 +231,3 @@ def test_names_with_odd_characters_stay_legal(timeline_of, tmp_path) -> None:
         found = read_spans(files[ending])
         assert [(s.start, s.end, s.label) for s in found] == [(0, 1, "anger"), (1, 2, "neutral")]
         assert all(s.tier.startswith("A") and s.tier.endswith("B") for s in found)
-
-
-def test_labels_that_the_set_lacks_are_written_all_the_same(timeline_of, tmp_path) -> None:
-    """A table that a person edited: the word stands in no list of the model's."""
-    told = timeline_of([(0, 0, 1, "anger"), (0, 1, 2, "boredom")])
-    for ending in (".vtt", ".eaf", ".TextGrid", ".csv"):
-        path = export(told, tmp_path / f"a{ending}")
-        assert ending == ".vtt" or [s.label for s in read_spans(path)] == ["anger", "boredom"]

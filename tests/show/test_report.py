@@ -189,6 +189,8 @@ def test_in_a_browser_the_axis_has_round_times_at_every_zoom(timeline_of, tmp_pa
     assert steps == sorted(steps, reverse=True) and steps[0] > steps[-1]
     assert set(steps) <= {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600}
     page.set_viewport_size({"width": 500, "height": 700})
+    # The page hears of its new size when the browser gets to it.
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     wide = [tick["left"] for tick in boxes(page, ".tick")]
     assert min(b - a for a, b in pairwise(wide)) >= 99
     assert errors == []

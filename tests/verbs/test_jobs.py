@@ -183,7 +183,7 @@ class Killer:
         self.at += self._gets_on.pop(0) if self._gets_on else 0.0
         if self._crashes:
             Place(self._out, task.key).crash.write_text("Fatal Python error: Segmentation fault\n\nStack\n")
-        raise Died(task, self._out)
+        raise Died.while_reading(task, self._out)
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_a_block_with_a_picture_that_kills_is_taken_apart(archive, tmp_path) -> 
 
     def deadly(task):
         if any(one.name.endswith("p1.png") for one in task.sources):
-            raise Died(task, out)
+            raise Died.while_reading(task, out)
         return perform(task, analyser, out)
 
     outcomes = [one for _, found in here(tasks, deadly, out, book, lambda: False) for one in found]

@@ -56,11 +56,16 @@ class How:
 class Died(SourceError):
     """The process that read a task ended without a word. ``crashed``: by its own fault, it was not killed."""
 
-    def __init__(self, task: Task, out: Path, why: str = "") -> None:
+    crashed = False
+
+    @classmethod
+    def while_reading(cls, task: Task, out: Path, why: str = "") -> Died:
+        """The error for a task whose results go into ``out``; ``why`` is half a sentence, where it is known."""
         crash = _crash(Place(out, task.key).crash)
-        self.crashed = bool(crash)
         said = why or crash or "it was killed, or there was not enough memory"
-        super().__init__(f"The process that read {task.name} ended without a word: {said}.")
+        died = cls(f"The process that read {task.name} ended without a word: {said}.")
+        died.crashed = bool(crash)
+        return died
 
 
 def insist(task: Task, once: Once, out: Path, ledger: Ledger) -> list[Answer]:
@@ -210,7 +215,7 @@ class _Slot:
             if gone.is_set():
                 return None
             self.pool = self._make()
-            raise Died(task, out) from None
+            raise Died.while_reading(task, out) from None
 
 
 _leave: Any = None  # in a worker: set when it is to end its task early
@@ -340,7 +345,7 @@ def _alone(cluster: Any, alone: Any, how: How, out: Path, task: Task) -> list[Ou
         (answer,) = _checked(cluster.get(alone.remote([task], how, out)))
     except cluster.exceptions.RayError as error:
         _pass_on(error)
-        raise Died(task, out, f"its worker did ({type(error).__name__})") from None
+        raise Died.while_reading(task, out, f"its worker did ({type(error).__name__})") from None
     return answer[1]
 
 
