@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from cleaning_rivals import answers
-from noise import STRENGTHS, features
+from injected import STRENGTHS, features
 from numpy.typing import NDArray
 
 from tronie.data.corrupt.labels import Corruption, symmetric

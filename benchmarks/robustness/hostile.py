@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from guard import Guard
 from hostile_files import Reader, shape
 from mutate import mutated
+from outside import Guard
 from structured import KINDS as STRUCTURED
 
 from tronie.core.errors import ModelError, SettingError, SourceError, TronieError

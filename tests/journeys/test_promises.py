@@ -43,7 +43,7 @@ import json, os, sys
 from pathlib import Path
 scripts, commands = sys.argv[1], json.loads(sys.argv[2])
 sys.path.insert(0, scripts)
-from guard import Guard
+from outside import Guard
 from tronie import cli
 told = []
 guard = Guard(Path("out"), (Path("in"), Path.home()))
@@ -104,7 +104,7 @@ def test_the_guard_hears_what_it_is_for(tmp_path) -> None:
 import os, socket, subprocess, sys, pickle, ctypes
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from guard import Guard
+from outside import Guard
 for name in ("out", "in"):
     Path(name).mkdir()
 Path("in/secret.txt").write_text("x")

@@ -1,7 +1,7 @@
 """Tables 1 and 4: wrong labels that were planted in RAF-DB's training part, and which of them an audit finds.
 
-    python benchmarks/audit/noise.py PREPARED/rafdb --run RUN --work FOLDER     everything that is not there yet
-    python benchmarks/audit/noise.py PREPARED/rafdb --run RUN --work FOLDER --table       only write noise.md again
+    python benchmarks/audit/injected.py PREPARED/rafdb --run RUN --work FOLDER     everything that is not there yet
+    python benchmarks/audit/injected.py PREPARED/rafdb --run RUN --work FOLDER --table       only write noise.md again
 
 RUN is a run folder of a net that was trained on FERPlus alone: no feature has seen a label of RAF-DB. Needs
 `pip install cleanlab==2.9.0` beside the extra "train". Rows are the 12,271 faces of the training part; the audit sees
@@ -112,7 +112,7 @@ def kept_at(work: Path, strength: str, noise: str, seed: int) -> Path:
 def _head(rows: int, seeds: int) -> list[str]:
     return [
         "# Wrong labels planted in RAF-DB's training part, and found", "",
-        "`python benchmarks/audit/noise.py PREPARED/rafdb --run RUN --work FOLDER`", "",
+        "`python benchmarks/audit/injected.py PREPARED/rafdb --run RUN --work FOLDER`", "",
         f"{rows:,} faces, {seeds} seeds (other noise, other folds); on seeds 0, 11 and 12 the audit was chosen, and "
         "they are not among them. P@.9: share of wrong labels among the first rows of a ranking, down to where 90 % of "
         "them are found; AP: average precision. Differences: audit minus rival, paired, 95 % bootstrap over "
