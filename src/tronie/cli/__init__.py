@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from tronie import __version__
-from tronie.cli import audit, corrupt, export, library, outputs, predict, research, selfcheck, watch
+from tronie.cli import audit, corrupt, export, library, outputs, predict, research, selfcheck, usage, watch
 from tronie.cli.common import STOPPED, say
 from tronie.cli.options import refuse_idle
 from tronie.cli.streams import Stream, guarded
@@ -82,7 +82,7 @@ def _unprinted(printed: Stream) -> int:
 def _told(error: Exception) -> int:
     """Say what went wrong; returns the exit code."""
     if isinstance(error, CycloptsError):
-        say(f"{' '.join(str(error).split())} See 'tronie --help'.")
+        say(usage.sentence(error))
         return USAGE
     if isinstance(error, TronieError):
         say(str(error))
