@@ -17,6 +17,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import stages
@@ -127,15 +128,25 @@ def steady(files: list[Path]) -> list[Budget]:
     """What the self-checks of the samples say."""
     rows = []
     command = "`tronie selfcheck SAMPLES --out FILE.json`"
-    for kind, what, least in (("image", "photos, labels kept when shown otherwise", 0.97),
-                              ("video", "films, segment time with its label when shown otherwise", 0.90)):  # fmt: skip
-        totals = [t for file in files if (t := json.loads(file.read_text())["totals"].get(kind))]
+    photos = ("image", "photos, labels kept when moved, rescaled, mirrored or re-compressed", 0.97)
+    films = ("video", "films, time that keeps its label when re-compressed, thinned or begun later", 0.90)
+    for kind, what, least in (photos, films):
+        found = [one for file in files if kind in (one := json.loads(file.read_text()))["totals"]]
+        totals = [one["totals"][kind] for one in found]
         seen, same = sum(t["all"] for t in totals), sum(t["same"] for t in totals)
-        unit = "faces" if kind == "image" else "s"
-        shown = f"{100 * same / seen:.1f} % of {seen:.0f} {unit}" if seen else ""
         value = same / seen if seen else None
+        shown = "" if value is None else f"{100 * value:.1f} % {_of_what(kind, seen, found)}"
         rows.append(Budget(what, f"≥ {100 * least:.0f} %", value, shown, command, least=least, readme=True))
     return rows
+
+
+def _of_what(kind: str, seen: float, found: list[dict[str, Any]]) -> str:
+    """Of how many faces, or how much time, a share is, and by which model."""
+    variations = len({row["variation"] for one in found for row in one["rows"] if row["kind"] == kind})
+    models = ", ".join(sorted({one["model"] for one in found}))
+    if kind == "image":
+        return f"of {seen:.0f} ({seen / variations:.0f} faces in {variations} variations; model {models})"
+    return f"of {seen:.0f} s ({variations} variations together; model {models})"
 
 
 def _least(spent: list[float]) -> str:

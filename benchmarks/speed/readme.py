@@ -28,6 +28,7 @@ def block(peers: list[dict[str, Any]], budgets: list[dict[str, Any]]) -> str:
         spent = [f"{one[key]['cpu']:.0f}{_ratio(one, ours, key)}" for key in ("360p", "1080p", "crowd")]
         reads = [str(one["changes"]), f"{100 * one['steady']['held']:.0f} %"] if "changes" in one else ["–", "–"]
         name = f"**{one['name']}**" if one is ours else one["name"]
+        name += f", model {one['model']}" if "model" in one else ""
         lines.append(f"| {name} | " + " | ".join([*spent, str(one["found"]), *reads]) + " |")
     told = "; ".join(f"{row['what']} {row['shown']}" for row in budgets if row["readme"] and row["value"] is not None)
     return "\n".join([*lines, "", f"Also: {told}." if told else ""]).rstrip() + "\n"

@@ -134,5 +134,7 @@ def test_the_command_on_a_real_portrait(samples: Path, tmp_path: Path, capsys: p
     assert main(["selfcheck", str(samples / "astronaut.jpg"), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "mirrored" in printed and "all" in printed
-    assert json.loads(out.read_text())["totals"]["image"]["held"] >= 0.9
+    document = json.loads(out.read_text())
+    assert document["totals"]["image"]["held"] >= 0.9
+    assert document["model"] == "static-2" and len(document["model_hash"]) == 12  # a share is a share of one model
     assert main(["selfcheck", str(tmp_path / "nothing.jpg")]) == SourceError.exit_code

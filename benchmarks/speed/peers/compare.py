@@ -37,6 +37,7 @@ from tronie.measure.steadiness import Sights, Steadiness, partners, steadiness, 
 from tronie.media.image import read_image  # noqa: E402
 from tronie.media.variations import PICTURES, Boxes  # noqa: E402
 from tronie.media.video import VideoReader, probe  # noqa: E402
+from tronie.zoo.catalog import load_model  # noqa: E402
 
 OURS = "tronie"
 TABLE = HERE.parent / "peers.md"
@@ -229,6 +230,8 @@ def main() -> None:
                 told = measure(one, work, scratch, given.repeats, given.limit)
             if one.peer:
                 told["note"] = PEERS[one.peer].note
+            else:
+                told["model"] = load_model().name
             measured.append(told)
             print(json.dumps(told), flush=True)
     given.out.with_suffix(".json").write_text(json.dumps(measured, indent=1) + "\n")

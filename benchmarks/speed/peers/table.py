@@ -22,7 +22,7 @@ NOTES = """
   picture answered by itself, as a photo.
 - *changes of label*: of the one face in sight, over a clip in which three people after each other go from neutral to a
   smile and back, so 6 are right (2 each); then after a majority filter of one second.
-- *labels kept*: what share of the faces keeps its label when four photos are moved, rescaled, mirrored or stored again
+- *labels kept*: what share of the faces keeps its label when four photos are moved, rescaled, mirrored or re-compressed
   (what `tronie selfcheck` does); *lost*: not found any more; *new*: found only then. Each contestant is compared with
   itself, so one that finds few faces has few to lose. "uncertain" counts as a label.
 - memory is the peak of the process after the 1080p clip; wall-ms are those of a busy machine and say little.
@@ -67,6 +67,8 @@ def steady_rows(measured: list[dict[str, Any]]) -> str:
 def named(one: dict[str, Any]) -> str:
     """A contestant and what is to be said of it."""
     note = one.get("note")
+    if "model" in one:
+        return f"**{one['name']}**, model {one['model']}"
     return f"**{one['name']}**" if note is None else f"{one['name']} ({note})"
 
 

@@ -66,11 +66,13 @@ class Changed:
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """A row per source and variation, and every change, the longest and surest first."""
+    """A row per source and variation, and every change, the longest and surest first; by which model."""
 
     rows: tuple[Checked, ...]
     changed: tuple[Changed, ...]
     warnings: tuple[str, ...] = ()
+    model: str = ""
+    model_hash: str = ""
 
     def total(self, kind: str, variation: str | None = None) -> Steadiness:
         """All sources of one kind together, under one variation or all."""
@@ -109,7 +111,7 @@ def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
                 raise
             warnings.append(str(error))
     changed.sort(key=lambda c: (-(c.end - c.start), -c.confidence, c.source, c.variation, c.track))
-    return SelfCheck(tuple(rows), tuple(changed), tuple(warnings))
+    return SelfCheck(tuple(rows), tuple(changed), tuple(warnings), analyser.model.name, analyser.model.hash)
 
 
 def _check(source: Source, analyser: Analyser) -> Iterator[tuple[Checked, list[Changed]]]:
@@ -204,7 +206,7 @@ def _words(change: Changed) -> tuple[str, ...]:
 
 
 def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
-    """Write .json (shares, changes, warnings) or .csv (a row per source and variation).
+    """Write .json (model, shares, changes, warnings) or .csv (a row per source and variation).
 
     Raises SettingError for another ending, OutputError where the file cannot be written.
     """
@@ -213,8 +215,10 @@ def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
     with replacing(path) as temporary:
         if path.suffix.lower() == ".json":
             totals = {kind: _shares(checked.total(kind)) for kind in dict.fromkeys(row.kind for row in checked.rows)}
-            document = {"totals": totals, "rows": rows, "changed": [vars(c) for c in checked.changed],
-                        "warnings": list(checked.warnings)}  # fmt: skip
+            document = {
+                "model": checked.model, "model_hash": checked.model_hash, "totals": totals, "rows": rows,
+                "changed": [vars(c) for c in checked.changed], "warnings": list(checked.warnings),
+            }  # fmt: skip
             temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         else:
             _write_csv(temporary, rows)
