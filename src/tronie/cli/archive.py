@@ -32,7 +32,7 @@ class Sharing:
     engine: str = "local"
     """"local", or "ray" for a Ray cluster (extra "cluster")."""
     resume: Annotated[bool, Parameter(negative="--no-resume")] = True
-    """Go on with what the folder holds (--no-resume: begin it again)."""
+    """Continue the work that the folder holds (--no-resume: start again)."""
 
 
 def into_folder(sources: Sequence[str], out: Path, analyser: Analyser, sharing: Sharing, model: str,

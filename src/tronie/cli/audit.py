@@ -41,13 +41,13 @@ def audit(
     features
         The run folder of a model trained on other data: its features beside those of dlib's face net.
     folds
-        Parts that are predicted by probes which have not seen them.
+        Number of folds: each is predicted by probes that learnt from the others.
     views
-        Looks at each face, varied, whose agreement is measured.
+        Number of varied views of each face that are predicted; their agreement is measured.
     seed
-        Another seed, other folds and other planted noise.
+        Another seed, other folds and other injected noise.
     proof
-        Plant so much noise and audit again, to see what is found (0: do not).
+        Share of labels to make wrong on purpose in a second audit, to see how many are found (0: no second audit).
     pictures
         Leave faces out of the page: --no-pictures.
     decisions

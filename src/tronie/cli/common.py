@@ -35,11 +35,11 @@ class Reading:
     detector: str = "retinaface"
     """"retinaface", or "whole" for pictures that are cropped faces."""
     fps: float | None = None
-    """Look at so many frames per second of film (default: every frame)."""
+    """Analyse this many frames per second of film (default: every frame)."""
     video_track: int | None = None
     """Read this picture track of films that hold several, counted from 0 (default: the one that players show)."""
     provider: str = "cpu"
-    """What the graphs run on: cpu, cuda, openvino or coreml."""
+    """The hardware to compute on: cpu, cuda, openvino or coreml."""
 
 
 @Parameter(name="*")
@@ -48,9 +48,9 @@ class People:
     """Who is who."""
 
     names: Path | None = None
-    """A table with the columns track and name; tracks of one name are one person."""
+    """A table with the columns track and name (and source, for several films); tracks of one name are one person."""
     seats: int | None = None
-    """Join tracks by place: people become 1 (leftmost) to so many."""
+    """How many people keep their places: tracks are joined by position, person 1 is the leftmost."""
 
 
 def make(run: Callable[..., Made], source: str, out: Path, quiet: bool, reading: Reading, people: People | None = None,

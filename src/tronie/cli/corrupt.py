@@ -8,7 +8,7 @@ from tronie.cli.common import Out, Quiet, say
 
 
 def corrupt(data: Path, noise: str, *, out: Out, seed: int = 0, quiet: Quiet = False) -> int:
-    """Plant wrong labels among a data set's own, or make clips hard, to see what a method makes of them.
+    """Inject wrong labels into a data set, or make clips hard, to test how a method copes with them.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def corrupt(data: Path, noise: str, *, out: Out, seed: int = 0, quiet: Quiet = F
         symmetric:0.3, pair:0.2, confusion:TABLE.csv, votes; a public list: eac:FILE, scn:FILE; or, in prepared clips,
         hard:0.2: most frames of a fifth of them become a neutral clip's.
     out
-        The CSV to write: a recipe's noise takes it (its hard, where clips were made hard).
+        The CSV to write; a recipe reads it as noise, or as hard where clips were made hard.
     seed
         Another seed, other rows.
     quiet

@@ -23,7 +23,7 @@ class Clips:
     window: float | None = None
     """Seconds of film that are read together (default: 2)."""
     hop: float | None = None
-    """A window begins every so many seconds, at least twice a window (default: 0.5)."""
+    """Seconds from one window to the next, at most half a window (default: 0.5)."""
 
 
 USUAL = Clips()

@@ -43,7 +43,7 @@ def predict(
         Where to write: a table (.csv, .json, .parquet), or a folder for a table per film, one of all photos, one of all
         segments, and a ledger (jobs.jsonl).
     baseline
-        What faces in films are measured against: what is neutral for all people (model) or for this one (person).
+        Compare faces in films with the average neutral face (model) or with the same person's own (person).
     csv_safe
         Write an apostrophe before text that a spreadsheet would run as a formula (a table .csv only).
     json

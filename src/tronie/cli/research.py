@@ -29,7 +29,7 @@ def prepare(
     set: Changes = None,
     quiet: Quiet = False,
 ) -> int:
-    """Cut a data set's faces, so that models can learn from them and be judged on them.
+    """Cut out a data set's faces, ready for training and evaluation.
 
     Rows that are clips give a folder of clips; a job that was stopped goes on where it was.
 
@@ -44,15 +44,15 @@ def prepare(
     size
         Side of the faces in pixels.
     folds
-        Cut the training rows into so many folds, twins and people kept together (0: leave them).
+        Divide the training rows into this many folds; near-duplicates and people stay together (0: no folds).
     seed
         Another seed, other folds.
     detector
         "retinaface", or "whole" for pictures that are cropped and aligned already.
     frames
-        Keep at most so many frames of each clip, evenly spread (0: all).
+        Keep at most this many frames of each clip, evenly spread (0: all).
     baseline
-        "person" gives everyone in tracks of points the same face, by all clips of each person and no label.
+        "person": in tracked points, the mean face of each person (over all clips, no labels) becomes that of all.
     set
         An option of the data set's reader, such as rule=plurality (may be given several times).
     quiet
@@ -88,7 +88,7 @@ def _prepared(made: Prepared) -> str:
 
 
 def features(prepared: Path, *, model: str = "default", out: Out, quiet: Quiet = False) -> int:
-    """Keep what a model sees in each frame of prepared clips, so that clip methods learn from it quickly.
+    """Save a model's feature vector for each frame of prepared clips, so that clip methods learn quickly.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def train(
     resume: Path | None = None,
     quiet: Quiet = False,
 ) -> int:
-    """Train a recipe; judge and export it. Needs the extra "train".
+    """Train a model by a recipe, evaluate it and export it. Needs the extra "train".
 
     Parameters
     ----------
@@ -174,9 +174,9 @@ def evaluate(
     json: bool = False,
     quiet: Quiet = False,
 ) -> int:
-    """Judge a model on labelled faces: scores with 95 % intervals.
+    """Evaluate a model on labelled faces: scores with 95 % intervals.
 
-    Ends with exit code 3 where more rows were left out than scored, as their label is none that the model knows.
+    Exit code 3: more rows were left out than scored, because the model does not know their labels.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def evaluate(
     fold
         Only this fold.
     cut
-        "aligned": faces as the chain cuts them. "whole": the pictures as they are.
+        "aligned": faces found and aligned as for prediction. "whole": the pictures as they are.
     robustness
         Also by face size, blur, noise, occlusion and rotation.
     out

@@ -16,10 +16,10 @@ DEFAULT = Reading()
 
 def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] = None, worst: int = 10,
               reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
-    """Show your pictures and films otherwise, and say what share of the labels stays.
+    """Test how robust the labels are: change pictures and films slightly, and count the labels that stay.
 
-    Photos are moved, rescaled, mirrored and stored again; films are thinned to half their frame rate, begun later and
-    stored again. A label should not change by that; where it does, it was not to be relied on.
+    Photos are moved, rescaled, mirrored and re-compressed; films are thinned to half their frame rate, begun later
+    and re-compressed. A label should not change by that; where it does, do not rely on it.
 
     Parameters
     ----------
