@@ -250,9 +250,14 @@ def test_models_are_found_by_path_by_name_or_as_they_are(folder: Path) -> None:
         load_model("defalt")
     with pytest.raises(ModelError, match="No model in"):
         load_model(folder.parent)
-    (folder.parent / "recipe.toml").touch()
-    with pytest.raises(ModelError, match=r"is a run, no model folder: .* `tronie export .*` says why"):
-        load_model(folder.parent)
+    run = folder.parent / "run"
+    run.mkdir()
+    (run / "recipe.toml").touch()
+    with pytest.raises(ModelError, match=r"is a run folder without a model: `tronie export .*` writes one"):
+        load_model(run)
+    shutil.copytree(folder, run / "model")
+    with pytest.raises(ModelError, match=r"run is a run folder: give the model in it, .*run.model\."):
+        load_model(run)
 
 
 @pytest.mark.parametrize("name", shipped())

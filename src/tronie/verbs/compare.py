@@ -219,7 +219,8 @@ def compared_text(compared: Compared) -> str:
     right = frozenset(range(1, len(a.labels) + 3))
     parts = [
         f"Compared: {pairs}", grid(numbers, frozenset({1})),
-        f"Intervals: {a.blocks} blocks of {a.block:g} s drawn again" + (", few: read them as rough" * (a.blocks < 10)),
+        f"Intervals: bootstrap over {a.blocks} blocks of one person and {a.block:g} s"
+        + (", few: they are rough" * (a.blocks < 10)),
         "Seconds by label:", grid(head + seconds, right), "Segments by label:", grid(per_label, frozenset({1, 2, 3})),
     ]  # fmt: skip
     if compared.left_out:

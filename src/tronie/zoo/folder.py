@@ -170,8 +170,10 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
     """
     path = folder / "model.json"
     if not path.is_file() and (folder / "recipe.toml").is_file():
-        raise ModelError(f"{folder} is a run, no model folder: give its model/, and if it has none, "
-                         f"`tronie export {folder} --out MODEL` says why.")  # fmt: skip
+        if (folder / "model" / path.name).is_file():
+            raise ModelError(f"{folder} is a run folder: give the model in it, {folder / 'model'}.")
+        raise ModelError(f"{folder} is a run folder without a model: `tronie export {folder} --out MODEL` writes one, "
+                         "or says why it cannot.")  # fmt: skip
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = read_bytes(path, error=ModelError)

@@ -78,7 +78,7 @@ def test_near_duplicates_within_and_between_parts(tree: Path) -> None:
     checked = check(manifest)
     assert wrong(checked) == ["1 pictures of valid have a near-duplicate in train (such as 'val/grumpy/leak' and "
                               "'train/happy/0'): leave them out of one, or scores are too high."]  # fmt: skip
-    assert ("The part 'train' holds 2 pictures that are near-duplicates of one another, in 1 groups, 1 of them with "
+    assert ("The part 'train' holds 2 pictures that are near-duplicates of one another, in 1 group, 1 of them with "
             "different labels") in str(checked)  # fmt: skip
     assert "The part 'valid' holds no near-duplicates." in str(checked)
     assert checked.group is not None

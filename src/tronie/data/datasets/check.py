@@ -203,7 +203,8 @@ def _within(split: str, group: Integers, label: Integers) -> Finding:
     return Finding(
         True,
         f"{_named(split)} holds {number:,} pictures that are near-duplicates of one another, in "
-        f"{len(several):,} groups, {torn:,} of them with different labels: keep each in one fold.",
+        f"{len(several):,} group{'s' * (len(several) > 1)}, {torn:,} of them with different labels: keep each in one "
+        "fold.",
     )
 
 
