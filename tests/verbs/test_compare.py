@@ -130,3 +130,14 @@ def test_what_cannot_be_compared(told, timeline_of, tmp_path) -> None:
         compare(told, coded(tmp_path, name="empty.csv"))
     with pytest.raises(SourceError, match="There is no file"):
         compare(tmp_path / "gone.csv", coder)
+
+
+@pytest.mark.parametrize("zero", ["10:00:00", "10:00:00:00"])
+@pytest.mark.parametrize(("rate", "colon"), [(25, ":"), (30000 / 1001, ":"), (30000 / 1001, ";")])
+def test_a_timecode_and_the_zero_are_read_off_one_clock(timeline_of, tmp_path, rate, colon, zero) -> None:
+    """At 29.97 frames a second a code without ";" shows 10:00:00 after 10 h and 36 s; the coder wrote what she saw."""
+    told = timeline_of([(0, 0, 4, "neutral"), (0, 4, 8, "happiness")], fps=rate, source="film.mp4")
+    times = [f"10:00:{second:02d}{colon}00" for second in (0, 4, 8)]
+    coder = coded(tmp_path, ("person 0", *times[:2], "neutral"), ("person 0", *times[1:], "happiness"))
+    found = compare(told, coder, zero=zero.replace("00:00:00", f"00:00{colon}00")).agreement
+    assert found.kappa.value > 0.95, found.table

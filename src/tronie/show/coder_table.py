@@ -73,10 +73,21 @@ class Clock:
             hours, minutes, seconds, frames = (int(match[part]) for part in (1, 2, 3, 5))
             rate = self._rate()
             if minutes < 60 and seconds < 60 and frames < round(rate):
-                return self._timecode(hours * 60 + minutes, seconds, frames, dropped=match[4] == ";")
+                dropped = match[4] == ";"
+                return self._timecode(hours * 60 + minutes, seconds, frames, dropped=dropped) - self._behind(dropped)
         raise ValueError("a time such as 00:01:02.5 is needed")
 
-    def _timecode(self, minutes: int, seconds: int, frames: int, *, dropped: bool) -> float:
+    def _behind(self, dropped: bool) -> float:
+        """Seconds that a timecode runs behind ``zero``: at 29.97 frames a second it shows 10:00:00 after 10 h and 36 s.
+
+        0 where ``zero`` is a timecode itself, which is counted in frames like all others.
+        """
+        if not _CLOCK.fullmatch(self.zero):
+            return 0.0
+        zero = self._clock(self.zero)
+        return self._timecode(int(zero // 60), zero % 60, 0, dropped=dropped) - zero
+
+    def _timecode(self, minutes: int, seconds: float, frames: int, *, dropped: bool) -> float:
         """SMPTE 12M: the code counts frames at the rounded rate; with ";" it leaves numbers out nine minutes of ten."""
         whole = round(self.rate)
         count = (minutes * 60 + seconds) * whole + frames
