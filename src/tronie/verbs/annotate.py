@@ -51,8 +51,9 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     of the original. The original sound is copied (or coded anew, with a warning, where the container cannot hold it). A
     picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to draw;
     without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
-    ``video_track`` is the picture track (None: the one that players show). ``names`` (a table) and ``seats`` join and
-    name tracks, see :mod:`tronie.core.people`.
+    ``video_track`` is the picture track (None: the one that players show); of a ``timeline`` that says which one it was
+    read from, that one is drawn on. ``names`` (a table) and ``seats`` join and name tracks, see
+    :mod:`tronie.core.people`.
 
     With ``anonymise`` faces are blurred beyond recovery and the labels stay. What lies after the last look is left out,
     and a shot between two looks is blurred as a whole. Faces that were not found cannot be blurred, and the sound
@@ -71,7 +72,7 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     rows = about(read.timeline, found[0])
     drawing = _Drawing(rows, read.names, anonymise)
     if found[0].kind == "video":
-        told = _film(found[0], out, drawing, video_track, report, stop)
+        told = _film(found[0], out, drawing, _track_of(rows, video_track), report, stop)
     else:
         told = _picture(found[0], out, drawing)
     warnings = [*rows.warnings, *told]
@@ -103,7 +104,7 @@ class _Drawing:
     def fps(self) -> float | None:
         """How many frames a second were looked at; None for every one."""
         fps = self._timeline.provenance.settings.get("fps")
-        return float(fps) if isinstance(fps, (int, float)) else None
+        return float(fps) if isinstance(fps, (int, float)) and 0 < fps < math.inf else None
 
     def over(self, found: Survey | None) -> _Drawing:
         """The same for a film of which this is known."""
@@ -122,6 +123,12 @@ class _Drawing:
             whole = (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
             image = blur_faces(image, [whole] if blind else self._faces.hidden(frame.time))
         return draw(image, self._faces.at(frame.time), self._looks)
+
+
+def _track_of(timeline: Timeline, otherwise: int | None) -> int | None:
+    """The picture track that a timeline was read from; ``otherwise`` where it does not say so."""
+    track = timeline.provenance.settings.get("video_track")
+    return track if isinstance(track, int) and track >= 0 else otherwise
 
 
 def _check(source: Source, out: Path) -> None:
