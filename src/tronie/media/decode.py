@@ -31,6 +31,7 @@ _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound f
 _DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _NO_TIMES_OF_SHOWING = frozenset({"avi", "asf"})  # a packet says only when it is decoded; the library makes up the rest
+_NO_TIMES = frozenset({"mjpeg", "h264", "hevc", "m4v", "obu"})  # bare streams, for which the library takes 25 a second
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
 
@@ -39,7 +40,7 @@ class Decoder:
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
     ``length``, the second of the clock at which it ends; 0 where it does not say. ``tracks`` are the sizes of its
-    picture tracks, ``track`` the number of the one read.
+    picture tracks, ``track`` the number of the one read. ``timeless``: it holds no times, so ``rate`` is a guess.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
     are missing or tell only when to decode, other colours) after which only a run from the start is sure to come to the
@@ -80,6 +81,7 @@ class Decoder:
         self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
         self._begins = stream.start_time or 0
+        self.timeless = self._container.format.name in _NO_TIMES
         # There a picture is due when it comes out of the decoder, which depends on all packets before.
         self._by_decoding = self._container.format.name in _NO_TIMES_OF_SHOWING and stream.codec_context.has_b_frames
         self.irregular = bool(self._by_decoding)
