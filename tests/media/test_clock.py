@@ -138,6 +138,12 @@ def test_a_still_in_an_animated_picture_is_meant(films, tmp_path) -> None:
     assert warnings == [] and [f[2] for f in frames] == pytest.approx([one / 1000 for one in lasts])
 
 
+def test_a_whole_broadcast_whose_clock_begins_anew_does_not_break_off(foreign) -> None:
+    with VideoReader(foreign(50, "film.ts", start=95440 * 25)) as reader:  # 33 bits of 1/90,000 s end at 95,443.7 s
+        assert [frame.time for frame in reader] == pytest.approx([k / 25 for k in range(50)], abs=1e-3)
+        assert reader.warnings == []
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 @pytest.mark.parametrize("name", ["film.avi", "film.asf"])
 def test_containers_that_say_only_when_to_decode_lose_no_picture(foreign, read_number, name, codec) -> None:

@@ -112,7 +112,8 @@ class Decoder:
         """
         if self.broken:
             return True
-        reached = end if self._exact else max(end, self._others) + float(self._zero)  # some lengths count from stamp 0
+        # some lengths count from stamp 0
+        reached = end if self._exact else max(end, self._others) + max(float(self._zero), 0.0)
         return reached < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:

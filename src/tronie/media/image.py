@@ -193,8 +193,9 @@ def _deep_grey(picture: Image.Image) -> Pixels:
 
     Cameras for machines, infrared and depth give 10, 12 or 14 bits in a file of 16, which does not say so: taken for 16
     bits they are black. White is the largest value of the smallest depth among ``_DEPTHS`` that holds every value.
-    Floats up to 2 are 0 to 1 (resizing leaves values a little above), larger ones as if they were integers. Where values are negative or larger than 16 bits
-    there is no such rule, and the smallest becomes black, the largest white. What is no number is black.
+    Floats up to 2 are 0 to 1 (resizing leaves values a little above), larger ones as if they were integers. Where
+    values are negative or larger than 16 bits there is no such rule, and the smallest becomes black, the largest white.
+    What is no number is black.
     """
     values = np.asarray(picture).astype(np.float32)
     there = values[np.isfinite(values)]

@@ -139,8 +139,8 @@ class VideoReader:
         decoder, pace = self._decoder, self._next.pace
         told = [] if self._asked else _others(self.path, decoder)
         if isinstance(decoder, Decoder) and decoder.timeless:
-            told.append(f"Film {self.path} is a bare stream without times: {decoder.rate:g} frames a second are assumed; "
-                        "put it into a container, such as .mkv, at the rate of the camera.")  # fmt: skip
+            told.append(f"Film {self.path} is a bare stream without times: {decoder.rate:g} frames a second are "
+                        "assumed; put it into a container, such as .mkv, at the rate of the camera.")  # fmt: skip
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
         elif pace.since is not None:
