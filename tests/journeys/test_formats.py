@@ -157,6 +157,10 @@ def test_another_picture_track_is_told_and_can_be_read(tronie) -> None:
     code, _, said = tronie("predict", "two.mkv", "--video-track", "1", "--detector", "whole", "--out", "b.csv")
     assert code == 0 and told not in said
     assert set(Timeline.load(Path("b.csv"))["width"]) == {128}
+    for table, width in (("a.csv", 64), ("b.csv", 128)):  # a table says itself which track its faces lie in
+        assert tronie("annotate", "two.mkv", "--table", table, "--anonymise", "--out", "drawn.mp4")[0] == 0
+        with VideoReader(Path("drawn.mp4")) as reader:
+            assert next(reader).image.shape[1] == width
     for track, width in (([], 64), (["--video-track", "1"], 128)):
         assert tronie("annotate", "two.mkv", "--detector", "whole", "--out", "drawn.mp4", *track)[0] == 0
         with VideoReader(Path("drawn.mp4")) as reader:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tronie
 from tronie import cli
+from tronie.core.errors import SettingError
 from tronie.media.source import Source
 from tronie.media.variations import FILMS
 from tronie.pipeline import resumable
@@ -91,6 +93,30 @@ def test_a_stretch_without_pictures_is_one_thing_not_seen(films, reader, tmp_pat
     assert json.loads((tmp_path / "gap.meta.json").read_text())["looked"][0]["unseen"] == [list(looked.unseen[0])]
     run(capsys, "report", tmp_path / "gap.csv", "--out", tmp_path / "gap.html")
     assert "without pictures, not seen" in (tmp_path / "gap.html").read_text()
+
+
+@pytest.mark.parametrize("fps", [None, 2])
+@pytest.mark.parametrize("name", ["gap.mp4", "late.mp4", "uneven.mkv", "stills.gif"])
+def test_a_film_that_is_watched_gives_the_table_that_it_gives_when_it_is_read(films, reader, tmp_path, name,
+                                                                             fps) -> None:  # fmt: skip
+    times = {"gap": HOLE, "late": LATE["times"][:20], "uneven": [k * k / 20 for k in range(12)]}.get(name[:-4], [])
+    path = tmp_path / name
+    if name == "stills.gif":
+        first, *others = [Image.fromarray(films.picture(k, "h")) for k in range(6)]
+        first.save(path, save_all=True, append_images=others, duration=[200, 200, 3000, 200, 2000, 700])
+    else:
+        films.film(path, "h" * len(times), times)
+    told = tronie.predict(path, fps=fps, **reader())
+    seen = watch(str(path), fps=fps, **reader())
+    for column in ("time", "duration", "label"):
+        assert told[column].tolist() == seen[column].tolist()
+    assert told.looked == seen.looked
+
+
+@pytest.mark.parametrize("duration", [-0.1, float("nan"), float("inf")])
+def test_a_frame_that_lasts_no_time_at_all_is_refused(films, reader, duration) -> None:
+    with pytest.raises(SettingError, match="lasts"):
+        tronie.Analyser(**reader()).push(films.picture(0, "h"), 0.0, duration)
 
 
 def test_a_stream_that_stood_still_was_not_seen(films, reader) -> None:

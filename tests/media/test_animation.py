@@ -146,6 +146,8 @@ def test_raw_mjpeg_is_a_film(tmp_path, ending) -> None:
     with VideoReader(path) as reader:
         frames = list(reader)
         states = reader.state()
+        (told,) = reader.warnings
+    assert "without times: 25 frames a second are assumed" in told
     assert [int(frame.image[0, 0, 0]) for frame in frames] == pytest.approx([0, 40, 80, 120, 160, 200], abs=3)
     assert [frame.time for frame in frames] == pytest.approx([k / 25 for k in range(6)])
     assert states["delivered"][1] == 5

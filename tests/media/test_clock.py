@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import av
 import numpy as np
 import pytest
 
@@ -135,3 +136,45 @@ def test_a_still_in_an_animated_picture_is_meant(films, tmp_path) -> None:
     first.save(tmp_path / "a.gif", save_all=True, append_images=rest, duration=lasts)
     frames, _, warnings = read(tmp_path / "a.gif")
     assert warnings == [] and [f[2] for f in frames] == pytest.approx([one / 1000 for one in lasts])
+
+
+def test_a_whole_broadcast_whose_clock_begins_anew_does_not_break_off(foreign) -> None:
+    with VideoReader(foreign(50, "film.ts", start=95440 * 25)) as reader:  # 33 bits of 1/90,000 s end at 95,443.7 s
+        assert [frame.time for frame in reader] == pytest.approx([k / 25 for k in range(50)], abs=1e-3)
+        assert reader.warnings == []
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+@pytest.mark.parametrize("name", ["film.avi", "film.asf"])
+def test_containers_that_say_only_when_to_decode_lose_no_picture(foreign, read_number, name, codec) -> None:
+    path = foreign(40, name, codec, options={"bf": "2", "g": "12", "b": "4000000"})
+    with VideoReader(path) as reader:
+        seen = [(read_number(frame.image), frame.time) for frame in reader]
+        assert reader.warnings == []
+    assert [number for number, _ in seen] == list(range(40))
+    assert np.diff([time for _, time in seen]) == pytest.approx(np.full(39, 0.04), abs=1e-3)
+    for after in (1, 14, 37, 39):  # gone on with after so many
+        with VideoReader(path) as first:
+            for _ in range(after):
+                next(first)
+            state = first.state()
+        with VideoReader(path) as second:
+            second.restore(state)
+            assert [(read_number(frame.image), frame.time) for frame in second] == seen[after:]
+
+
+@pytest.mark.parametrize("name", ["still.nut", "still.mp4", "still.avi"])
+def test_an_empty_packet_says_that_the_picture_stays(foreign, read_number, tmp_path, name) -> None:
+    whole = foreign(10, f"whole{name[5:]}", "mpeg4", options={"b": "4000000", "bf": "0", "g": "1"})
+    with av.open(str(whole)) as film, av.open(str(tmp_path / name), "w") as out:
+        stream = out.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(film.demux(video=0)):
+            if packet.size:
+                kept = av.Packet(b"" if number in (4, 5) else bytes(packet))
+                kept.pts, kept.dts, kept.duration = packet.pts, packet.dts, packet.duration
+                kept.is_keyframe, kept.stream, kept.time_base = True, stream, packet.time_base
+                out.mux(kept)
+    with VideoReader(tmp_path / name) as reader:
+        times = {read_number(frame.image): frame.time for frame in reader}
+        assert reader.warnings == []
+    assert list(times) == [0, 1, 2, 3, 6, 7, 8, 9] and times[6] - times[3] == pytest.approx(0.12)

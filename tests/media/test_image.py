@@ -99,6 +99,7 @@ def test_values_without_a_depth_fill_the_scale() -> None:
         (np.array([[-300, -150, 300]], np.int32), [0, 64, 255]),
         (np.array([[0, 50_000, 200_000]], np.int32), [0, 64, 255]),
         (np.array([[np.nan, 0.25, 1.0]], np.float32), [0, 64, 255]),
+        (np.array([[0.0, 0.25, 1.04]], np.float32), [0, 64, 255]),  # resized: a little above 1
         (np.array([[np.inf, 0.25, -np.inf]], np.float32), [0, 64, 0]),
         (np.array([[np.nan, np.nan, np.nan]], np.float32), [0, 0, 0]),
         (np.array([[0.0, 0.0, 0.0]], np.float32), [0, 0, 0]),

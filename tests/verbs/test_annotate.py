@@ -311,6 +311,21 @@ def test_a_blur_ends_where_the_camera_cuts(joined_films, timeline_of, tmp_path) 
             assert away > 15 and steps(frame.image, SPOT) < 6, f"frame {index} shows a face"
 
 
+def test_a_shot_at_which_nobody_looked_is_blurred_as_a_whole(joined_films, timeline_of, tmp_path) -> None:
+    """Looked at once a second: at pictures 0, 25 and 50. The second shot, with a face, lies between 25 and 50."""
+    parts = [{"size": (320, 240), "picture": shot(seed, seed == 3)} for seed in (1, 2, 3, 4)]
+    joined_films.write_joined(tmp_path / "joined.ts", parts)
+    told = rows_at(timeline_of, {0: SPOT}, 4 * PART, lambda i: i == 25)
+    told = replace(told, provenance=replace(told.provenance, settings={**told.provenance.settings, "fps": 1.0}))
+    told = replace(told, columns={**told.columns, "duration": np.full(1, 0.2)})
+    done = annotate(tmp_path / "joined.ts", tmp_path / "out.mp4", timeline=told, anonymise=True)
+    assert any("looked at: 1." in words for words in done.warnings)
+    before = frames(tmp_path / "joined.ts")
+    for index, frame in enumerate(frames(tmp_path / "out.mp4")):
+        away = np.abs(frame.image.astype(int) - before[index].image)[:90].mean()
+        assert (away > 15) == (2 * PART <= index < 3 * PART), (index, away)
+
+
 @pytest.mark.parametrize("what", ["flash", "fade", "still"])
 def test_within_a_shot_a_lost_face_stays_hidden(joined_films, timeline_of, tmp_path, what) -> None:
     """Photographers' flashes change every pixel, and the face is still there."""

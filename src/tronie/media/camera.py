@@ -32,11 +32,13 @@ _PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,rtsp,rtsps,rtmp,rtmps,srt,cry
 class Shot:
     """A picture that a live source gave ``time`` seconds after its first one; ``pixels()`` makes it upright RGB.
 
-    Pictures that are left out are never made.
+    Pictures that are left out are never made. ``duration`` is for how many seconds it counts as seen; None where only
+    the next one tells.
     """
 
     time: float
     pixels: Callable[[], Pixels]
+    duration: float | None = None
 
 
 def camera_number(source: str) -> int | None:

@@ -30,6 +30,8 @@ Opened = tuple[InputContainer, VideoStream]
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file is not a film
 _DEFAULT = 0x1  # AV_DISPOSITION_DEFAULT
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+_NO_TIMES_OF_SHOWING = frozenset({"avi", "asf"})  # a packet says only when it is decoded; the library makes up the rest
+_NO_TIMES = frozenset({"mjpeg", "h264", "hevc", "m4v", "obu"})  # bare streams, for which the library takes 25 a second
 _UPRIGHT = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], np.int32)
 
 
@@ -38,11 +40,11 @@ class Decoder:
 
     By its header: ``codec`` (such as ``h264``), ``rate`` (frames per second on average), ``count`` of frames and
     ``length``, the second of the clock at which it ends; 0 where it does not say. ``tracks`` are the sizes of its
-    picture tracks, ``track`` the number of the one read.
+    picture tracks, ``track`` the number of the one read. ``timeless``: it holds no times, so ``rate`` is a guess.
     ``damaged`` counts packets and frames that could not be decoded and were skipped; ``broken`` says that the file
     stopped making sense before its end. ``irregular`` is set once anything was met (damage, times that run backwards,
-    times that are missing, other colours) after which only a run from the start is sure to come to the same frames
-    again.
+    are missing or tell only when to decode, other colours) after which only a run from the start is sure to come to the
+    same frames again.
     ``threads``: one decoder thread costs the least CPU time (two: 10 to 20 % more), and runs one process per core best.
     ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
@@ -64,7 +66,7 @@ class Decoder:
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.damaged = 0
-        self.broken = self.irregular = False
+        self.broken = False
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else 0.0
@@ -79,6 +81,10 @@ class Decoder:
         self.track = picture_tracks(self._container).index(stream)
         self.count = stream.frames
         self._begins = stream.start_time or 0
+        self.timeless = self._container.format.name in _NO_TIMES
+        # There a picture is due when it comes out of the decoder, which depends on all packets before.
+        self._by_decoding = self._container.format.name in _NO_TIMES_OF_SHOWING and stream.codec_context.has_b_frames
+        self.irregular = bool(self._by_decoding)
         # A header that counts a track's frames knows how long this track is; others tell of the whole file, or repeat
         # the file's length for each track.
         self._exact = bool(stream.duration and stream.frames)
@@ -106,7 +112,8 @@ class Decoder:
         """
         if self.broken:
             return True
-        reached = end if self._exact else max(end, self._others) + float(self._zero)  # some lengths count from stamp 0
+        # some lengths count from stamp 0
+        reached = end if self._exact else max(end, self._others) + max(float(self._zero), 0.0)
         return reached < self.length - max(1.0, 0.05 * self.length)
 
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
@@ -115,11 +122,12 @@ class Decoder:
         step = max(round(1 / (self.rate * self.tick)), 1) if self.rate and self.tick else 1
         shift = 0
         for frame in self._decoded():
-            if frame.pts is None:  # a bare stream without times: count frames at its rate
+            stamp = frame.dts if self._by_decoding else frame.pts
+            if stamp is None:  # a bare stream without times, or the last frames: count them at its rate
                 self.irregular = True
                 ticks = self._begins if last is None else last + step
             else:
-                ticks = frame.pts + shift
+                ticks = stamp + shift
             if last is not None and ticks <= last:
                 self.irregular = True
                 if (last - ticks) * self.tick < 1:  # a doubled or misplaced frame
@@ -159,6 +167,8 @@ class Decoder:
             if packet.stream is not self._stream:
                 if packet.pts is not None and packet.time_base is not None:
                     self._others = max(self._others, float(packet.pts * packet.time_base - self._zero))
+                continue
+            if not packet.size and packet.dts is not None:  # the picture stays; without a time it is the film's end
                 continue
             try:
                 decoded: list[Any] = packet.decode()

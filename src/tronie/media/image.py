@@ -193,15 +193,16 @@ def _deep_grey(picture: Image.Image) -> Pixels:
 
     Cameras for machines, infrared and depth give 10, 12 or 14 bits in a file of 16, which does not say so: taken for 16
     bits they are black. White is the largest value of the smallest depth among ``_DEPTHS`` that holds every value.
-    Floats up to 1 are 0 to 1, larger ones as if they were integers. Where values are negative or larger than 16 bits
-    there is no such rule, and the smallest becomes black, the largest white. What is no number is black.
+    Floats up to 2 are 0 to 1 (resizing leaves values a little above), larger ones as if they were integers. Where
+    values are negative or larger than 16 bits there is no such rule, and the smallest becomes black, the largest white.
+    What is no number is black.
     """
     values = np.asarray(picture).astype(np.float32)
     there = values[np.isfinite(values)]
     low, high = (float(there.min()), float(there.max())) if there.size else (0.0, 0.0)
     if low < 0 or high > _DEPTHS[-1]:
         values = (values - np.float32(low)) / np.float32((high - low) / 255 or 1)
-    elif picture.mode == "F" and high <= 1:
+    elif picture.mode == "F" and high <= 2:
         values = values * np.float32(255)
     else:
         values = values / np.float32(next(white for white in _DEPTHS if high <= white) / 255)

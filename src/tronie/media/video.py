@@ -138,6 +138,9 @@ class VideoReader:
         """One sentence for each thing that went wrong with the film so far."""
         decoder, pace = self._decoder, self._next.pace
         told = [] if self._asked else _others(self.path, decoder)
+        if isinstance(decoder, Decoder) and decoder.timeless:
+            told.append(f"Film {self.path} is a bare stream without times: {decoder.rate:g} frames a second are "
+                        "assumed; put it into a container, such as .mkv, at the rate of the camera.")  # fmt: skip
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
         elif pace.since is not None:
@@ -193,19 +196,19 @@ def _thinned(
 
     A function without the reader, so that the two do not keep each other (and the decoder's memory) alive.
     """
-    slot = -1
+    place = -1
     unseen: float | None = None
     if delivered is not None and origin is not None:
-        slot = _slot((max(delivered[0], clock.zero) - origin) * clock.tick, fps)
+        place = slot((max(delivered[0], clock.zero) - origin) * clock.tick, fps)
     for shot in shots:
         unseen = shot.unseen if unseen is None else unseen
         if shot.raw is not None:
             begin = max(shot.ticks, clock.zero)
             origin = begin if origin is None else origin
-            place = _slot((begin - origin) * clock.tick, fps)
-            if fps is not None and place <= slot:
+            here = slot((begin - origin) * clock.tick, fps)
+            if fps is not None and here <= place:
                 continue
-            slot = place
+            place = here
         yield replace(shot, unseen=unseen)
         unseen = None
 
@@ -268,7 +271,8 @@ def _others(path: Path, decoder: Decoder | Animation) -> list[str]:
             "--video-track N reads another."]  # fmt: skip
 
 
-def _slot(time: float, fps: float | None) -> int:
+def slot(time: float, fps: float | None) -> int:
+    """In which slot of ``1 / fps`` seconds a picture lies, ``time`` seconds after the film's first one."""
     # A hair is added so that frames at multiples of 1 / fps do not fall into the slot before by rounding.
     return 0 if fps is None else math.floor(time * fps + 1e-6)
 

@@ -91,15 +91,17 @@ class Analyser:
         """What its timelines say of their making."""
         return provenance(self.model, self.settings)
 
-    def push(self, image: Pixels, time: float) -> list[Reading]:
+    def push(self, image: Pixels, time: float, duration: float | None = None) -> list[Reading]:
         """Answer one frame ``(H, W, 3)`` uint8 RGB of a stream at ``time`` seconds: one Reading per face, at once.
 
-        Times must rise. Raises SourceError for a wrong array, SettingError for a time that does not.
+        ``duration`` is for how many seconds the frame counts as seen, where that is known; None: until the next one,
+        but not through a stretch without pictures. Times must rise. Raises SourceError for a wrong array, SettingError
+        for a time that does not rise and for a negative duration.
         """
         with self._pushing:
             if self._stream is None:
                 self._stream = Stream(self.model, self.detector, self.settings)
-            return self._stream.push(image, time)
+            return self._stream.push(image, time, duration)
 
     def finish(self) -> Timeline:
         """End the stream: all its rows, smoothed with what followed. The next ``push`` begins a new one."""

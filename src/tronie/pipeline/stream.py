@@ -38,19 +38,24 @@ class Stream:
         self._live, self._smoother = Live(model.labels, settings), Smoother(settings, spoken(model.labels))
         self._watched = Watched()
         self._frames = 0
-        self._held: tuple[float, list[Look]] | None = None  # the last frame: its duration is known when the next comes
+        # The last frame: its time, its looks, and its duration, which is mostly known only when the next one comes.
+        self._held: tuple[float, list[Look], float | None] | None = None
         self._step = 0.0
         self._parts: list[Timeline] = []
 
-    def push(self, image: Pixels, time: float) -> list[Reading]:
+    def push(self, image: Pixels, time: float, duration: float | None = None) -> list[Reading]:
         """Answer one frame ``(H, W, 3)`` uint8 RGB at ``time`` seconds, from it and what came before.
 
-        Raises SourceError for another shape or type, SettingError for a time that is not later than the last.
+        ``duration`` is for how many seconds it counts as seen; None: until the next one, but not through a hole.
+        Raises SourceError for another shape or type, SettingError for a time that is not later than the last and for a
+        negative duration.
         """
         check_picture(image)
         if not math.isfinite(time) or (self._held is not None and time <= self._held[0]):
             raise SettingError(f"A frame at {time} s cannot follow one at {self._held[0] if self._held else '-'} s: "
                                "push frames in order of time.")  # fmt: skip
+        if duration is not None and not 0 <= duration < math.inf:
+            raise SettingError(f"A frame that lasts {duration} s is none: give 0 or more, or leave it out.")
         self._release(time)
         frame = Frame(image, time, self._frames)
         faces = self._finder.step(frame)
@@ -58,23 +63,29 @@ class Stream:
         if not self._clips.on:
             looks = self._persons.measure(looks)
         self._frames += 1
-        self._held = (time, looks)
+        self._held = (time, looks, duration)
         return self._live.answer(self._trailing.read(looks, time), time)
 
     def finish(self) -> Timeline:
-        """Every row of the stream, smoothed with what followed. The last frame lasts as long as the one before it."""
+        """Every row of the stream, smoothed with what followed.
+
+        A last frame whose duration is not known lasts as long as the one before it.
+        """
         if self._held is not None:
-            self._release(self._held[0] + self._step)
+            start, _, duration = self._held
+            self._release(start + (self._step if duration is None else duration))
         self._parts.append(self._rows([], math.inf))
         looked = (self._watched.looked(self._source, "video"),) if self._frames else ()
         return replace(Timeline.concat(self._parts), looked=looked)
 
     def _release(self, time: float) -> None:
-        """Hand on the held frame, which lasts until ``time``; before a hole as long as the frame before it."""
+        """Hand on the held frame, which lasts until ``time`` at most; before a hole as long as the frame before it."""
         if self._held is None:
             return
-        start, looks = self._held
-        if not (self._step and is_hole(time - start, self._step)):
+        start, looks, duration = self._held
+        if duration is not None:
+            self._step = min(duration, time - start)
+        elif not (self._step and is_hole(time - start, self._step)):
             self._step = time - start
         lasting = [replace(look, duration=self._step) for look in looks]
         self._watched.note(start, self._step, len(looks))

@@ -68,8 +68,8 @@ class Moving:
         In the same shot, that is: what was at that place before a cut is not there after it, nor the other way round.
         """
         found = []
-        shot = int(np.searchsorted(self._cuts, time + _TOUCH, "right"))
-        begins, ends = self._cuts[shot - 1] - _TOUCH, self._cuts[shot] - _TOUCH
+        shot = self.shot(time)
+        begins, ends = self._cuts[shot] - _TOUCH, self._cuts[shot + 1] - _TOUCH
         for path in self._paths(time):
             after = int(np.searchsorted(path.start, time - _TOUCH, "left"))
             before = int(np.searchsorted(path.start, time + _TOUCH, "right")) - 1
@@ -79,6 +79,10 @@ class Moving:
             if near:
                 found.append(_around(path.box[near]))
         return found
+
+    def shot(self, time: float) -> int:
+        """The number of the shot at ``time`` seconds, counted from 0."""
+        return int(np.searchsorted(self._cuts, time + _TOUCH, "right")) - 1
 
     def _paths(self, time: float) -> Iterable[_Path]:
         return self._near.get(math.floor(time), ())

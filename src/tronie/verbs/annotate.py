@@ -51,11 +51,13 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     of the original. The original sound is copied (or coded anew, with a warning, where the container cannot hold it). A
     picture becomes .png, .jpg, .webp or .tif, one of several pages .tif. ``timeline`` (or its file) is what to draw;
     without one the source is read first, with ``model``, ``detector`` and ``fps`` as in :func:`tronie.predict`.
-    ``video_track`` is the picture track (None: the one that players show). ``names`` (a table) and ``seats`` join and
-    name tracks, see :mod:`tronie.core.people`.
+    ``video_track`` is the picture track (None: the one that players show); of a ``timeline`` that says which one it was
+    read from, that one is drawn on. ``names`` (a table) and ``seats`` join and name tracks, see
+    :mod:`tronie.core.people`.
 
-    With ``anonymise`` faces are blurred beyond recovery and the labels stay; what was not looked at is left out.
-    Faces that were not found cannot be blurred, and the sound stays: check the result before giving it away.
+    With ``anonymise`` faces are blurred beyond recovery and the labels stay. What lies after the last look is left out,
+    and a shot between two looks is blurred as a whole. Faces that were not found cannot be blurred, and the sound
+    stays: check the result before giving it away.
 
     ``report`` hears of progress (of reading, then of drawing); when ``stop`` says true, what is done is kept.
     Raises SourceError, SettingError (several sources, a timeline of something else), OutputError, ModelError.
@@ -70,7 +72,7 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     rows = about(read.timeline, found[0])
     drawing = _Drawing(rows, read.names, anonymise)
     if found[0].kind == "video":
-        told = _film(found[0], out, drawing, video_track, report, stop)
+        told = _film(found[0], out, drawing, _track_of(rows, video_track), report, stop)
     else:
         told = _picture(found[0], out, drawing)
     warnings = [*rows.warnings, *told]
@@ -82,6 +84,9 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
 _ADVICE = "Faces that were not found are not blurred, and voices are not changed: check it before giving it away."
 
 
+_BLIND = "Shots of {1} that are blurred as a whole, as no picture of them was looked at: {0}. Look more often (--fps)."
+
+
 class _Drawing:
     """What to do with one frame: of any film, or of the one that was surveyed."""
 
@@ -90,9 +95,16 @@ class _Drawing:
         self.canvas = Canvas(found.sizes) if found is not None and len(found.sizes) > 1 else None
         rows = self.canvas.moved(timeline) if self.canvas is not None else timeline
         self._faces = Moving(rows, names=names, cuts=found.cuts if found is not None else ())
+        self._blind = found.blind if found is not None else frozenset[int]()
         self._looks: Mapping[str, Look] = looks(timeline.labels.names)
         # No face may come through from where nobody looked.
         self.until = max((one.end for one in timeline.looked), default=0.0) if anonymise else math.inf
+
+    @property
+    def fps(self) -> float | None:
+        """How many frames a second were looked at; None for every one."""
+        fps = self._timeline.provenance.settings.get("fps")
+        return float(fps) if isinstance(fps, (int, float)) and 0 < fps < math.inf else None
 
     def over(self, found: Survey | None) -> _Drawing:
         """The same for a film of which this is known."""
@@ -107,8 +119,16 @@ class _Drawing:
     def frame(self, frame: Frame) -> Pixels:
         image = frame.image if self.canvas is None else self.canvas.place(frame.image)
         if self.anonymise:
-            image = blur_faces(image, self._faces.hidden(frame.time))
+            blind = self._faces.shot(frame.time) in self._blind
+            whole = (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+            image = blur_faces(image, [whole] if blind else self._faces.hidden(frame.time))
         return draw(image, self._faces.at(frame.time), self._looks)
+
+
+def _track_of(timeline: Timeline, otherwise: int | None) -> int | None:
+    """The picture track that a timeline was read from; ``otherwise`` where it does not say so."""
+    track = timeline.provenance.settings.get("video_track")
+    return track if isinstance(track, int) and track >= 0 else otherwise
 
 
 def _check(source: Source, out: Path) -> None:
@@ -148,11 +168,12 @@ def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report:
             report(Progress(name, seconds, length))
 
     def surveyed() -> Survey:
-        return survey(source.path, track, partial(heard, f"{out.name}: cuts"), stop or (lambda: False))
+        return survey(source.path, track, draws.fps, partial(heard, f"{out.name}: cuts"), stop or (lambda: False))
 
     found = surveyed() if draws.anonymise else None
+    told = [_BLIND.format(len(found.blind), source.name)] if found is not None and found.blind else []
     try:
-        return _drawn(source, out, draws.over(found), track, partial(heard, out.name), stop)
+        return told + _drawn(source, out, draws.over(found), track, partial(heard, out.name), stop)
     except _OtherSize:
         return _drawn(source, out, draws.over(surveyed()), track, partial(heard, out.name), stop)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.faces.cut import USUAL, change, is_cut, learn, thumbnail
-from tronie.media.video import VideoReader
+from tronie.media.video import VideoReader, slot
 from tronie.show.canvas import Size
 
 _ALIKE = 0.5
@@ -19,19 +19,27 @@ _ALIKE = 0.5
 
 @dataclass(frozen=True)
 class Survey:
-    """``sizes``: ``(time, size)`` of the first picture of every stretch of one size. ``cuts``: when new shots begin."""
+    """``sizes``: ``(time, size)`` of the first picture of every stretch of one size. ``cuts``: when new shots begin.
+
+    ``blind``: the numbers of those shots, counted from 0, of which no picture was looked at.
+    """
 
     sizes: tuple[tuple[float, Size], ...]
     cuts: tuple[float, ...]
+    blind: frozenset[int]
 
 
-def survey(path: Path, track: int | None, heard: Callable[[float], None], stop: Callable[[], bool]) -> Survey:
+def survey(path: Path, track: int | None, fps: float | None, heard: Callable[[float], None],
+           stop: Callable[[], bool]) -> Survey:  # fmt: skip
     """Go through the film at ``path``; ``heard`` gets the seconds reached, ``stop`` ends it. Raises SourceError.
 
     A cut is said only where the pictures before and after it have little in common, as what is blurred ends there.
+    ``fps`` is how many frames a second were looked at (None: every one).
     """
     sizes: list[tuple[float, Size]] = []
     cuts: list[float] = []
+    looked: set[int] = set()
+    first, place = 0.0, -1
     before: NDArray[np.uint8] | None = None
     usual = USUAL
     with VideoReader(path, track=track) as reader:
@@ -47,9 +55,13 @@ def survey(path: Path, track: int | None, heard: Callable[[float], None], stop: 
                 if is_cut(amount, usual) and _likeness(before, now) < _ALIKE:
                     cuts.append(frame.time)
                 usual = learn(amount, usual)
+            first = frame.time if before is None else first
             before = now
+            if (here := slot(frame.time - first, fps)) > place or fps is None:
+                looked.add(len(cuts))
+                place = here
             heard(frame.time + frame.duration)
-    return Survey(tuple(sizes), tuple(cuts))
+    return Survey(tuple(sizes), tuple(cuts), frozenset(range(len(cuts) + 1)) - looked)
 
 
 def _likeness(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:

@@ -88,7 +88,7 @@ def _pictures(feed: _Feed, analyser: Analyser) -> Iterator[Seen]:
     look, begun = looks(analyser.labels.names), time.monotonic()
     for number, shot in enumerate(feed.shots, 1):
         image = shot.pixels()
-        marks = [_mark(one) for one in analyser.push(image, shot.time)]
+        marks = [_mark(one) for one in analyser.push(image, shot.time, shot.duration)]
         note = f"{number / max(time.monotonic() - begun, 1e-3):.1f} pictures/s, {feed.missed()} left out"
         yield Seen(image, shot.time, marks, look, note)
 
@@ -118,16 +118,16 @@ def _feed(source: str, fps: float | None, track: int | None, realtime: bool, sto
     if len(found) != 1 or found[0].kind != "video":
         raise SourceError(f"{source} is no single film: name a camera's number, an address or a film to watch.")
     reader = stack.enter_context(VideoReader(found[0].path, fps=fps, track=track))
-    name, shots = printable(found[0].name), _film(reader)
+    name, shots = printable(found[0].name), _film(reader, realtime)
     if realtime:
         feed = _live(name, shots, None, stop, stack)
         return replace(feed, told=lambda seen: [*_left_out(name, feed.missed(), seen), *reader.warnings])
     return _Feed(name, _until(shots, stop), lambda: 0, lambda seen: reader.warnings)
 
 
-def _film(reader: VideoReader) -> Generator[Shot, None, None]:
+def _film(reader: VideoReader, realtime: bool) -> Generator[Shot, None, None]:
     for frame in reader:
-        yield Shot(frame.time, partial(np.asarray, frame.image))
+        yield Shot(frame.time, partial(np.asarray, frame.image), None if realtime else frame.duration)
 
 
 def _until(shots: Generator[Shot, None, None], stop: Stop) -> Iterator[Shot]:
