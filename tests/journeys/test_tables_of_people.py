@@ -290,7 +290,7 @@ def test_segments_that_were_changed(
 def german(cell: str) -> str:
     """A cell of ours as Excel in German saves it."""
     if cell in ("true", "false"):
-        return cell.upper()
+        return {"true": "WAHR", "false": "FALSCH"}[cell]
     return cell.replace(".", ",") if cell[:1].isdigit() else cell
 
 
@@ -307,6 +307,25 @@ def test_a_table_that_a_spreadsheet_saved_is_the_same_table(film: Path) -> None:
     assert (
         after.warnings == ("film.csv was changed or cut short after Tronie wrote it.",) or "lines" in after.warnings[0]
     )
+
+
+@pytest.mark.parametrize(("yes", "no"), [("VRAI", "FAUX"), ("VERDADERO", "FALSO"), ("ИСТИНА", "ЛОЖЬ"), ("1", "0")])
+def test_a_spreadsheet_writes_true_in_its_own_language(film: Path, yes: str, no: str) -> None:
+    text = film.read_text()
+    head, *lines = text.replace(",true,", f",{yes},").splitlines()
+    lines[0] = lines[0].replace(f",{yes},", f",{no},")
+    film.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8-sig")
+    usable = Timeline.load(film)["usable"]
+    assert not usable[0] and usable[1:].all()
+
+
+def test_columns_that_a_person_or_pandas_added_are_passed_over(film: Path) -> None:
+    before = Timeline.load(film)
+    lines = film.read_text().splitlines()
+    made = [f",{lines[0]},note,Note,", *(f"{i},{line},why?,x," for i, line in enumerate(lines[1:]))]
+    film.write_text("\n".join(made) + "\n")
+    after = Timeline.load(film)
+    assert list(after.columns) == list(before.columns) and after.segments() == before.segments()
 
 
 def test_what_was_changed_since_it_was_written_is_said(
