@@ -69,6 +69,7 @@ CODED = {
                      "Annotation\n"
                      "A\t00:00:00.000\t0\t00:00:04.000\t4000\thappy\nA\t00:00:04.000\t4000\t00:00:09.000\t9000\tsad\n",
     "BORIS": "Subject,Behavior,Start (s),Stop (s)\nA,happy,0,4\nA,sad,4,9\n",
+    "Praat's table": "tmin\ttier\ttext\ttmax\n0\tA\thappy\t4\n4\tA\tsad\t9\n",
     "clock": "person,begin,end,emotion\nA,00:00:00,00:00:04.0,happy\nA,0:04,\"0:09,0\",sad\n",
     "frames by name": "tier,start_frame,end_frame,label\nA,0,40,happy\nA,40,90,sad\n",
     "timecode": "tier,start,end,label\nA,00:00:00:00,00:00:04:00,happy\nA,00:00:04:00,00:00:08:10,sad\n",
@@ -137,6 +138,38 @@ def test_times_are_asked_about_only_where_the_end_of_the_film_is_known(
     assert run(capsys, "compare", film, coder)[0] == 0
 
 
+@pytest.mark.parametrize("ending", [".csv", "-table.csv", ".eaf"])
+def test_a_coder_s_file_of_another_film_is_recognised(
+    film: Path, timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    """The same moments and people, as in a study: nothing else would tell the two apart."""
+    other = timeline_of(SPELLS, fps=10, source="study/other film.mp4")
+    coder = tmp_path / f"coder{ending}"
+    other.save(coder) if "table" in ending else export(other, coder)
+    for one, two in ((film, coder), (coder, film)):
+        code, said = run(capsys, "compare", one, two)
+        assert code == 0 and "are they one film?" in said and "other film.mp4" in said
+    again = timeline_of(SPELLS, fps=10, source="C:\\archive\\Film.mkv")
+    again.save(coder) if "table" in ending else export(again, coder)
+    code, said = run(capsys, "compare", film, coder)
+    assert code == 0 and "are they one film?" not in said, "one film in two folders and two formats"
+
+
+def test_of_a_study_s_segments_those_of_the_film_count(
+    film: Path, timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [(track, start, end, "fear") for track, start, end, _ in SPELLS]
+    study = tmp_path / "segments.csv"
+    both = Timeline.concat([timeline_of(SPELLS, fps=10), timeline_of(wrong, fps=10, source="other.mp4")])
+    export(both, study)
+    code, said = run(capsys, "compare", film, study, "-o", tmp_path / "out.json")
+    assert code == 0 and "one film" not in said
+    assert json.loads((tmp_path / "out.json").read_text())["accuracy"][0] == 1.0
+    timeline_of(SPELLS, fps=10, source="third.mp4").save(film)
+    code, said = run(capsys, "compare", film, study)
+    assert code == OPTION and "these are about 2 (film.mp4, other.mp4)" in said
+
+
 @pytest.mark.parametrize(("coder", "options", "told"), [
     ("coder.eaf", ("--times", "ms"), "coder.eaf says itself in which unit its times are"),
     ("film.csv", ("--times", "s"), "film.csv is a table of Tronie"), ("film.csv", ("--zero", "1"), "table of Tronie"),
@@ -176,6 +209,7 @@ def test_timecode_at_29_97(words: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(("table", "told"), [
     ("start,end,label\n0,1e9,happy\n", "line 2: '1e9' cannot stand in column 'end': that is 11,574 days of film"),
+    ("start,end,label\n0,1200000,happy\n", "14 days of film; if it is in milliseconds, say so (--times ms)"),
     ("start,end,label\n0,inf,happy\n", "line 2: 'inf' cannot stand in column 'end'"),
     ("start,end,label\n0,nan,happy\n", "line 2: 'nan' cannot stand in column 'end'"),
     ("start,end,label\n5,4,happy\n", "line 2: it ends at 4 s, before it starts"),

@@ -43,10 +43,14 @@ _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, csv.Error)
 _SEGMENT_TEXT = ("source", "label", "said")
-_TRUE = frozenset("true 1 wahr vrai verdadero vero verdadeiro waar prawda pravda sand sant sann tosi igaz истина doğru "
-                  "adevărat".split())  # fmt: skip
-_FALSE = frozenset("false 0 falsch faux falso onwaar fałsz nepravda falsk falskt usann epätosi hamis ложь yanliş yanlış "
-                   "fals".split())  # fmt: skip
+_TRUE = frozenset([  # as spreadsheets write it in the languages of Europe
+    "true", "1", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda", "pravda", "sand", "sant", "sann",
+    "tosi", "igaz", "истина", "doğru", "adevărat",
+])  # fmt: skip
+_FALSE = frozenset([
+    "false", "0", "falsch", "faux", "falso", "onwaar", "fałsz", "nepravda", "falsk", "falskt", "usann", "epätosi",
+    "hamis", "ложь", "yanliş", "yanlış", "fals",
+])  # fmt: skip
 
 
 class Writable(Protocol):
