@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
-from tronie.core.errors import SourceError
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import LARGE, read_json
 from tronie.core.labels import canonical
 from tronie.core.manifest import Manifest
 from tronie.core.sheet import opened
@@ -101,6 +102,17 @@ def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Map
     with replacing(found.folder / PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return found
+
+
+def refuse_other(folder: Path, data: str) -> None:
+    """Raise SettingError where ``folder`` holds the audit of other data than ``data``: it is not written over."""
+    if not (folder / FIGURES).is_file():
+        return
+    there = read_json(folder / FIGURES, most=LARGE)
+    name = there.get("settings", {}).get("data", data) if isinstance(there, dict) else data
+    if name != data:
+        raise SettingError(f"{folder} holds the audit of {name}: give another folder with --out, or remove that one "
+                           "first.")  # fmt: skip
 
 
 def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
@@ -206,12 +218,16 @@ def clean(found: Audited, cuts: Cuts, decided: Mapping[str, tuple[str, int]],
 
 
 def figures(found: Audited, settings: Mapping[str, str]) -> dict[str, Any]:
-    """What ``audit.json`` holds: plain numbers only, None where there is none."""
+    """What ``audit.json`` holds: plain numbers only, None where there is none.
+
+    ``share`` (of wrong labels) is None where the audit is too weak to say one.
+    """
     names, s, q = found.manifest.labels.names, found.signals, found.quality
+    weak = found.told_apart < WEAK
     return {
         "settings": dict(settings), "rows": len(found.rows), "labels": list(names), "looks": s.agreement.looks,
-        "told_apart": found.told_apart, "weak": found.told_apart < WEAK,
-        "hash": found.manifest.hash(), "verdicts": found.counts, "share": asdict(found.share),
+        "told_apart": found.told_apart, "weak": weak,
+        "hash": found.manifest.hash(), "verdicts": found.counts, "share": None if weak else asdict(found.share),
         "table": np.round(error_table(s.label, q, len(names)), 2).tolist(),
         "per_label": [[int((s.label == c).sum()), float(q.wrong[s.label == c].sum()),
                        int(((s.label == c) & (found.verdict == WRONG)).sum())] for c in range(len(names))],

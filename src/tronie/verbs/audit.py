@@ -14,7 +14,7 @@ from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.lab.audit_clips import clip_components, spans
-from tronie.lab.audit_files import FIGURES, Audited, read_decisions, write_audit
+from tronie.lab.audit_files import FIGURES, Audited, read_decisions, refuse_other, write_audit
 from tronie.lab.audit_probabilities import read_probabilities
 from tronie.lab.audit_rows import Flaws, find_flaws, open_data
 from tronie.lab.prepared import Opened, vote_shares
@@ -92,6 +92,7 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
+    refuse_other(target, _name(data))
     ensure_writable(target / FIGURES)  # before the work, not after it
     x = where = None
     if probabilities:
@@ -118,13 +119,17 @@ def _decided(path: str | Path | None, manifest: Manifest) -> dict[str, tuple[str
     return {} if path is None else read_decisions(Path(path), manifest)
 
 
+def _name(data: str | Path) -> str:
+    return Path(data).resolve().name
+
+
 def _settings(plan: Plan, data: str | Path, probabilities: Sequence[str | Path],
               features: str | Path | None) -> dict[str, str]:  # fmt: skip
     """What was asked for, as the page and ``audit.json`` tell it."""
     source = ", ".join(Path(p).name for p in probabilities) or (
         "features of dlib's face net, which saw no labels" + (f", and of {Path(features).name}" if features else "")
     )
-    return {"data": Path(data).resolve().name, "predictions": source, "folds": str(plan.folds),
+    return {"data": _name(data), "predictions": source, "folds": str(plan.folds),
             "views": "" if probabilities else str(plan.views), "seed": str(plan.seed)}  # fmt: skip
 
 
