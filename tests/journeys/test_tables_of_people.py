@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -488,6 +489,8 @@ FORMULAS = [
     "\t=1.mp4",
     "\r=1.mp4",
     "＝1.mp4",
+    "a;=1+1;b.mp4",
+    "a;\t=1\n=2.mp4",
     "'=quoted.mp4",
     "''-x",
     "-0.5",
@@ -510,7 +513,8 @@ def test_text_that_a_spreadsheet_would_run(
         with (tmp_path / file).open(newline="", encoding="utf-8") as lines:
             cells = [line[column] for line in csv.DictReader(lines)]
         if safe:
-            assert all(cell == "-0.5" or cell[0] not in "=+-@\t\r\n＝" for cell in cells)
+            parts = [part for cell in cells for part in re.split("[;\t\r\n]", cell)]  # as Excel cuts in Germany
+            assert all(part == "-0.5" or part[:1] not in tuple("=+-@＝") for part in parts)
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as lines:
         assert {line["x"] for line in csv.DictReader(lines)} == {"-0.50"}, "numbers stay numbers"
     assert Timeline.load(tmp_path / "t.csv") == moved
@@ -520,19 +524,35 @@ def test_text_that_a_spreadsheet_would_run(
 
 
 def test_csv_safe_at_the_terminal(
-    timeline_of: Callable[..., Timeline], tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    timeline_of: Callable[..., Timeline], tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     timeline_of([(0, 0, 1, "anger")], fps=5, source="=1+1.mp4").save(tmp_path / "t.csv")
     assert run(capsys, "segments", tmp_path / "t.csv", "-o", tmp_path / "s.csv", "--csv-safe")[0] == 0
     assert (tmp_path / "s.csv").read_text().splitlines()[1].startswith("'=1+1.mp4,")
     code, said = run(capsys, "segments", tmp_path / "t.csv", "-o", tmp_path / "s.vtt", "--csv-safe")
     assert code == OPTION and "leave it out" in said
+    coder, names = tmp_path / "coder.csv", tmp_path / "names.csv"
+    coder.write_text("tier,start,end,label\n=2+2,0,1,anger\n")
+    names.write_text("track,name\n0,=2+2\n")
+    compared = ("compare", tmp_path / "t.csv", coder, "--names", names)
+    assert run(capsys, *compared, "-o", tmp_path / "c.csv", "--csv-safe")[0] == 0
+    assert "\npair,'=2+2,'=2+2," in (tmp_path / "c.csv").read_text()
+    assert run(capsys, *compared, "--csv-safe")[0] == OPTION
+    assert run(capsys, *compared, "-o", tmp_path / "c.json", "--csv-safe")[0] == OPTION
+    monkeypatch.chdir(tmp_path)
+    Path("=1+1.jpg").write_bytes((samples / "astronaut.jpg").read_bytes())
+    assert run(capsys, "selfcheck", "=1+1.jpg", "-o", "k.csv", "--csv-safe")[0] == 0
+    assert {line["source"] for line in csv.DictReader(Path("k.csv").open())} == {"'=1+1.jpg"}
+    assert run(capsys, "selfcheck", "=1+1.jpg", "--csv-safe")[0] == OPTION
     code, said = run(capsys, "predict", samples / "astronaut.jpg", "--csv-safe")
     assert code == OPTION and "--out TABLE.csv" in said
 
 
 def test_a_sheet_gives_back_what_text_cell_was_given(tmp_path: Path) -> None:
-    words = [*FORMULAS, "", "a", "'", "''", "'=", "=", "1e5", "+49 30 1234"]
+    rng = np.random.default_rng(0)
+    made = ["".join(rng.choice(list("'=;\t\n-1a"), rng.integers(1, 9))) for _ in range(500)]
+    words = [*FORMULAS, "", "a", "'", "''", "'=", "=", "1e5", "+49 30 1234", *made]
     for safe in (False, True):
         with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["a", "b"], *([text_cell(word, csv_safe=safe), "x"] for word in words)])

@@ -236,3 +236,18 @@ def test_an_audit_that_is_too_weak_gives_no_share_in_its_figures_either(prepared
     figures = json.loads((tmp_path / "found" / "audit.json").read_text())
     assert figures["weak"] and figures["share"] is None
     assert "estimated <b>" not in (tmp_path / "found" / "audit.html").read_text()
+
+
+def test_an_audit_s_tables_hold_no_formulas_with_csv_safe(
+    prepared: Path, probabilities: Path, tmp_path: Path
+) -> None:
+    manifest = Manifest.load(prepared / "manifest.csv")
+    told = dict(np.load(probabilities))
+    told["id"] = ids = np.array([f"=1+1/{name}" for name in manifest.id.tolist()])
+    np.savez(tmp_path / "p.npz", **told)
+    replace(manifest, id=ids).save(tmp_path / "manifest.csv")
+    given = ["--probabilities", str(tmp_path / "p.npz"), "--proof", "0", "--quiet", "--out", str(tmp_path / "found")]
+    assert main(["audit", str(tmp_path / "manifest.csv"), *given, "--csv-safe"]) == 0
+    rows = read(tmp_path / "found" / "audit.csv") + read(tmp_path / "found" / "changes.csv")
+    assert rows and all(row["id"].startswith("'=1+1/") for row in rows)
+    assert Manifest.load(tmp_path / "found" / "cleaned.csv").id.tolist() == ids.tolist()

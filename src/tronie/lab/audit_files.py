@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.files import LARGE, read_json
 from tronie.core.labels import canonical
 from tronie.core.manifest import Manifest
-from tronie.core.sheet import opened
+from tronie.core.sheet import opened, text_cells, writer
 from tronie.lab.audit_pictures import picture
 from tronie.lab.audit_rows import Flaws
 from tronie.lab.prepared import Opened
@@ -84,16 +83,18 @@ class Audited:
 
 
 def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Mapping[str, str],
-                decided: Mapping[str, tuple[str, int]]) -> Audited:  # fmt: skip
+                decided: Mapping[str, tuple[str, int]], *, csv_safe: bool = False) -> Audited:  # fmt: skip
     """Lay the audit down in its folder; ``opened`` gives the page its faces, ``decided`` what a person decided.
+
+    ``csv_safe``: no text of ``audit.csv`` and ``changes.csv`` begins as a formula of a spreadsheet does.
 
     Raises OutputError.
     """
     told = _told(found)
     cleaned, changes = clean(found, cuts, decided, told)
     found.folder.mkdir(parents=True, exist_ok=True)
-    _write(found.folder / TABLE, _table(found, told))
-    _write(found.folder / CHANGES, [("id", "given", "now", "verdict", "reason"), *changes])
+    _write(found.folder / TABLE, _table(found, told), csv_safe)
+    _write(found.folder / CHANGES, [("id", "given", "now", "verdict", "reason"), *changes], csv_safe)
     cleaned.save(found.folder / CLEANED)
     content = figures(found, settings)
     with replacing(found.folder / FIGURES) as temporary:
@@ -115,9 +116,9 @@ def refuse_other(folder: Path, data: str) -> None:
                            "first.")  # fmt: skip
 
 
-def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+def _write(path: Path, rows: Sequence[Sequence[Any]], csv_safe: bool) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        writer(file).writerows(text_cells(row, csv_safe=csv_safe) for row in rows)
 
 
 def _told(found: Audited) -> list[str]:

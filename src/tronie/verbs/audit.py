@@ -72,7 +72,7 @@ class _Seen(NamedTuple):
 
 def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Path] = (),
           features: str | Path | None = None, folds: int = 5, views: int = 4, seed: int = 0, proof: float = 0.1,
-          pictures: bool = True, decisions: str | Path | None = None, cuts: Cuts = _CUTS,
+          pictures: bool = True, decisions: str | Path | None = None, csv_safe: bool = False, cuts: Cuts = _CUTS,
           progress: Progress = lambda what, done, total: None) -> Audited:  # fmt: skip
     """Audit the labels of ``data``, a folder that ``tronie prepare`` made or a manifest (CSV), into the folder ``out``.
 
@@ -81,7 +81,8 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     NPZ; then neither pictures nor PyTorch are needed). Folds keep near-duplicates and people together. ``proof``: this
     share of the labels is planted wrong, twice, and the audit made again, to see how much of it is found. ``decisions``
     is a CSV that the page of an earlier audit exported: ``cleaned.csv`` follows it. ``pictures=False`` leaves faces
-    out of the page. A stopped audit goes on from the features it has.
+    out of the page. ``csv_safe``: no text of ``audit.csv`` and ``changes.csv`` begins as a formula of a spreadsheet
+    does. A stopped audit goes on from the features it has.
 
     Writes ``audit.csv``, ``cleaned.csv``, ``changes.csv``, ``audit.json``, ``audit.html``. Raises SourceError,
     SettingError, OutputError and MissingExtraError.
@@ -111,7 +112,7 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     result = Audited(manifest, np.flatnonzero(known), signals, quality, verdict, flaws, share, group, fold, proofs,
                      unread, target, where, apart)  # fmt: skip
     return write_audit(result, opened if faces and pictures else None, plan.cuts, _settings(plan, data, probabilities,
-                       features), decided)  # fmt: skip
+                       features), decided, csv_safe=csv_safe)  # fmt: skip
 
 
 def _decided(path: str | Path | None, manifest: Manifest) -> dict[str, tuple[str, int]]:

@@ -19,7 +19,7 @@ from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.registry import nearest
 from tronie.core.segment_io import holds_segments
-from tronie.core.sheet import folded, opened, writer
+from tronie.core.sheet import folded, opened, text_cells, writer
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
@@ -234,9 +234,10 @@ def compared_text(compared: Compared) -> str:
     return "\n\n".join(parts)
 
 
-def save_compared(compared: Compared, path: str | Path) -> Path:
+def save_compared(compared: Compared, path: str | Path, *, csv_safe: bool = False) -> Path:
     """Write the comparison as .json, or as .csv with one figure a line (:func:`as_rows`).
 
+    ``csv_safe``: text of a CSV that a spreadsheet would run as a formula is written so that it does not.
     What is not a number (nothing to count) is null, in a CSV an empty cell. Raises SettingError for another ending,
     OutputError.
     """
@@ -246,7 +247,7 @@ def save_compared(compared: Compared, path: str | Path) -> Path:
             temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                writer(file).writerows(as_rows(compared))
+                writer(file).writerows(text_cells(row, csv_safe=csv_safe) for row in as_rows(compared))
     return path
 
 

@@ -99,7 +99,7 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
 def _refuse_other(out: Path, model: Model, name: str, count: int) -> None:
     """Raise SettingError where ``out`` holds what this evaluation does not make again: it is not written over."""
     if (out / "recipe.toml").is_file():
-        raise SettingError(f"{out} is the folder of a run, which has an evaluation of its own: give another with --out.")
+        raise SettingError(f"{out} is the folder of a run, which has its own evaluation: give another with --out.")
     if not (out / _JSON).is_file():
         return
     there = read_json(out / _JSON)
