@@ -171,6 +171,9 @@ def test_prepare_does_not_write_over_another_data_set(
     told = capsys.readouterr().err
     assert "holds folder of" in told and "give another folder with --out" in told
     assert (tmp_path / "set" / "faces.npy").read_bytes() == before
+    files = sorted(other.rglob("*"))
+    assert cli.main(["prepare", "folder", str(other), "--out", str(other), "--detector", "whole", "-q"]) == 2
+    assert "is the data set itself" in capsys.readouterr().err and sorted(other.rglob("*")) == files
     assert cli.main(["prepare", "folder", str(mine), *given, "--folds", "2"]) == 0  # the same data set once more
     shutil.copytree(home / "prepared" / "set", tmp_path / "old")
     note = json.loads((tmp_path / "old" / "prepared.json").read_text())
