@@ -43,6 +43,7 @@ NAMES = {
     "Unicode text": "track\tname\r\n0\tAnna\r\n1\tBen\r\n".encode("utf-16"),
     "old Mac": b"Track,Name\r0,Anna\r1,Ben\r",
     "numbers": b'track;name;note\n0,0;"Anna";x\n1.0; Ben ;\n\n;;\n',
+    "films by another word": b"Film,track,name\nother.mp4,1,Cleo\nFILM.mp4,0,Anna\nfilm.mp4,1,Ben\n",
     "a whole study": b"source,track,name\nother.mp4,7,Cleo\nfilm.mp4,0,Anna\nC:\\study\\film.mp4,1,Ben\n",
 }
 
@@ -59,6 +60,19 @@ def test_names_of_other_films_alone_are_refused(film: Path, tmp_path: Path, caps
     (tmp_path / "names.csv").write_text("source,track,name\nother.mp4,0,Anna\n")
     code, said = run(capsys, "segments", film, "--names", tmp_path / "names.csv", "-o", tmp_path / "s.csv")
     assert code == OPTION and "about other.mp4 and other films, not about film.mp4" in said
+
+
+def test_a_film_of_the_same_name_in_another_folder_is_another(
+    timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timeline_of(SPELLS, fps=10, source="study/a/film.mp4").save(tmp_path / "t.csv")
+    names, out = tmp_path / "names.csv", tmp_path / "s.csv"
+    names.write_text("source,track,name\nstudy/b/film.mp4,0,Eve\n")
+    code, said = run(capsys, "segments", tmp_path / "t.csv", "--names", names, "-o", out)
+    assert code == OPTION and "about study/b/film.mp4 and other films" in said
+    names.write_text("source,track,name\nstudy/b/film.mp4,0,Eve\na/film.mp4,0,Anna\nD:\\x\\study\\a\\film.mp4,1,Ben\n")
+    assert run(capsys, "segments", tmp_path / "t.csv", "--names", names, "-o", out, "-q")[0] == 0
+    assert {line["person"] for line in csv.DictReader(out.open())} == {"Anna", "Ben"}
 
 
 CODED = {
@@ -541,9 +555,10 @@ def test_csv_safe_at_the_terminal(
     assert run(capsys, *compared, "--csv-safe")[0] == OPTION
     assert run(capsys, *compared, "-o", tmp_path / "c.json", "--csv-safe")[0] == OPTION
     monkeypatch.chdir(tmp_path)
-    Path("=1+1.jpg").write_bytes((samples / "astronaut.jpg").read_bytes())
+    (tmp_path / "=1+1.jpg").write_bytes((samples / "astronaut.jpg").read_bytes())
     assert run(capsys, "selfcheck", "=1+1.jpg", "-o", "k.csv", "--csv-safe")[0] == 0
-    assert {line["source"] for line in csv.DictReader(Path("k.csv").open())} == {"'=1+1.jpg"}
+    kept = csv.DictReader((tmp_path / "k.csv").open())
+    assert {line["source"] for line in kept} == {"'=1+1.jpg"}
     assert run(capsys, "selfcheck", "=1+1.jpg", "--csv-safe")[0] == OPTION
     code, said = run(capsys, "predict", samples / "astronaut.jpg", "--csv-safe")
     assert code == OPTION and "--out TABLE.csv" in said

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tronie.core.errors import SettingError
+from tronie.core.people import may_be_one
 from tronie.core.span import Span
 from tronie.show.coder_table import Unit
 
@@ -34,11 +34,13 @@ class Answers:
 def of_one_film(coder: Sequence[Span], ours: Sequence[Span], name: str) -> tuple[list[Span], tuple[str, ...]]:
     """The coder's spans of the film that ``ours`` are about, and a warning where her file ``name`` is about another.
 
-    Films are joined by the name that both have, else by the file's name without folders and ending. Raises
+    Films are joined by the name that both have, else where they may be one but for their endings. Raises
     SettingError where several films remain.
     """
     theirs, films = (list(dict.fromkeys(span.source for span in spans if span.source)) for spans in (coder, ours))
-    same = [one for one in theirs if one in films] or [one for one in theirs if _stem(one) in map(_stem, films)]
+    same = [one for one in theirs if one in films] or [
+        one for one in theirs if any(may_be_one(one, film, ending=False) for film in films)
+    ]
     kept = same if same and films else theirs
     if len(kept) > 1 or len(films) > 1:
         several = kept if len(kept) > 1 else films
@@ -48,11 +50,6 @@ def of_one_film(coder: Sequence[Span], ours: Sequence[Span], name: str) -> tuple
     if theirs and films and not same:
         warnings = (f"{name} is about {theirs[0]}, and the answers are about {films[0]}: are they one film?",)
     return [span for span in coder if not span.source or span.source in kept], warnings
-
-
-def _stem(source: str) -> str:
-    name = re.split(r"[/\\:]", source)[-1].casefold()
-    return name.rpartition(".")[0] or name
 
 
 def check_times(coder: Sequence[Span], ours: Answers, times: Unit | None) -> None:
