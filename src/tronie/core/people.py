@@ -104,8 +104,8 @@ def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, d
 def _about(here: Iterable[tuple[str, int]], namings: Sequence[Naming]) -> list[Naming]:
     """Those that name people of the films that are ``here``: one table may hold the names of a whole study.
 
-    A film is found by its name as the table has it, or where only one may be it (:func:`may_be_one`). Raises SettingError
-    where all lines name other films.
+    A film is found by its name as the table has it, or where only one may be it (:func:`may_be_one`). Raises
+    SettingError where all lines name other films.
     """
     sources = list(dict.fromkeys(source for source, _ in here))
     kept = []
