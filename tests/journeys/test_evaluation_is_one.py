@@ -118,6 +118,12 @@ def test_a_fold_that_is_not_there_is_refused(home: Path, command: str, capsys: p
     assert "There is no fold 9 in 'manifest': it has 0, 1." in capsys.readouterr().err
 
 
+def test_folds_of_another_data_set_are_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["evaluate", str(home / "run"), str(home / "prepared" / "set"), "--folds", "rafdb-train", "--fold", "0"]
+    assert cli.main(given) == 3
+    assert "does not know row" in capsys.readouterr().err
+
+
 def test_a_failed_start_leaves_no_run_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = {"start=/nowhere": 3, "weights=/nowhere.pt": 4, "config.dropout=7": 2}
     for change, code in wrong.items():
@@ -165,6 +171,9 @@ def test_prepare_does_not_write_over_another_data_set(
     told = capsys.readouterr().err
     assert "holds folder of" in told and "give another folder with --out" in told
     assert (tmp_path / "set" / "faces.npy").read_bytes() == before
+    files = sorted(other.rglob("*"))
+    assert cli.main(["prepare", "folder", str(other), "--out", str(other), "--detector", "whole", "-q"]) == 2
+    assert "is the data set itself" in capsys.readouterr().err and sorted(other.rglob("*")) == files
     assert cli.main(["prepare", "folder", str(mine), *given, "--folds", "2"]) == 0  # the same data set once more
     shutil.copytree(home / "prepared" / "set", tmp_path / "old")
     note = json.loads((tmp_path / "old" / "prepared.json").read_text())
@@ -172,6 +181,25 @@ def test_prepare_does_not_write_over_another_data_set(
     given[1] = str(tmp_path / "old")  # made before folders said what they hold
     assert cli.main(["prepare", "folder", str(mine), *given]) == 2
     assert "holds other rows" in capsys.readouterr().err
+
+
+def test_an_evaluation_is_not_written_over_another(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's own figures are of the rows that it held out; nothing makes them again but the training."""
+    run = Path(shutil.copytree(home / "run", tmp_path / "run"))
+    before = {name: (run / name).read_bytes() for name in ("evaluation.json", "answers.csv")}
+    given = ["evaluate", str(run), str(home / "prepared" / "set"), "-q", "--out"]
+    assert cli.main([*given, str(run)]) == 2
+    assert "is the folder of a run" in capsys.readouterr().err
+    assert before == {name: (run / name).read_bytes() for name in before}
+    assert cli.main([*given, str(tmp_path / "judged")]) == 0
+    assert cli.main([*given, str(tmp_path / "judged")]) == 0  # the same once more
+    fold = ["--folds", "manifest", "--fold", "0"]
+    assert cli.main([*given, str(tmp_path / "judged"), *fold]) == 2
+    assert "judged holds the evaluation of" in capsys.readouterr().err
+    given[1] = "default"
+    assert cli.main([*given, str(tmp_path / "judged")]) == 2
 
 
 def test_missing_pictures_are_answered_with_what_a_command_takes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,7 @@ NAMES = {
     "Unicode text": "track\tname\r\n0\tAnna\r\n1\tBen\r\n".encode("utf-16"),
     "old Mac": b"Track,Name\r0,Anna\r1,Ben\r",
     "numbers": b'track;name;note\n0,0;"Anna";x\n1.0; Ben ;\n\n;;\n',
+    "films by another word": b"Film,track,name\nother.mp4,1,Cleo\nFILM.mp4,0,Anna\nfilm.mp4,1,Ben\n",
     "a whole study": b"source,track,name\nother.mp4,7,Cleo\nfilm.mp4,0,Anna\nC:\\study\\film.mp4,1,Ben\n",
 }
 
@@ -60,6 +62,19 @@ def test_names_of_other_films_alone_are_refused(film: Path, tmp_path: Path, caps
     assert code == OPTION and "about other.mp4 and other films, not about film.mp4" in said
 
 
+def test_a_film_of_the_same_name_in_another_folder_is_another(
+    timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timeline_of(SPELLS, fps=10, source="study/a/film.mp4").save(tmp_path / "t.csv")
+    names, out = tmp_path / "names.csv", tmp_path / "s.csv"
+    names.write_text("source,track,name\nstudy/b/film.mp4,0,Eve\n")
+    code, said = run(capsys, "segments", tmp_path / "t.csv", "--names", names, "-o", out)
+    assert code == OPTION and "about study/b/film.mp4 and other films" in said
+    names.write_text("source,track,name\nstudy/b/film.mp4,0,Eve\na/film.mp4,0,Anna\nD:\\x\\study\\a\\film.mp4,1,Ben\n")
+    assert run(capsys, "segments", tmp_path / "t.csv", "--names", names, "-o", out, "-q")[0] == 0
+    assert {line["person"] for line in csv.DictReader(out.open())} == {"Anna", "Ben"}
+
+
 CODED = {
     "seconds": "tier,start,end,label\nA,0,4,happiness\nA,4,9,sadness\n",
     "decimal commas": "tier;start;end;label\nA;0,0;4,0;happiness\nA;4,0;9,0;sadness\n",
@@ -69,6 +84,7 @@ CODED = {
                      "Annotation\n"
                      "A\t00:00:00.000\t0\t00:00:04.000\t4000\thappy\nA\t00:00:04.000\t4000\t00:00:09.000\t9000\tsad\n",
     "BORIS": "Subject,Behavior,Start (s),Stop (s)\nA,happy,0,4\nA,sad,4,9\n",
+    "Praat's table": "tmin\ttier\ttext\ttmax\n0\tA\thappy\t4\n4\tA\tsad\t9\n",
     "clock": "person,begin,end,emotion\nA,00:00:00,00:00:04.0,happy\nA,0:04,\"0:09,0\",sad\n",
     "frames by name": "tier,start_frame,end_frame,label\nA,0,40,happy\nA,40,90,sad\n",
     "timecode": "tier,start,end,label\nA,00:00:00:00,00:00:04:00,happy\nA,00:00:04:00,00:00:08:10,sad\n",
@@ -137,6 +153,38 @@ def test_times_are_asked_about_only_where_the_end_of_the_film_is_known(
     assert run(capsys, "compare", film, coder)[0] == 0
 
 
+@pytest.mark.parametrize("ending", [".csv", "-table.csv", ".eaf"])
+def test_a_coder_s_file_of_another_film_is_recognised(
+    film: Path, timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    """The same moments and people, as in a study: nothing else would tell the two apart."""
+    other = timeline_of(SPELLS, fps=10, source="study/other film.mp4")
+    coder = tmp_path / f"coder{ending}"
+    other.save(coder) if "table" in ending else export(other, coder)
+    for one, two in ((film, coder), (coder, film)):
+        code, said = run(capsys, "compare", one, two)
+        assert code == 0 and "are they one film?" in said and "other film.mp4" in said
+    again = timeline_of(SPELLS, fps=10, source="C:\\archive\\Film.mkv")
+    again.save(coder) if "table" in ending else export(again, coder)
+    code, said = run(capsys, "compare", film, coder)
+    assert code == 0 and "are they one film?" not in said, "one film in two folders and two formats"
+
+
+def test_of_a_study_s_segments_those_of_the_film_count(
+    film: Path, timeline_of: Callable[..., Timeline], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [(track, start, end, "fear") for track, start, end, _ in SPELLS]
+    study = tmp_path / "segments.csv"
+    both = Timeline.concat([timeline_of(SPELLS, fps=10), timeline_of(wrong, fps=10, source="other.mp4")])
+    export(both, study)
+    code, said = run(capsys, "compare", film, study, "-o", tmp_path / "out.json")
+    assert code == 0 and "one film" not in said
+    assert json.loads((tmp_path / "out.json").read_text())["accuracy"][0] == 1.0
+    timeline_of(SPELLS, fps=10, source="third.mp4").save(film)
+    code, said = run(capsys, "compare", film, study)
+    assert code == OPTION and "these are about 2 (film.mp4, other.mp4)" in said
+
+
 @pytest.mark.parametrize(("coder", "options", "told"), [
     ("coder.eaf", ("--times", "ms"), "coder.eaf says itself in which unit its times are"),
     ("film.csv", ("--times", "s"), "film.csv is a table of Tronie"), ("film.csv", ("--zero", "1"), "table of Tronie"),
@@ -177,6 +225,7 @@ def test_timecode_at_29_97(words: str, seconds: float) -> None:
 @pytest.mark.parametrize(("table", "told"), [
     ("start,end,label\n0,1e9,happy\n", "line 2: '1e9' cannot stand in column 'end': that is 11,574 days of film"),
     ("start,end,label\n0,1e308,happy\n", "'1e308' cannot stand in column 'end': that is 1.1574e+303 days of film"),
+    ("start,end,label\n0,1200000,happy\n", "days of film; if it is in milliseconds, say so (--times ms)"),
     ("start,end,label\n0,inf,happy\n", "line 2: 'inf' cannot stand in column 'end'"),
     ("start,end,label\n0,nan,happy\n", "line 2: 'nan' cannot stand in column 'end'"),
     ("start,end,label\n5,4,happy\n", "line 2: it ends at 4 s, before it starts"),
@@ -291,7 +340,7 @@ def test_segments_that_were_changed(
 def german(cell: str) -> str:
     """A cell of ours as Excel in German saves it."""
     if cell in ("true", "false"):
-        return cell.upper()
+        return {"true": "WAHR", "false": "FALSCH"}[cell]
     return cell.replace(".", ",") if cell[:1].isdigit() else cell
 
 
@@ -308,6 +357,25 @@ def test_a_table_that_a_spreadsheet_saved_is_the_same_table(film: Path) -> None:
     assert (
         after.warnings == ("film.csv was changed or cut short after Tronie wrote it.",) or "lines" in after.warnings[0]
     )
+
+
+@pytest.mark.parametrize(("yes", "no"), [("VRAI", "FAUX"), ("VERDADERO", "FALSO"), ("ИСТИНА", "ЛОЖЬ"), ("1", "0")])
+def test_a_spreadsheet_writes_true_in_its_own_language(film: Path, yes: str, no: str) -> None:
+    text = film.read_text()
+    head, *lines = text.replace(",true,", f",{yes},").splitlines()
+    lines[0] = lines[0].replace(f",{yes},", f",{no},")
+    film.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8-sig")
+    usable = Timeline.load(film)["usable"]
+    assert not usable[0] and usable[1:].all()
+
+
+def test_columns_that_a_person_or_pandas_added_are_passed_over(film: Path) -> None:
+    before = Timeline.load(film)
+    lines = film.read_text().splitlines()
+    made = [f",{lines[0]},note,Note,", *(f"{i},{line},why?,x," for i, line in enumerate(lines[1:]))]
+    film.write_text("\n".join(made) + "\n")
+    after = Timeline.load(film)
+    assert list(after.columns) == list(before.columns) and after.segments() == before.segments()
 
 
 def test_what_was_changed_since_it_was_written_is_said(
@@ -436,6 +504,8 @@ FORMULAS = [
     "\t=1.mp4",
     "\r=1.mp4",
     "＝1.mp4",
+    "a;=1+1;b.mp4",
+    "a;\t=1\n=2.mp4",
     "'=quoted.mp4",
     "''-x",
     "-0.5",
@@ -458,7 +528,8 @@ def test_text_that_a_spreadsheet_would_run(
         with (tmp_path / file).open(newline="", encoding="utf-8") as lines:
             cells = [line[column] for line in csv.DictReader(lines)]
         if safe:
-            assert all(cell == "-0.5" or cell[0] not in "=+-@\t\r\n＝" for cell in cells)
+            parts = [part for cell in cells for part in re.split("[;\t\r\n]", cell)]  # as Excel cuts in Germany
+            assert all(part == "-0.5" or part[:1] not in tuple("=+-@＝") for part in parts)
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as lines:
         assert {line["x"] for line in csv.DictReader(lines)} == {"-0.50"}, "numbers stay numbers"
     assert Timeline.load(tmp_path / "t.csv") == moved
@@ -468,19 +539,36 @@ def test_text_that_a_spreadsheet_would_run(
 
 
 def test_csv_safe_at_the_terminal(
-    timeline_of: Callable[..., Timeline], tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    timeline_of: Callable[..., Timeline], tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     timeline_of([(0, 0, 1, "anger")], fps=5, source="=1+1.mp4").save(tmp_path / "t.csv")
     assert run(capsys, "segments", tmp_path / "t.csv", "-o", tmp_path / "s.csv", "--csv-safe")[0] == 0
     assert (tmp_path / "s.csv").read_text().splitlines()[1].startswith("'=1+1.mp4,")
     code, said = run(capsys, "segments", tmp_path / "t.csv", "-o", tmp_path / "s.vtt", "--csv-safe")
     assert code == OPTION and "leave it out" in said
+    coder, names = tmp_path / "coder.csv", tmp_path / "names.csv"
+    coder.write_text("tier,start,end,label\n=2+2,0,1,anger\n")
+    names.write_text("track,name\n0,=2+2\n")
+    compared = ("compare", tmp_path / "t.csv", coder, "--names", names)
+    assert run(capsys, *compared, "-o", tmp_path / "c.csv", "--csv-safe")[0] == 0
+    assert "\npair,'=2+2,'=2+2," in (tmp_path / "c.csv").read_text()
+    assert run(capsys, *compared, "--csv-safe")[0] == OPTION
+    assert run(capsys, *compared, "-o", tmp_path / "c.json", "--csv-safe")[0] == OPTION
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "=1+1.jpg").write_bytes((samples / "astronaut.jpg").read_bytes())
+    assert run(capsys, "selfcheck", "=1+1.jpg", "-o", "k.csv", "--csv-safe")[0] == 0
+    kept = csv.DictReader((tmp_path / "k.csv").open())
+    assert {line["source"] for line in kept} == {"'=1+1.jpg"}
+    assert run(capsys, "selfcheck", "=1+1.jpg", "--csv-safe")[0] == OPTION
     code, said = run(capsys, "predict", samples / "astronaut.jpg", "--csv-safe")
     assert code == OPTION and "--out TABLE.csv" in said
 
 
 def test_a_sheet_gives_back_what_text_cell_was_given(tmp_path: Path) -> None:
-    words = [*FORMULAS, "", "a", "'", "''", "'=", "=", "1e5", "+49 30 1234"]
+    rng = np.random.default_rng(0)
+    made = ["".join(rng.choice(list("'=;\t\n-1a"), rng.integers(1, 9))) for _ in range(500)]
+    words = [*FORMULAS, "", "a", "'", "''", "'=", "=", "1e5", "+49 30 1234", *made]
     for safe in (False, True):
         with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["a", "b"], *([text_cell(word, csv_safe=safe), "x"] for word in words)])

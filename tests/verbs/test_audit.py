@@ -211,3 +211,43 @@ def test_bad_input_is_one_sentence(prepared: Path, probabilities: Path, tmp_path
     replace(manifest, label=np.minimum(manifest.label, 0)).save(tmp_path / "one.csv")
     with pytest.raises(SourceError, match="two different labels"):
         audit(tmp_path / "one.csv", out=tmp_path, probabilities=[probabilities])
+
+
+def test_an_audit_is_not_written_over_that_of_other_data(
+    prepared: Path, probabilities: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--probabilities", str(probabilities), "--out", str(tmp_path / "found"), "--proof", "0", "--quiet"]
+    other = tmp_path / "other" / "manifest-of-another.csv"
+    other.parent.mkdir()
+    other.write_bytes((prepared / "manifest.csv").read_bytes())
+    assert main(["audit", str(prepared / "manifest.csv"), *given]) == 0
+    before = (tmp_path / "found" / "audit.csv").read_bytes()
+    assert main(["audit", str(other), *given]) == 2
+    assert "holds the audit of manifest.csv: give another folder with --out" in capsys.readouterr().err
+    assert (tmp_path / "found" / "audit.csv").read_bytes() == before
+    assert main(["audit", str(prepared / "manifest.csv"), *given]) == 0
+
+
+def test_an_audit_that_is_too_weak_gives_no_share_in_its_figures_either(prepared: Path, tmp_path: Path) -> None:
+    manifest = Manifest.load(prepared / "manifest.csv")
+    guessed = np.random.default_rng(0).dirichlet(np.ones(3), (2, len(manifest)))
+    np.savez(tmp_path / "p.npz", id=manifest.id, probability=guessed, labels=np.array(LABELS.names))
+    audit(prepared / "manifest.csv", out=tmp_path / "found", probabilities=[tmp_path / "p.npz"], proof=0)
+    figures = json.loads((tmp_path / "found" / "audit.json").read_text())
+    assert figures["weak"] and figures["share"] is None
+    assert "estimated <b>" not in (tmp_path / "found" / "audit.html").read_text()
+
+
+def test_an_audit_s_tables_hold_no_formulas_with_csv_safe(
+    prepared: Path, probabilities: Path, tmp_path: Path
+) -> None:
+    manifest = Manifest.load(prepared / "manifest.csv")
+    told = dict(np.load(probabilities))
+    told["id"] = ids = np.array([f"=1+1/{name}" for name in manifest.id.tolist()])
+    np.savez(tmp_path / "p.npz", **told)
+    replace(manifest, id=ids).save(tmp_path / "manifest.csv")
+    given = ["--probabilities", str(tmp_path / "p.npz"), "--proof", "0", "--quiet", "--out", str(tmp_path / "found")]
+    assert main(["audit", str(tmp_path / "manifest.csv"), *given, "--csv-safe"]) == 0
+    rows = read(tmp_path / "found" / "audit.csv") + read(tmp_path / "found" / "changes.csv")
+    assert rows and all(row["id"].startswith("'=1+1/") for row in rows)
+    assert Manifest.load(tmp_path / "found" / "cleaned.csv").id.tolist() == ids.tolist()

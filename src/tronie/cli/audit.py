@@ -25,6 +25,7 @@ def audit(
     proof: float = 0.1,
     pictures: Annotated[bool, Parameter(negative="--no-pictures")] = True,
     decisions: Path | None = None,
+    csv_safe: bool = False,
     json: bool = False,
     quiet: Quiet = False,
 ) -> int:
@@ -52,6 +53,8 @@ def audit(
         Leave faces out of the page: --no-pictures.
     decisions
         The CSV that the page exported: cleaned.csv follows it.
+    csv_safe
+        Write an apostrophe before text of audit.csv and changes.csv that a spreadsheet would run as a formula.
     json
         Print the figures as one JSON document.
     quiet
@@ -66,7 +69,8 @@ def audit(
 
     with counting(hidden=quiet) as count:
         found = work(data, out=out, probabilities=probabilities or (), features=features, folds=folds, views=views,
-                     seed=seed, proof=proof, pictures=pictures, decisions=decisions, progress=count)  # fmt: skip
+                     seed=seed, proof=proof, pictures=pictures, decisions=decisions, csv_safe=csv_safe,
+                     progress=count)  # fmt: skip
     if json:
         tell_json((out / FIGURES).read_text(encoding="utf-8").rstrip("\n"))
         return 0

@@ -19,6 +19,8 @@ NEEDS = (
     ("datasets", "pixels", "root"),
     ("datasets", "set", "root"),
     ("prepare", "seed", "folds"),
+    ("compare", "csv_safe", "out"),
+    ("selfcheck", "csv_safe", "out"),
     ("evaluate", "robustness", "out"),  # its scores are only in the files
 )
 """Command, option, and the option or argument without which it does nothing."""

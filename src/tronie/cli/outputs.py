@@ -112,7 +112,7 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
 def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(alias="-o")] = None,
             people: People = NOBODY, tier: list[str] | None = None,
             blank: str | None = None, times: Literal["s", "ms", "frames"] | None = None, zero: str = "",
-            step: float = 0.1, block: float = 10.0) -> int:  # fmt: skip
+            step: float = 0.1, block: float = 10.0, csv_safe: bool = False) -> int:  # fmt: skip
     """Compare a film's table with a human coder's file: kappa, segment F1, confusion, with intervals.
 
     Parameters
@@ -135,18 +135,22 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
         Grid of the kappa, seconds.
     block
         Length of the blocks drawn for the intervals, seconds.
+    csv_safe
+        Write an apostrophe before text that a spreadsheet would run as a formula (.csv only).
     """
     from tronie.core.atomic import ensure_place
+    from tronie.core.sheet import ensure_csv
     from tronie.verbs.compare import ENDINGS, compared_text, save_compared
     from tronie.verbs.compare import compare as run
 
     if out is not None:
         ensure_place(out, ENDINGS, "A comparison")
+        ensure_csv(out, csv_safe=csv_safe)
     found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank,
                 times=times, zero=zero, step=step, block=block)  # fmt: skip
     for warning in found.warnings:
         say(f"Warning: {warning}")
     tell(compared_text(found))
     if out is not None:
-        say(f"Written: {save_compared(found, out)}")
+        say(f"Written: {save_compared(found, out, csv_safe=csv_safe)}")
     return 0

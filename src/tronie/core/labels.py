@@ -158,8 +158,8 @@ def _refuse_doubtful(groups: Iterable[str]) -> None:
 
 def _doubt(one: str, other: str) -> str:
     return (
-        f"'{one}' and '{other}' may be one label in two spellings: write them alike if they are, or name all classes "
-        "in labels=[…] if they are not."
+        f"'{one}' and '{other}' may be one label in two spellings: write them alike if they are; of a data set whose "
+        "classes they are, name them all (--set 'labels=[…]')."
     )
 
 

@@ -50,14 +50,14 @@ def person(names: Names | None, source: str, track: int) -> str:
 
 
 def read_names(path: Path) -> list[Naming]:
-    """Read ``names.csv``: columns track and name, and source where it names people of several films.
+    """Read ``names.csv``: columns track and name, and source (film, file, video) for people of several films.
 
     Lines with an empty name are left out. Raises SourceError for a file that is missing or not such a table.
     """
     found = []
     with opened(path, "table of names") as sheet:
         at_track, at_name = sheet.need("track", "name")
-        at_source = sheet.place("source")
+        at_source = sheet.place("source", "film", "file", "video")
         for line, row in sheet.rows():
             name = " ".join(row[at_name].split())
             if not name:
@@ -110,18 +110,15 @@ def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, d
 def _about(here: Iterable[tuple[str, int]], namings: Sequence[Naming]) -> list[Naming]:
     """Those that name people of the films that are ``here``: one table may hold the names of a whole study.
 
-    A film is found by its name as the table has it, or by its file name where only one has that. Raises SettingError
-    where all lines name other films.
+    A film is found by its name as the table has it, or where only one may be it (:func:`may_be_one`). Raises
+    SettingError where all lines name other films.
     """
     sources = list(dict.fromkeys(source for source, _ in here))
-    files: dict[str, list[str]] = {}
-    for source in sources:
-        files.setdefault(_file_name(source), []).append(source)
     kept = []
     for naming in namings:
         if naming.source is None or naming.source in sources:
             kept.append(naming)
-        elif len(same := files.get(_file_name(naming.source), [])) == 1:
+        elif len(same := [source for source in sources if may_be_one(source, naming.source)]) == 1:
             kept.append(replace(naming, source=same[0]))
     if namings and sources and not kept:
         raise SettingError(f"The table of names is about {namings[0].source} and other films, not about {sources[0]}: "
@@ -129,8 +126,15 @@ def _about(here: Iterable[tuple[str, int]], namings: Sequence[Naming]) -> list[N
     return kept
 
 
-def _file_name(source: str) -> str:
-    return source.replace("\\", "/").rpartition("/")[2]
+def may_be_one(one: str, other: str, *, ending: bool = True) -> bool:
+    """Whether two names may be of one film: the file's name, and the folders that both give, are the same.
+
+    Case does not count; without ``ending`` neither does what the file's name ends in.
+    """
+    a, b = (name.casefold().replace("\\", "/").split("/")[::-1] for name in (one, other))
+    if not ending:
+        a[0], b[0] = (name.rpartition(".")[0] or name for name in (a[0], b[0]))
+    return all(x == y for x, y in zip(a, b, strict=False))
 
 
 def by_seats(timeline: Timeline, count: int) -> Timeline:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from tronie.core.errors import SourceError
+from tronie.core.errors import SettingError, SourceError
 from tronie.core.words import shortened
 
 LONGEST_LINE = 1_000_000  # letters; a longer line is no table, and would only fill the memory
@@ -26,8 +26,10 @@ MOST_COLUMNS = 10_000
 _DELIMITERS = "\t;,"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.|\.0{1,2}|\.0{4,})?")  # 1.000 may be a thousand
-_RUN = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # with the wide forms of East Asian keyboards
-_QUOTED = re.compile("'+[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_SIGNS = "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"  # with the wide forms of East Asian keyboards
+_CUT = "(^|[;\t\r\n])"  # where a spreadsheet begins a cell; where decimals have a comma, also behind a semicolon
+_RUN = re.compile(f"{_CUT}(?='*{_SIGNS})")
+_QUOTED = re.compile(f"{_CUT}'(?='*{_SIGNS})")
 
 
 @dataclass
@@ -224,15 +226,27 @@ def writer(file: TextIO) -> Any:
 
 def read_cell(cell: str) -> str:
     """What :func:`text_cell` was given."""
-    return cell[1:] if cell.startswith("'") and _QUOTED.match(cell) else cell
+    return _QUOTED.sub(r"\1", cell) if "'" in cell else cell
 
 
 def text_cell(text: str, *, csv_safe: bool = False) -> str:
     """A cell of text for a CSV.
 
-    With ``csv_safe`` text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay as they
-    are. Text that looks as if it had got one already gets another in any case, so that :func:`read_cell` is exact.
+    With ``csv_safe`` text that a spreadsheet would run as a formula gets an apostrophe before it, also where it would
+    begin a cell for a spreadsheet that cuts at semicolons; numbers stay as they are. Text that looks as if it had got
+    one already gets another in any case, so that :func:`read_cell` is exact.
     """
-    if _QUOTED.match(text) or (csv_safe and _RUN.match(text) and not _NUMBER.fullmatch(text)):
-        return f"'{text}"
-    return text
+    if csv_safe and not _NUMBER.fullmatch(text):
+        return _RUN.sub(r"\1'", text)
+    return _QUOTED.sub(r"\1''", text) if "'" in text else text
+
+
+def text_cells(row: Iterable[Any], *, csv_safe: bool = False) -> list[Any]:
+    """A row for a CSV: its texts as :func:`text_cell` has them, its numbers as they are."""
+    return [text_cell(cell, csv_safe=csv_safe) if isinstance(cell, str) else cell for cell in row]
+
+
+def ensure_csv(path: Path, *, csv_safe: bool) -> None:
+    """Raise SettingError where ``csv_safe`` is asked for a file that is no CSV."""
+    if csv_safe and path.suffix.lower() != ".csv":
+        raise SettingError(f"csv-safe is about CSV files, and {path.name} is none: leave it out.")

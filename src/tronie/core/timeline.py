@@ -72,6 +72,11 @@ _DECIMALS = {"time": 6, "duration": 6, "x": 2, "y": 2, "width": 2, "height": 2, 
 Column = NDArray[Any]
 
 
+def in_schema(name: str) -> bool:
+    """Whether some timeline has a column of this name."""
+    return name in (*BEFORE, *OPTIONAL, *AFTER) or name.startswith(PROBABILITY) or bool(_UNIT.fullmatch(name))
+
+
 def decimals(name: str) -> int | None:
     """Decimals that a column is kept with; None for columns that hold no fractions."""
     return None if name in TEXT or name in WHOLE or name == "usable" else _DECIMALS.get(name, 5)

@@ -33,6 +33,7 @@ from tronie.core.timeline import (
     Provenance,
     Timeline,
     decimals,
+    in_schema,
 )
 
 _SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5, "valence": 5,
@@ -42,6 +43,14 @@ _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, csv.Error)
 _SEGMENT_TEXT = ("source", "label", "said")
+_TRUE = frozenset([  # as spreadsheets write it in the languages of Europe
+    "true", "1", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda", "pravda", "sand", "sant", "sann",
+    "tosi", "igaz", "истина", "doğru", "adevărat",
+])  # fmt: skip
+_FALSE = frozenset([
+    "false", "0", "falsch", "faux", "falso", "onwaar", "fałsz", "nepravda", "falsk", "falskt", "usann", "epätosi",
+    "hamis", "ложь", "yanliş", "yanlış", "fals",
+])  # fmt: skip
 
 
 class Writable(Protocol):
@@ -304,17 +313,21 @@ def _in_words_of(labels: LabelSet, columns: dict[str, Column]) -> dict[str, Colu
 
 
 def read_columns(path: Path) -> dict[str, Column]:
-    """The columns of a CSV of rows, by name, piece by piece. Raises SourceError for what is no such table."""
+    """The columns of a CSV of rows, by name, piece by piece; those that no timeline has are passed over.
+
+    Raises SourceError for what is no such table.
+    """
     with opened(path, exact=True) as sheet:
         names, rows = [folded(name) if folded(name) in BEFORE else name for name in sheet.names], sheet.rows()
-        if len(set(names)) < len(names):
+        place = {name: at for at, name in enumerate(names) if in_schema(name)}
+        if len(place) < sum(map(in_schema, names)):
             raise SourceError(f"{path} has two columns of one name: take one out.")
         pieces: list[list[Column]] = []
         while (part := list(islice(rows, _CHUNK))) or not pieces:
             lines = [line for line, _ in part]
             cells = list(zip(*(row for _, row in part), strict=True)) if part else [()] * len(names)
-            pieces.append([_parsed(sheet, name, lines, column) for name, column in zip(names, cells, strict=True)])
-    return {name: np.concatenate(column) for name, column in zip(names, zip(*pieces, strict=True), strict=True)}
+            pieces.append([_parsed(sheet, name, lines, cells[at]) for name, at in place.items()])
+    return {name: np.concatenate(column) for name, column in zip(place, zip(*pieces, strict=True), strict=True)}
 
 
 def _parsed(sheet: Sheet, name: str, lines: Sequence[int], cells: Sequence[str]) -> Column:
@@ -346,10 +359,10 @@ def _numbers(sheet: Sheet, name: str, lines: Sequence[int], cells: Sequence[str]
 
 
 def _truth(sheet: Sheet, line: int, cell: str) -> bool:
-    word = cell.strip().lower()  # spreadsheets write TRUE, and in other languages other words
-    if word not in ("true", "false", "1", "0"):
+    word = cell.strip().lower()  # spreadsheets write TRUE, and in other languages WAHR or VRAI
+    if word not in _TRUE | _FALSE:
         raise sheet.wrong(line, "usable", cell, "true or false is needed")
-    return word in ("true", "1")
+    return word in _TRUE
 
 
 def _records(timeline: Timeline) -> Iterator[dict[str, Any]]:

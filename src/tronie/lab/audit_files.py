@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.atomic import replacing
-from tronie.core.errors import SourceError
+from tronie.core.errors import SettingError, SourceError
+from tronie.core.files import LARGE, read_json
 from tronie.core.labels import canonical
 from tronie.core.manifest import Manifest
-from tronie.core.sheet import opened
+from tronie.core.sheet import opened, text_cells, writer
 from tronie.lab.audit_pictures import picture
 from tronie.lab.audit_rows import Flaws
 from tronie.lab.prepared import Opened
@@ -83,16 +83,18 @@ class Audited:
 
 
 def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Mapping[str, str],
-                decided: Mapping[str, tuple[str, int]]) -> Audited:  # fmt: skip
+                decided: Mapping[str, tuple[str, int]], *, csv_safe: bool = False) -> Audited:  # fmt: skip
     """Lay the audit down in its folder; ``opened`` gives the page its faces, ``decided`` what a person decided.
+
+    ``csv_safe``: no text of ``audit.csv`` and ``changes.csv`` begins as a formula of a spreadsheet does.
 
     Raises OutputError.
     """
     told = _told(found)
     cleaned, changes = clean(found, cuts, decided, told)
     found.folder.mkdir(parents=True, exist_ok=True)
-    _write(found.folder / TABLE, _table(found, told))
-    _write(found.folder / CHANGES, [("id", "given", "now", "verdict", "reason"), *changes])
+    _write(found.folder / TABLE, _table(found, told), csv_safe)
+    _write(found.folder / CHANGES, [("id", "given", "now", "verdict", "reason"), *changes], csv_safe)
     cleaned.save(found.folder / CLEANED)
     content = figures(found, settings)
     with replacing(found.folder / FIGURES) as temporary:
@@ -103,9 +105,20 @@ def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Map
     return found
 
 
-def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+def refuse_other(folder: Path, data: str) -> None:
+    """Raise SettingError where ``folder`` holds the audit of other data than ``data``: it is not written over."""
+    if not (folder / FIGURES).is_file():
+        return
+    there = read_json(folder / FIGURES, most=LARGE)
+    name = there.get("settings", {}).get("data", data) if isinstance(there, dict) else data
+    if name != data:
+        raise SettingError(f"{folder} holds the audit of {name}: give another folder with --out, or remove that one "
+                           "first.")  # fmt: skip
+
+
+def _write(path: Path, rows: Sequence[Sequence[Any]], csv_safe: bool) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        writer(file).writerows(text_cells(row, csv_safe=csv_safe) for row in rows)
 
 
 def _told(found: Audited) -> list[str]:
@@ -206,12 +219,16 @@ def clean(found: Audited, cuts: Cuts, decided: Mapping[str, tuple[str, int]],
 
 
 def figures(found: Audited, settings: Mapping[str, str]) -> dict[str, Any]:
-    """What ``audit.json`` holds: plain numbers only, None where there is none."""
+    """What ``audit.json`` holds: plain numbers only, None where there is none.
+
+    ``share`` (of wrong labels) is None where the audit is too weak to say one.
+    """
     names, s, q = found.manifest.labels.names, found.signals, found.quality
+    weak = found.told_apart < WEAK
     return {
         "settings": dict(settings), "rows": len(found.rows), "labels": list(names), "looks": s.agreement.looks,
-        "told_apart": found.told_apart, "weak": found.told_apart < WEAK,
-        "hash": found.manifest.hash(), "verdicts": found.counts, "share": asdict(found.share),
+        "told_apart": found.told_apart, "weak": weak,
+        "hash": found.manifest.hash(), "verdicts": found.counts, "share": None if weak else asdict(found.share),
         "table": np.round(error_table(s.label, q, len(names)), 2).tolist(),
         "per_label": [[int((s.label == c).sum()), float(q.wrong[s.label == c].sum()),
                        int(((s.label == c) & (found.verdict == WRONG)).sum())] for c in range(len(names))],

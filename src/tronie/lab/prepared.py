@@ -94,7 +94,7 @@ def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:
     """Fold of each row, -1 for none: the manifest's own ("manifest"), or joined by id from a fold file.
 
     ``name`` is a file of ``recipes/folds`` or the path of a CSV with the columns id and fold. Raises SettingError where
-    there is no such file, SourceError where a training row is not in it.
+    there is no such file, SourceError where a training row, or every row, is not in it.
     """
     if name == OWN_FOLDS:
         if not (manifest.fold >= 0).any():
@@ -109,6 +109,8 @@ def read_folds(name: str, manifest: Manifest) -> NDArray[np.int64]:
         known = {row[at_id]: sheet.whole(line, "fold", row[at_fold]) for line, row in sheet.rows()}
     ids = [str(i).rpartition("/")[2] for i in manifest.id]
     strange = [i for i, split in zip(ids, manifest.split, strict=True) if split == "train" and i not in known]
+    if not strange and known.keys().isdisjoint(ids):
+        strange = ids
     if strange:
         raise SourceError(f"Fold file '{name}' does not know row '{strange[0]}': this is not the data it was cut for.")
     return np.array([known.get(i, -1) for i in ids], np.int64)

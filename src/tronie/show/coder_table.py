@@ -23,10 +23,11 @@ LATEST_S = 1e6
 """Seconds (11 days): no coder's film is longer."""
 _COLUMNS = {
     "tier": ("tier", "person", "name", "participant", "subject", "track"),
-    "start": ("start", "begin", "onset", "begin time", "start time"),
-    "end": ("end", "stop", "offset", "end time", "stop time"),
+    "start": ("start", "begin", "onset", "begin time", "start time", "tmin"),
+    "end": ("end", "stop", "offset", "end time", "stop time", "tmax"),
     "duration": ("duration",),
-    "label": ("label", "expression", "emotion", "code", "value", "annotation", "behavior", "behaviour"),
+    "label": ("label", "expression", "emotion", "code", "value", "annotation", "behavior", "behaviour", "text"),
+    "source": ("source",),
 }  # fmt: skip
 _UNITS = {
     "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "ss.msec": "s",
@@ -131,7 +132,7 @@ def read_table(path: Path, clock: Clock) -> list[Span]:
 
 def _places(sheet: Sheet) -> tuple[dict[str, int], str]:
     """Where each column stands, and the unit of times: "" (not said), "s", "ms", "frames" or "clock"."""
-    place = {what: at for what in ("tier", "label") if (at := sheet.place(*_COLUMNS[what])) is not None}
+    place = {what: at for what in ("tier", "label", "source") if (at := sheet.place(*_COLUMNS[what])) is not None}
     by_unit: dict[str, dict[str, int]] = {}
     for at, name in enumerate(sheet.names):
         what, unit = _meaning(name)
@@ -145,7 +146,7 @@ def _places(sheet: Sheet) -> tuple[dict[str, int], str]:
     for what in ("start", "label"):
         if what not in there:
             names = shortened(", ".join(sheet.names), 300)
-            raise SourceError(f"{sheet.path} has no column '{what}'; its columns are {names}.")
+            raise SourceError(f"{sheet.path} has no column '{what}'; its columns are {names or 'none'}.")
     raise SourceError(f"{sheet.path} has neither a column 'end' nor 'duration' in the unit of 'start'.")
 
 
@@ -172,7 +173,8 @@ def _span(sheet: Sheet, line: int, cell: dict[str, str], clock: Clock, unit: str
         except ValueError as error:
             raise sheet.wrong(line, what, cell[what], str(error)) from None
         if abs(seconds) > LATEST_S:
-            raise sheet.wrong(line, what, cell[what], f"that is {seconds / 86400:,.5g} days of film")
+            hint = "" if unit or clock.unit or ":" in words else "; if it is in milliseconds, say so (--times ms)"
+            raise sheet.wrong(line, what, cell[what], f"that is {seconds / 86400:,.5g} days of film{hint}")
         return seconds
 
     start = time("start")
@@ -182,4 +184,4 @@ def _span(sheet: Sheet, line: int, cell: dict[str, str], clock: Clock, unit: str
     tier = cell.get("tier", "")
     if re.fullmatch(r"[0-9]+([.,]0+)?", tier):  # a track: the name that it has in pictures and files
         tier = f"person {sheet.whole(line, 'track', tier)}"
-    return Span(tier, start, end, cell["label"])
+    return Span(tier, start, end, cell["label"], cell.get("source", ""))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
+from urllib.parse import unquote
 from xml.etree import ElementTree as xml
 
 import numpy as np
@@ -119,13 +120,15 @@ def read(data: bytes) -> list[Span]:
 
     Annotations that hang on others (symbolic tiers) get the times of those. Time slots without a value are spread
     evenly between their neighbours, as ELAN shows them. The first medium's TIME_ORIGIN is added: it says where in
-    the film the coder's zero lies. Raises ValueError or KeyError for a document that is not EAF.
+    the film the coder's zero lies. A single medium is the spans' ``source``. Raises ValueError or KeyError for a
+    document that is not EAF.
     """
     root = parse_xml(data)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise ValueError(f"its root is <{root.tag}>, not <ANNOTATION_DOCUMENT>")
-    medium = root.find("HEADER/MEDIA_DESCRIPTOR")
-    origin = _milliseconds(medium.get("TIME_ORIGIN", "0")) if medium is not None else 0.0
+    media = root.findall("HEADER/MEDIA_DESCRIPTOR")
+    origin = _milliseconds(media[0].get("TIME_ORIGIN", "0")) if media else 0.0
+    source = unquote(media[0].get("MEDIA_URL", "")) if len(media) == 1 else ""
     slots = _slots(root, origin)
     times: dict[str, tuple[float, float]] = {}
     hanging: dict[str, str] = {}
@@ -141,7 +144,7 @@ def read(data: bytes) -> list[Span]:
             start, end = _time_of(annotation.attrib["ANNOTATION_ID"], times, hanging)
             value = " ".join((annotation.findtext("ANNOTATION_VALUE") or "").split())
             if value and end > start:
-                found.append(Span(tier.attrib["TIER_ID"], start, end, value))
+                found.append(Span(tier.attrib["TIER_ID"], start, end, value, source))
     return found
 
 

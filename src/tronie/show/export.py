@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from tronie.core.atomic import replacing
 from tronie.core.errors import SettingError
 from tronie.core.people import Names, person
-from tronie.core.sheet import text_cell, writer
+from tronie.core.sheet import ensure_csv, text_cell, writer
 from tronie.core.timeline import Timeline
 from tronie.show.tier import tiers
 
@@ -38,8 +38,7 @@ def export(
     out. Raises SettingError for another suffix, several films or photos, and OutputError.
     """
     path = checked(path)
-    if csv_safe and path.suffix.lower() != ".csv":
-        raise SettingError(f"csv-safe is about CSV files, and {path.name} is none: leave it out.")
+    ensure_csv(path, csv_safe=csv_safe)
     with replacing(path) as temporary:
         if path.suffix.lower() == ".csv":
             write_csv(timeline, temporary, names, csv_safe=csv_safe)

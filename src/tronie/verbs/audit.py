@@ -14,7 +14,7 @@ from tronie.core.atomic import ensure_writable
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.lab.audit_clips import clip_components, spans
-from tronie.lab.audit_files import FIGURES, Audited, read_decisions, write_audit
+from tronie.lab.audit_files import FIGURES, Audited, read_decisions, refuse_other, write_audit
 from tronie.lab.audit_probabilities import read_probabilities
 from tronie.lab.audit_rows import Flaws, find_flaws, open_data
 from tronie.lab.prepared import Opened, vote_shares
@@ -72,7 +72,7 @@ class _Seen(NamedTuple):
 
 def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Path] = (),
           features: str | Path | None = None, folds: int = 5, views: int = 4, seed: int = 0, proof: float = 0.1,
-          pictures: bool = True, decisions: str | Path | None = None, cuts: Cuts = _CUTS,
+          pictures: bool = True, decisions: str | Path | None = None, csv_safe: bool = False, cuts: Cuts = _CUTS,
           progress: Progress = lambda what, done, total: None) -> Audited:  # fmt: skip
     """Audit the labels of ``data``, a folder that ``tronie prepare`` made or a manifest (CSV), into the folder ``out``.
 
@@ -81,7 +81,8 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     NPZ; then neither pictures nor PyTorch are needed). Folds keep near-duplicates and people together. ``proof``: this
     share of the labels is planted wrong, twice, and the audit made again, to see how much of it is found. ``decisions``
     is a CSV that the page of an earlier audit exported: ``cleaned.csv`` follows it. ``pictures=False`` leaves faces
-    out of the page. A stopped audit goes on from the features it has.
+    out of the page. ``csv_safe``: no text of ``audit.csv`` and ``changes.csv`` begins as a formula of a spreadsheet
+    does. A stopped audit goes on from the features it has.
 
     Writes ``audit.csv``, ``cleaned.csv``, ``changes.csv``, ``audit.json``, ``audit.html``. Raises SourceError,
     SettingError, OutputError and MissingExtraError.
@@ -92,6 +93,7 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     flaws = find_flaws(manifest, opened if faces else None, missed)
     known = manifest.label >= 0
     group, fold = _folds(manifest, flaws, known, plan)
+    refuse_other(target, _name(data))
     ensure_writable(target / FIGURES)  # before the work, not after it
     x = where = None
     if probabilities:
@@ -110,12 +112,16 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     result = Audited(manifest, np.flatnonzero(known), signals, quality, verdict, flaws, share, group, fold, proofs,
                      unread, target, where, apart)  # fmt: skip
     return write_audit(result, opened if faces and pictures else None, plan.cuts, _settings(plan, data, probabilities,
-                       features), decided)  # fmt: skip
+                       features), decided, csv_safe=csv_safe)  # fmt: skip
 
 
 def _decided(path: str | Path | None, manifest: Manifest) -> dict[str, tuple[str, int]]:
     """What a person decided, by row id; read before the work, so that a slip costs none. Raises SourceError."""
     return {} if path is None else read_decisions(Path(path), manifest)
+
+
+def _name(data: str | Path) -> str:
+    return Path(data).resolve().name
 
 
 def _settings(plan: Plan, data: str | Path, probabilities: Sequence[str | Path],
@@ -124,7 +130,7 @@ def _settings(plan: Plan, data: str | Path, probabilities: Sequence[str | Path],
     source = ", ".join(Path(p).name for p in probabilities) or (
         "features of dlib's face net, which saw no labels" + (f", and of {Path(features).name}" if features else "")
     )
-    return {"data": Path(data).resolve().name, "predictions": source, "folds": str(plan.folds),
+    return {"data": _name(data), "predictions": source, "folds": str(plan.folds),
             "views": "" if probabilities else str(plan.views), "seed": str(plan.seed)}  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from tronie.core.labels import BASIC7, UNCERTAIN, canonical
 from tronie.core.people import person
 from tronie.core.registry import nearest
 from tronie.core.segment_io import holds_segments
-from tronie.core.sheet import folded, opened, writer
+from tronie.core.sheet import folded, opened, text_cells, writer
 from tronie.core.span import Span
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import SUFFIXES
@@ -30,8 +30,8 @@ from tronie.show.coder import read_spans
 from tronie.show.coder_table import Clock, Unit
 from tronie.show.export import film, film_end
 from tronie.show.text import grid
-from tronie.verbs.compare_times import Answers, check_times
-from tronie.verbs.tables import shown
+from tronie.verbs.compare_times import Answers, check_times, of_one_film
+from tronie.verbs.tables import Shown, shown
 
 _MOST_MOMENTS, _MOST_BLOCKS = 50_000_000, 1_000_000
 _PARTLY = re.compile(r"was stopped at|was read up to")  # what a timeline says that does not cover its film
@@ -64,10 +64,11 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
 
     ``times`` is the unit of a coder's table whose columns do not say it ("ms", "frames" from 0; seconds otherwise),
     ``zero`` what the coder's clock shows where the film begins ("10:00:00"). Times that lie beyond the film are refused
-    with the unit that they look like, unless ``times`` is "s".
+    with the unit that they look like, unless ``times`` is "s". Of a coder's file about several films (column
+    ``source``) the one that was answered counts; a file that names another film gives a warning.
 
     Raises SourceError, SettingError (nobody in common, unknown tier, a ``blank`` that nobody ever said, times of
-    another unit or of another film).
+    another unit or of another film, several films).
     """
     if not isinstance(given, Timeline) and Path(given).is_dir() and Path(coder).is_dir():
         raise SettingError(f"{given} and {coder} are folders: two models are compared by `tronie compare-models`.")
@@ -75,7 +76,8 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
         raise SettingError(f"step is {step} and block {block}: both must be above 0, and step not above block.")
     ours = _answers(given, names, seats)
     clock = Clock(times, ours.rate, zero)
-    hers = _chosen(_coder_spans(Path(coder), clock), tiers, Path(coder).name)
+    hers, warnings = of_one_film(_coder_spans(Path(coder), clock), ours.spans, Path(coder).name)
+    hers = _chosen(hers, tiers, Path(coder).name)
     mine, theirs = _by_tier(ours.spans), _by_tier(hers)
     pairs, left_out = _paired(list(theirs), list(mine))
     check_times([span for tier, _ in pairs for span in theirs[tier]], ours, times)
@@ -91,7 +93,7 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
         {tier: _coder(theirs[tier], labels, blank, ours.film_s) for tier, _ in pairs},
         {tier: _answer(mine[name], labels) for tier, name in pairs}, labels, step=step, block=block,
     )  # fmt: skip
-    return Compared(result, tuple(pairs), tuple(left_out), ours.warnings)
+    return Compared(result, tuple(pairs), tuple(left_out), (*warnings, *ours.warnings))
 
 
 def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None, seats: int | None) -> Answers:
@@ -103,7 +105,7 @@ def _answers(given: Timeline | str | os.PathLike[str], names: str | Path | None,
     read = shown(given, names=names, seats=seats)
     timeline = read.timeline
     film(timeline, "A comparison")
-    spans = [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in timeline.segments()]
+    spans = _spans(read)
     partly = not timeline.looked or any(_PARTLY.search(words) for words in timeline.warnings)
     return Answers(spans, film_end(timeline), not partly, _rate(timeline), timeline.labels.names, timeline.warnings)
 
@@ -123,8 +125,13 @@ def _coder_spans(path: Path, clock: Clock) -> list[Span]:
             raise SettingError(f"{path.name} is a table of Tronie, in seconds of film: leave out --times and --zero.")
         read = shown(path)
         film(read.timeline, "A comparison")
-        return [Span(person(read.names, s.source, s.track), s.start, s.end, s.label) for s in read.timeline.segments()]
+        return _spans(read)
     return read_spans(path, clock)
+
+
+def _spans(read: Shown) -> list[Span]:
+    return [Span(person(read.names, s.source, s.track), s.start, s.end, s.label, s.source)
+            for s in read.timeline.segments()]  # fmt: skip
 
 
 def _is_table(path: Path) -> bool:
@@ -228,9 +235,10 @@ def compared_text(compared: Compared) -> str:
     return "\n\n".join(parts)
 
 
-def save_compared(compared: Compared, path: str | Path) -> Path:
+def save_compared(compared: Compared, path: str | Path, *, csv_safe: bool = False) -> Path:
     """Write the comparison as .json, or as .csv with one figure a line (:func:`as_rows`).
 
+    ``csv_safe``: text of a CSV that a spreadsheet would run as a formula is written so that it does not.
     What is not a number (nothing to count) is null, in a CSV an empty cell. Raises SettingError for another ending,
     OutputError.
     """
@@ -240,7 +248,7 @@ def save_compared(compared: Compared, path: str | Path) -> Path:
             temporary.write_text(json.dumps(as_json(compared), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                writer(file).writerows(as_rows(compared))
+                writer(file).writerows(text_cells(row, csv_safe=csv_safe) for row in as_rows(compared))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Do a coder's times belong to this film, and are they in seconds? What is not certain is asked, never guessed."""
+"""Is a coder's file about this film, and are its times seconds of it? What is not certain is asked, never guessed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tronie.core.errors import SettingError
+from tronie.core.people import may_be_one
 from tronie.core.span import Span
 from tronie.show.coder_table import Unit
 
@@ -28,6 +29,27 @@ class Answers:
     rate: float = 0.0
     known: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def of_one_film(coder: Sequence[Span], ours: Sequence[Span], name: str) -> tuple[list[Span], tuple[str, ...]]:
+    """The coder's spans of the film that ``ours`` are about, and a warning where her file ``name`` is about another.
+
+    Films are joined by the name that both have, else where they may be one but for their endings. Raises
+    SettingError where several films remain.
+    """
+    theirs, films = (list(dict.fromkeys(span.source for span in spans if span.source)) for spans in (coder, ours))
+    same = [one for one in theirs if one in films] or [
+        one for one in theirs if any(may_be_one(one, film, ending=False) for film in films)
+    ]
+    kept = same if same and films else theirs
+    if len(kept) > 1 or len(films) > 1:
+        several = kept if len(kept) > 1 else films
+        raise SettingError(f"A comparison is about one film, and these are about {len(several)} ({several[0]}, "
+                           f"{several[1]}{', …' if len(several) > 2 else ''}): choose one of them.")  # fmt: skip
+    warnings: tuple[str, ...] = ()
+    if theirs and films and not same:
+        warnings = (f"{name} is about {theirs[0]}, and the answers are about {films[0]}: are they one film?",)
+    return [span for span in coder if not span.source or span.source in kept], warnings
 
 
 def check_times(coder: Sequence[Span], ours: Answers, times: Unit | None) -> None:

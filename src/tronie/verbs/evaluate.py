@@ -64,7 +64,8 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
     whose label the model does not know are left out and counted. ``split`` keeps the owners' part ("": all rows);
     ``fold`` one fold of ``folds``, a fold file or "manifest". ``cut``: faces as the aligner cuts them, or pictures
     as a whole (what ``detector="whole"`` sees). ``robustness`` adds scores by face size, blur, noise, occlusion and
-    rotation. ``out`` is a folder for ``evaluation.json``, ``answers.csv`` and ``report.html``.
+    rotation. ``out`` is a folder for ``evaluation.json``, ``answers.csv`` and ``report.html``; one that holds a run, or
+    the evaluation of another model or of other data, is refused.
 
     Raises SourceError, SettingError, ModelError and OutputError.
     """
@@ -73,15 +74,17 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
     if (fold is None) == bool(folds):
         raise SettingError("A fold and its folds belong together: give both (fold 0 of rafdb-train) or neither.")
     loaded = load_model(model_folder(model))
+    items = [data] if isinstance(data, (str, Path, Manifest)) else list(data)
     evaluations, answered, hardships = {}, {}, {}
     warnings: dict[str, None] = {}
     unscored: list[str] = []
-    for item in [data] if isinstance(data, (str, Path, Manifest)) else data:
+    for item in items:
         with _prepared(item, loaded, progress) as (name, folder):
             bench = open_bench(folder, name, loaded.labels, split=split, folds=folds, fold=fold, affect=loaded.affect)
             if bench.name in evaluations:
                 raise SettingError(f"Two data sets are called '{bench.name}': rename one of the folders.")
             if out is not None:
+                _refuse_other(Path(out), loaded, bench.name, len(items))
                 ensure_writable(Path(out) / _JSON)  # before the work, not after it
             found = judge(loaded, bench, cut, lambda d, n, w=bench.name: progress(w, d, n))  # type: ignore[misc]
             evaluations[bench.name], answered[bench.name] = found
@@ -91,6 +94,19 @@ def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: s
                 hardships[bench.name] = harden(loaded, bench, cut, lambda d, n: progress("harder faces", d, n))
     result = Evaluated(loaded.name, loaded.hash, evaluations, hardships, tuple(warnings), left_out=tuple(unscored))
     return result if out is None else _written(result, loaded, answered, Path(out))
+
+
+def _refuse_other(out: Path, model: Model, name: str, count: int) -> None:
+    """Raise SettingError where ``out`` holds what this evaluation does not make again: it is not written over."""
+    if (out / "recipe.toml").is_file():
+        raise SettingError(f"{out} is the folder of a run, which has its own evaluation: give another with --out.")
+    if not (out / _JSON).is_file():
+        return
+    there = read_json(out / _JSON)
+    sources = there.get("sources", {}) if isinstance(there, dict) else {}
+    if sources and (there.get("hash") != model.hash or name not in sources or len(sources) != count):
+        raise SettingError(f"{out} holds the evaluation of {there.get('model')} on {', '.join(sources)}: give another "
+                           "folder with --out, or remove that one first.")  # fmt: skip
 
 
 def write_page(folder: Path) -> Path:

@@ -61,6 +61,8 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     source = "" if isinstance(dataset, Manifest) else f"{dataset} of {Path(root).resolve()}"
     out = Path(out)
+    if source and out.resolve() == Path(root).resolve():
+        raise SettingError(f"{out} is the data set itself: give another folder with --out.")
     fresh = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -17,6 +16,7 @@ import numpy as np
 from tronie.core.atomic import ensure_place, replacing
 from tronie.core.errors import SourceError
 from tronie.core.labels import UNCERTAIN
+from tronie.core.sheet import text_cells, writer
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.measure.steadiness import Change, Sights, Steadiness, changes, partners, steadiness, together
@@ -205,8 +205,10 @@ def _words(change: Changed) -> tuple[str, ...]:
             change.after or "(not found)")  # fmt: skip
 
 
-def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
+def save_selfcheck(checked: SelfCheck, path: str | Path, *, csv_safe: bool = False) -> Path:
     """Write .json (model, shares, changes, warnings) or .csv (a row per source and variation).
+
+    ``csv_safe``: text of a CSV that a spreadsheet would run as a formula is written so that it does not.
 
     Raises SettingError for another ending, OutputError where the file cannot be written.
     """
@@ -221,15 +223,15 @@ def save_selfcheck(checked: SelfCheck, path: str | Path) -> Path:
             }  # fmt: skip
             temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         else:
-            _write_csv(temporary, rows)
+            _write_csv(temporary, rows, csv_safe=csv_safe)
     return path
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]], *, csv_safe: bool) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["source"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        lines = writer(file)
+        lines.writerow(rows[0] if rows else ["source"])
+        lines.writerows(text_cells(row.values(), csv_safe=csv_safe) for row in rows)
 
 
 def _row(row: Checked) -> dict[str, Any]:
