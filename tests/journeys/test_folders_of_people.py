@@ -86,6 +86,19 @@ def test_only_files_and_links_to_files_of_a_folder_are_opened(special) -> None:
     assert code == 0, errors
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("out", [(), ("--out", "res"), ("--out", "t.csv")])
+def test_links_that_lead_to_themselves_are_one_sentence_and_cost_nothing(tmp_path, out) -> None:
+    (tmp_path / "in").mkdir()
+    picture(tmp_path / "in" / "photo.png")
+    (tmp_path / "in" / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "in" / "one.mp4").symlink_to("two.mp4")
+    (tmp_path / "in" / "two.mp4").symlink_to("one.mp4")
+    code, printed, errors = read("in", *out, where=tmp_path)
+    assert code == SOURCE and "photo.png" in printed, (printed, errors)
+    assert all(f"in/{name} " in errors for name in ("loop.jpg", "one.mp4", "two.mp4")), errors
+
+
 @needs_pipes
 def test_a_pipe_or_device_given_by_its_name_is_one_sentence(special) -> None:
     names = ["in/pipe.mp4", "in/link.mp4", "in/pipe.jpg", "in/device.png", "/dev/zero"]

@@ -170,6 +170,12 @@ def test_a_reader_that_has_left(place, more, expected) -> None:
     assert answer.stderr == ("tronie: Written: c.json\n" if more else "") and Path("c.json").is_file() == bool(more)
 
 
+@pytest.mark.parametrize("command", ["--help", "--version", "predict --help", "models", COMPARED.removeprefix("tronie ")])
+def test_a_reader_that_has_left_is_one_exit_code_whatever_it_read(place, command) -> None:
+    """The help texts are printed by a library, which would end the program with 1."""
+    assert shell(f"tronie {command} | true", place) == (READER_LEFT, "", "")
+
+
 def test_reading_goes_on_for_the_table_where_nobody_reads_what_is_printed(place, monkeypatch, capsys) -> None:
     class Left(io.StringIO):
         def write(self, text: str) -> int:

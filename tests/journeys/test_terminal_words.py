@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -111,6 +112,33 @@ def test_labels_names_and_tables_of_others_are_printed_harmlessly(tronie) -> Non
         assert tronie(*line)[0] in (0, 2, 3), line
     for ending in ("csv", "eaf", "vtt", "TextGrid"):
         assert tronie("segments", "t.csv", "--out", f"s.{ending}")[0] == 0
+
+
+def seen_by_two(timeline_of) -> None:
+    timeline_of([(0, 0, 1, "neutral"), (1, 1, 2, "happiness")], fps=5, source="film.mp4").save("t.csv")
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_plots_of_oddly_named_people_print_nothing_odd(tronie, timeline_of, ending) -> None:
+    """Matplotlib names the letters that its font lacks in warnings of its own, and writes any letter into an SVG."""
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+    seen_by_two(timeline_of)
+    Path("n.csv").write_text(f'track,name\n0,"{ODD}"\n', encoding="utf-8", newline="")
+    for more in ((), ("--summary",)):
+        code, _, err = tronie("plot", "t.csv", "--names", "n.csv", "--out", f"p.{ending}", *more)
+        assert (code, err.splitlines()) == (0, [f"tronie: Written: p.{ending}"]), err
+    if ending == "svg":
+        ElementTree.parse("p.svg")
+
+
+@pytest.mark.parametrize(("ending", "said"), [("png", "no 伟"), ("svg", "")])
+def test_letters_that_a_plot_cannot_draw_are_one_sentence(tronie, timeline_of, ending, said) -> None:
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+    seen_by_two(timeline_of)
+    Path("n.csv").write_text("track,name\n0,伟伟\n1,伟\n", encoding="utf-8")
+    code, _, err = tronie("plot", "t.csv", "--names", "n.csv", "--out", f"p.{ending}")
+    assert code == 0 and said in err and len(err.splitlines()) == 1 + bool(said), err
+    assert "Warning:" in err or not said
 
 
 def test_every_command_prints_through_the_three_functions() -> None:

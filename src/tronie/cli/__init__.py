@@ -50,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             say("Stopped.")
             return STOPPED
+        except SystemExit:
+            if printed.reader_left:  # the printer of the help texts ends the program with its own code there
+                return _PIPE
+            raise
         except Exception as error:
             if error is printed.lost:
                 return _unprinted(printed)

@@ -7,6 +7,7 @@ interview). Nothing here compares faces: Tronie stores no identities.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ Names = Mapping[tuple[str, int], str]
 
 LONGEST_NAME = 200
 """Letters of a person's name; longer ones fit no plot and no tier."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 DOUBLE_SECONDS = 0.5
 DOUBLE_SHARE = 0.05
 """A joined person may be seen twice at once (a face found double) for no more than this; else the joining is wrong."""
@@ -39,8 +41,12 @@ class Naming:
 
 
 def person(names: Names | None, source: str, track: int) -> str:
-    """What a person is called in pictures and files: the name given, else "person <track>"."""
-    return (names or {}).get((source, track)) or f"person {track}"
+    """What a person is called in pictures and files: the name given, else "person <track>".
+
+    On one line, without control characters, which XML and SVG cannot hold.
+    """
+    name = _CONTROLS.sub(" ", (names or {}).get((source, track), ""))
+    return " ".join(name.split()) or f"person {track}"
 
 
 def read_names(path: Path) -> list[Naming]:

@@ -76,13 +76,18 @@ def expand(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
-    found: dict[Path, Source] = {}
+    found: dict[str, Source] = {}
     for given in sources:
         for source in _expand_one(os.fspath(given)):
-            found.setdefault(source.path.resolve(), source)
+            found.setdefault(place_of(source.path), source)
     if not found:
         raise SourceError("No source was given: name a picture, a film, a folder or a pattern such as 'photos/*.jpg'.")
     return list(found.values())
+
+
+def place_of(path: Path) -> str:
+    """The one path by which a file is known, however it is named. A link that leads to itself stays as it is."""
+    return os.path.realpath(path)  # Path.resolve raises RuntimeError for such a link
 
 
 def _expand_one(given: str) -> list[Source]:

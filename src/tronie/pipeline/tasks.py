@@ -22,7 +22,7 @@ from tronie.core.stamp import Stamp, digest_of, is_same, is_sealed, seal_of, sta
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import read_columns, save_segments, sidecar, write_about
 from tronie.media.files import NoPictures
-from tronie.media.source import Kind, Source
+from tronie.media.source import Kind, Source, place_of
 from tronie.pipeline.analyser import Analyser, Report, printable
 from tronie.pipeline.chain import Stop
 from tronie.pipeline.resumable import Files, Finished, read_film
@@ -81,7 +81,7 @@ def key_of(paths: list[str]) -> str:
 
 def absolute(source: Source) -> str:
     """The one path by which a file is known, however it was named, as text that any file can hold."""
-    return printable(str(source.path.resolve()))
+    return printable(place_of(source.path))
 
 
 class Place:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,6 +17,7 @@ from tronie.core.atomic import replacing
 from tronie.core.errors import MissingExtraError, SettingError
 from tronie.core.labels import UNCERTAIN
 from tronie.core.timeline import Timeline
+from tronie.core.words import printable_lines
 from tronie.show.palette import Look
 from tronie.show.summary import Curve, round_step
 from tronie.show.text import clock
@@ -32,6 +35,10 @@ _STYLE: Any = {
     "pdf.fonttype": 42, "figure.dpi": 150, "savefig.dpi": 150,
     "text.parse_math": False,  # names and file names may hold dollar signs
 }  # fmt: skip
+
+
+_LACKS = re.compile(r"Glyph (\d+) .*missing from")
+"""How matplotlib begins its warning about a letter."""
 
 
 def checked(path: str | Path) -> Path:
@@ -62,12 +69,35 @@ def styled() -> Iterator[Callable[[float, float], Figure]]:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write the figure, whole or not at all and the same bytes every time."""
+    """Write the figure, whole or not at all and the same bytes every time; names of others in it stay legal in SVG."""
+    from matplotlib.text import Text
+
+    for words in figure.findobj(Text):
+        words.set_text(printable_lines(words.get_text()))
     kind = path.suffix.lower()[1:]
     about: Any = {"png": {"Software": "Tronie"}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
     with replacing(path) as temporary:
         figure.savefig(temporary, format=kind, metadata=about)
     return path
+
+
+@contextmanager
+def telling_letters(path: str | Path) -> Iterator[list[str]]:
+    """Give a list for the sentence about letters that the font of plots lacks, in place of matplotlib's warnings.
+
+    Nothing is lost in an ``.svg``, whose letters whoever shows it draws.
+    """
+    told: list[str] = []
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.filterwarnings("always", _LACKS.pattern)
+        yield told
+    letters = dict.fromkeys(chr(int(found[1])) for one in heard if (found := _LACKS.match(str(one.message))))
+    if letters and Path(path).suffix.lower() != ".svg":
+        told.append(f"The font of plots has no {' '.join(letters)}: boxes stand there. Write an .svg, which keeps "
+                    "the letters themselves.")  # fmt: skip
+    for one in heard:
+        if not _LACKS.match(str(one.message)):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def longest(timeline: Timeline, found: Sequence[Curve]) -> tuple[list[Curve], int]:

@@ -21,7 +21,7 @@ from tronie.core.lock import Taken, locked
 from tronie.core.registry import resolve
 from tronie.core.stamp import ensure_own
 from tronie.faces.detect import DETECTORS
-from tronie.media.source import Source, expand, passed_over
+from tronie.media.source import Source, expand, passed_over, place_of
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.resumable import begun
 from tronie.pipeline.tasks import HIDDEN, Outcome, Task, absolute, forget, key_of, perform
@@ -279,13 +279,13 @@ def _sources(given: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], lis
     """Every file named, once; and what is named and not there, as failures."""
     if not given:
         raise SourceError("No source was given: name a picture, a film, a folder or a pattern such as 'photos/*.jpg'.")
-    found: dict[Path, Source] = {}
+    found: dict[str, Source] = {}
     missing: list[Answer] = []
     for item in given:
         try:
             for source in expand([item]):
                 named = replace(source, name=printable(source.name))
-                found.setdefault(source.path.resolve(), named)
+                found.setdefault(place_of(source.path), named)
         except SourceError as error:
             name, path = printable(os.fspath(item)), printable(os.path.abspath(item))
             task = Task(key_of([path]), "video", (Source(Path(item), "video", name),))

@@ -10,7 +10,7 @@ from tronie.faces.detect import Detector
 from tronie.pipeline.analyser import Report
 from tronie.pipeline.reading import Model
 from tronie.show.page import plot_summary
-from tronie.show.paper import checked, needed
+from tronie.show.paper import checked, needed, telling_letters
 from tronie.show.plot import plot_timeline
 from tronie.verbs.tables import Given, Made, shown
 
@@ -30,5 +30,6 @@ def plot(given: Given, out: str | Path, *, summary: bool = False, model: str | P
     ensure_writable(checked(out))
     read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
                  names=names, seats=seats, report=report, stop=stop)  # fmt: skip
-    path = (plot_summary if summary else plot_timeline)(read.timeline, out, names=read.names)
-    return Made(path, read.timeline, read.timeline.warnings)
+    with telling_letters(out) as told:
+        path = (plot_summary if summary else plot_timeline)(read.timeline, out, names=read.names)
+    return Made(path, read.timeline, (*read.timeline.warnings, *told))

@@ -16,7 +16,7 @@ from tronie.core.face import Pixels
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
 from tronie.media.files import NoPictures
-from tronie.media.source import Source, expand, passed_over
+from tronie.media.source import Source, expand, passed_over, place_of
 from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.reading import Model
 from tronie.pipeline.settings import Settings
@@ -120,7 +120,7 @@ def _expanded(given: Sequence[One]) -> Iterator[tuple[str, Source | bytes | Pixe
     """Every single source with its name, each file once; in the place of what cannot be found, the error."""
     if not given:
         raise SourceError("No source was given: name a picture, a film, a folder or a pattern such as 'photos/*.jpg'.")
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for place, item in enumerate(given):
         if isinstance(item, (bytes, np.ndarray)):
             kind = "bytes" if isinstance(item, bytes) else "array"
@@ -132,6 +132,6 @@ def _expanded(given: Sequence[One]) -> Iterator[tuple[str, Source | bytes | Pixe
             yield printable(os.fspath(item)), error
             continue
         for source in found:
-            if (place_on_disk := source.path.resolve()) not in seen:
+            if (place_on_disk := place_of(source.path)) not in seen:
                 seen.add(place_on_disk)
                 yield printable(source.name), source

@@ -22,7 +22,7 @@ from tronie.pipeline.analyser import Analyser, Progress, Report, printable
 from tronie.pipeline.chain import Chain
 from tronie.pipeline.clipwise import Window
 from tronie.pipeline.reading import Model, clip_reader
-from tronie.show.paper import checked, needed
+from tronie.show.paper import checked, needed, telling_letters
 from tronie.show.where import Close, plot_where
 from tronie.verbs.predict import settings_with
 from tronie.verbs.tables import Made
@@ -61,8 +61,9 @@ def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "def
     ]  # fmt: skip
     reach = math.ceil(reader.info.window / reader.info.hop - 1e-9)
     title = f"{name}: where the looks at person {chosen} were close"
-    made = plot_where(mine, close, _strip(path, mine, fps, video_track), out, title=title, reach=reach)
-    return Made(made, timeline, timeline.warnings)
+    with telling_letters(out) as told:
+        made = plot_where(mine, close, _strip(path, mine, fps, video_track), out, title=title, reach=reach)
+    return Made(made, timeline, (*timeline.warnings, *told))
 
 
 def _film(given: str | Path) -> Path:
