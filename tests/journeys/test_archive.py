@@ -224,6 +224,20 @@ def test_ctrl_c_keeps_what_is_done(archive, whole, tmp_path) -> None:
     assert tables(out) == whole
 
 
+@pytest.mark.parametrize("wait", [0.1, 0.4])
+def test_ctrl_c_while_workers_start_is_one_sentence(archive, tmp_path, wait) -> None:
+    """A terminal sends it to every process of the command, also to those that do not ignore it yet."""
+    process = begin(str(archive), "-o", str(tmp_path), "--jobs", "2", start_new_session=True)
+    until = time.monotonic() + 120
+    while not ((tmp_path / "jobs.jsonl").is_file() and lines(tmp_path)):
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.01)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in errors and "KeyboardInterrupt" not in errors, errors
+
+
 def test_a_disk_that_fills_up_is_one_sentence_and_nothing_is_lost(archive, whole, tmp_path) -> None:
     import resource
 

@@ -176,6 +176,7 @@ def test_timecode_at_29_97(words: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(("table", "told"), [
     ("start,end,label\n0,1e9,happy\n", "line 2: '1e9' cannot stand in column 'end': that is 11,574 days of film"),
+    ("start,end,label\n0,1e308,happy\n", "'1e308' cannot stand in column 'end': that is 1.1574e+303 days of film"),
     ("start,end,label\n0,inf,happy\n", "line 2: 'inf' cannot stand in column 'end'"),
     ("start,end,label\n0,nan,happy\n", "line 2: 'nan' cannot stand in column 'end'"),
     ("start,end,label\n5,4,happy\n", "line 2: it ends at 4 s, before it starts"),

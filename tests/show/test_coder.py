@@ -95,6 +95,7 @@ def test_a_track_number_is_the_person_of_that_number(tmp_path) -> None:
     ("a.eaf", b"<x/>", "its root is <x>"), ("a.eaf", b"no xml", "damaged"), ("a.eaf", b"", "damaged"),
     ("a.TextGrid", b"hello", "does not begin with ooTextFile"), ("a.TextGrid", SHORT[:90].encode(), "ends too early"),
     ("a.TextGrid", SHORT.replace("1.5", "x", 1).encode(), "a number was expected"),
+    ("a.TextGrid", SHORT.replace("1.5", '"' + "x" * 9000 + '"', 1).encode(), "x" * 59 + "…'"),
     ("a.csv", b"start,end\n1,2\n", "no column 'label'"), ("a.csv", b"start,label\n1,x\n", "neither a column 'end'"),
     ("a.csv", b"start,end,label\n1,x,happy\n", "line 2: 'x' cannot stand in column 'end'"),
     ("a.csv", b"start,end,label\n1\n", "line 2: 1 cells for 3 columns"),

@@ -172,7 +172,7 @@ def _span(sheet: Sheet, line: int, cell: dict[str, str], clock: Clock, unit: str
         except ValueError as error:
             raise sheet.wrong(line, what, cell[what], str(error)) from None
         if abs(seconds) > LATEST_S:
-            raise sheet.wrong(line, what, cell[what], f"that is {seconds / 86400:,.0f} days of film")
+            raise sheet.wrong(line, what, cell[what], f"that is {seconds / 86400:,.5g} days of film")
         return seconds
 
     start = time("start")

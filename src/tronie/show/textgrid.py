@@ -105,7 +105,7 @@ def _tokens(words: str) -> Iterator[object]:
 def _number(tokens: Iterator[object]) -> float:
     value = next(tokens)
     if not isinstance(value, float):
-        raise ValueError(f"a number was expected where it says '{value}'")
+        raise ValueError(f"a number was expected where it says '{shortened(str(value))}'")
     return value
 
 

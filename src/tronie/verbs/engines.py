@@ -9,6 +9,8 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -209,7 +211,9 @@ class _Slot:
 
     def __call__(self, task: Task, how: How, out: Path, gone: Any) -> list[Outcome] | None:
         try:
-            return self.pool.submit(_work, task, how, out).result()
+            with _deaf():
+                answer = self.pool.submit(_work, task, how, out)
+            return answer.result()
         except BrokenProcessPool:
             self.pool.shutdown(wait=False)
             if gone.is_set():
@@ -218,13 +222,27 @@ class _Slot:
             raise Died.while_reading(task, out) from None
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A process that is begun within the block hears of no ctrl-C, which is its parent's, from its first moment on.
+
+    While it starts it could not yet ignore it, and would end with a traceback. Windows has nothing alike.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _leave: Any = None  # in a worker: set when it is to end its task early
 
 
 def _begin(leave: Any, gone: Any) -> None:
     """Set a worker up: ctrl-C is its parent's, and when that has gone it goes too."""
-    import signal
-
     import cv2
 
     global _leave
