@@ -5,7 +5,7 @@ r"""Fine-tune full weights on all domains, or all but some: the recipes that dom
 
 RECIPE is a name of RECIPES. Never learnt from: RAF-DB's fold 0 (unless ``--fold0``), FERPlus' valid part, actors 7 and
 8 (unless ``--fold0``), the groups of ``--leave`` (see domains.py) and, with ``--hold-people``, every fifth person,
-actor or film of the other domains. Twins of rows that are judged need no care here: domains.py does not judge such rows.
+actor or film of the other domains. domains.py judges no row that has a twin, so twins need no care here.
 One thread; a run that was stopped goes on from its last checkpoint (every 100 steps) with the same command.
 """
 

@@ -43,24 +43,33 @@ def hashed(name: str, data: Path, cache: Path) -> tuple[Hashes, Hashes]:
 
 def kept_apart(one: Pack, other: Pack, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which pairs of rows must not be on both sides of a cut: other packs, other splits, or other people or films."""
+    first, second = pairs.T
+    if {one.name, other.name} == {"coded-peaks", "coded-sequences"}:  # sequences of the same people
+        return one.group[first] != other.group[second]
     if one.name != other.name:
         return np.ones(len(pairs), bool)
-    first, second = pairs.T
     crossing = (one.split[first] != one.split[second]) | (one.group[first] != one.group[second])
     # Where every photo is its own group (FERPlus, contempt) a pair within the same split crosses nothing.
     alone = len(np.unique(one.group)) > 0.9 * len(one)
     return (first < second) & (one.split[first] != one.split[second] if alone else crossing)
 
 
+def flat(hashes: Hashes) -> NDArray[np.bool_]:
+    """Pictures without contrast (black frames): half of the bits are set in the hash of any other."""
+    return np.bitwise_count(hashes).sum(1) < 100
+
+
 def twins(data: Path, cache: Path, distance: int, aligned: int) -> list[tuple[str, str, int, int]]:
     """Pairs of rows with both distances in bits."""
-    packs = {name: read_pack(name, data) for name in FILES}
-    hashes = {name: hashed(name, data, cache) for name in FILES}
+    names = [name for name in FILES if (cache / f"{name}.found.npy").is_file()]  # the packs that were cut
+    packs = {name: read_pack(name, data) for name in names}
+    hashes = {name: hashed(name, data, cache) for name in names}
     found = []
-    for one, other in combinations_with_replacement(FILES, 2):
+    for one, other in combinations_with_replacement(names, 2):
         near = [pairs for kind, most in enumerate((distance, aligned))
                 for pairs in close_pairs(hashes[one][kind], hashes[other][kind], most)]  # fmt: skip
         pairs = np.unique(np.concatenate(near), axis=0)
+        pairs = pairs[~(flat(hashes[one][0])[pairs[:, 0]] | flat(hashes[other][0])[pairs[:, 1]])]
         pairs = pairs[kept_apart(packs[one], packs[other], pairs)]
         apart = [np.bitwise_count(hashes[one][k][pairs[:, 0]] ^ hashes[other][k][pairs[:, 1]]).sum(1) for k in (0, 1)]
         found += [(f"{one}/{a}", f"{other}/{b}", int(p), int(q)) for (a, b), p, q in zip(pairs, *apart, strict=True)]
