@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy/domain_trials.py DATA CACHE [--only NAME ...] [--seeds 1] [--table]
 
-What learns is a small network on the maps that ``domain_maps.py`` kept, averaged to 3 x 3: a few CPU seconds a run. What
-helps here is worth the full net's time, no more: the maps themselves do not change.
+What learns is a small network on the maps that ``domain_maps.py`` kept, averaged to 3 x 3: a few CPU seconds a run.
+What helps here is worth the full net's time, no more: the maps themselves do not change.
 A run leaves one of the five groups of strangers out and answers it; RAF-DB's fold 0 and FERPlus' valid part are
 answered by the run that leaves the posed sets out. Every variant differs from ``base`` in what its line says. Answers
 are kept in CACHE/trials; ``--table`` prints the tables, with intervals of the difference to ``base`` on the same rows,
@@ -43,7 +43,8 @@ class Variant:
 
     ``film``: how the film faces' noisy labels are learnt from: ``ce`` as they are, ``drop`` not at all, ``no-disgust``,
     ``gce`` (Zhang and Sabuncu, NeurIPS 2018), ``bootstrap`` (half the label, half the net's own answer), ``top2`` (rows
-    whose label is among the two likeliest of a network that learnt from photos alone), ``small`` (a batch's half with smaller losses).
+    whose label is among the two likeliest of a network that learnt from photos alone), ``small`` (a batch's half
+    with smaller losses).
     ``hard``: leading votes instead of shares of votes. ``adjust``: logit adjustment (Menon et al., ICLR 2021) by this
     times the log of each pack's class shares as drawn. ``heads``: a head for each pack, their mean answers. ``views``
     drawn. ``style``: MixStyle (Zhou et al., ICLR 2021) on the maps in this share of batches. ``worst``: step of the
