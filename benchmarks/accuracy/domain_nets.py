@@ -14,6 +14,10 @@ from tronie.zoo.info import ModelInfo, write_info
 SEEN = "seen"
 """Name of the array in an ``.npz`` that lists the data its weights have learnt from."""
 
+OLDER = {"static-2-all": ("rafdb", "ferplus", "acted"), "static-2-fold0": ("rafdb", "ferplus", "acted"),
+         "baseline-ferplus": ("ferplus",)}  # fmt: skip
+"""The same of files that do not say it: see models/README.md."""
+
 
 def read_net(path: Path):
     """A ``Baseline`` with these weights, fp32, in evaluation mode."""
@@ -39,7 +43,7 @@ def write_net(net, path: Path, seen: tuple[str, ...]) -> None:
 def seen_by(path: Path) -> tuple[str, ...]:
     """What the weights of a file have learnt from, as far as it says."""
     with np.load(path) as file:
-        return tuple(file[SEEN].tolist()) if SEEN in file.files else ("rafdb", "ferplus")
+        return tuple(file[SEEN].tolist()) if SEEN in file.files else OLDER.get(path.stem, ())
 
 
 def as_folder(path: Path, cache: Path) -> Path:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from tronie.measure.calibration import squared_gap
 from tronie.measure.intervals import Interval, bootstrap, paired
-from tronie.measure.scores import confusion
+from tronie.measure.scores import confusion, recalls
 from tronie.zoo.folder import Model, both_ways, load_folder
 
 LEAST = 20
@@ -83,22 +83,24 @@ class Answers:
     left_out: int
 
 
-def rows_of(domain: Domain, data: Path) -> tuple[Pack, int]:
+def rows_of(domain: Domain, data: Path, held_people: bool = False) -> tuple[Pack, int]:
     """A domain's rows, and how many were left out for want of a label or for a twin elsewhere."""
     pack, twins = read_pack(domain.pack, data), twin_rows()
     wanted = np.isin(pack.split, domain.splits) if domain.splits else np.ones(len(pack), bool)
     wanted &= np.isin(pack.group, domain.people) if domain.people else True
     wanted &= pack.row % domain.every == 0
+    if held_people and domain.pack not in ("rafdb", "ferplus", "acted"):
+        wanted &= pack.group % 5 == 0
     rows = pack.select(wanted)
     sound = np.array([label >= 0 and i not in twins for i, label in zip(rows.id, rows.label, strict=True)], bool)
     return rows.select(sound), int((~sound).sum())
 
 
-def answers(model: Model, data: Path, cache: Path) -> dict[str, Answers]:
+def answers(model: Model, data: Path, cache: Path, held_people: bool = False) -> dict[str, Answers]:
     """A model's answers to every domain, kept in CACHE by the model's hash."""
     found = {}
     for domain in DOMAINS:
-        pack, left = rows_of(domain, data)
+        pack, left = rows_of(domain, data, held_people)
         read = model.predict if domain.pack == "acted" else partial(both_ways, model.predict)
         kept = cache / "answers" / f"{model.hash}-{domain.pack}-{'-'.join(domain.splits)}.npz"
         probability = _kept(kept, pack, faces_of(domain.pack, cache), read)
@@ -137,10 +139,9 @@ def counted(truth: Rows) -> NDArray[np.bool_]:
 
 
 def recall_of(truth: Rows, answer: Rows, classes: NDArray[np.bool_], rows: Rows) -> float:
-    """Mean recall of ``rows`` over the classes that count and occur among them."""
-    table = confusion(truth[rows], answer[rows], len(LABELS))
-    with np.errstate(invalid="ignore"):
-        return float(np.nanmean((np.diag(table) / table.sum(1))[classes]))
+    """Mean recall of ``rows`` over the classes that count and occur among them; NaN where none does."""
+    values = recalls(confusion(truth[rows], answer[rows], len(LABELS)))[classes]
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def scores(told: Answers) -> dict[str, Interval]:
@@ -170,9 +171,9 @@ def over_groups(told: dict[str, Answers]) -> Callable[[str], float]:
     for domain in DOMAINS:
         one = told[domain.name]
         value = recall_of(one.truth, one.probability.argmax(1), counted(one.truth), np.arange(len(one.truth)))
-        means.setdefault(domain.group, []).append(value)
-    groups = {group: float(np.mean(values)) for group, values in means.items() if group}
-    return (groups | {"": float(np.mean(list(groups.values())))}).__getitem__
+        means.setdefault(domain.group, []).append(value)  # NaN where too few people are judged
+    groups = {group: float(np.nanmean(values)) for group, values in means.items() if group}
+    return (groups | {"": float(np.nanmean(list(groups.values())))}).__getitem__
 
 
 def table(told: dict[str, Answers], seen: set[str]) -> list[str]:
@@ -246,16 +247,17 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--held-people", action="store_true", help="only people whom --hold-people held out")
     parser.add_argument("--against", type=Path, help="another model, for paired differences")
     parser.add_argument("--look", default="", help="what was tried, for looks.csv")
     given = parser.parse_args()
     model = load_folder(as_folder(given.model, given.cache))
-    told = answers(model, given.data, given.cache)
+    told = answers(model, given.data, given.cache, given.held_people)
     seen = {name.partition(":")[0].partition("/")[0] for name in model.info.seen}
     print("\n".join(table(told, seen)), flush=True)
     if given.against is not None:
         other = load_folder(as_folder(given.against, given.cache))
-        print("\n" + "\n".join(differences(told, answers(other, given.data, given.cache))))
+        print("\n" + "\n".join(differences(told, answers(other, given.data, given.cache, given.held_people))))
     if given.look:
         note_look(given.look, told)
 
