@@ -58,9 +58,12 @@ class Recipe:
 
 SHARES = {"rafdb": 0.26, "ferplus": 0.20, "film-faces": 0.14, "lfw": 0.10, "acted": 0.10, "film-stills": 0.07,
           "performers": 0.07, "coded-peaks": 0.04, "coded-sequences": 0.02}  # fmt: skip
+MORE_PHOTOS = {"rafdb": 0.34, "ferplus": 0.24, "film-faces": 0.10, "lfw": 0.08, "acted": 0.07, "film-stills": 0.06,
+               "performers": 0.06, "coded-peaks": 0.035, "coded-sequences": 0.015}  # fmt: skip
 RECIPES = {
     "mixed": Recipe(),
     "balanced": Recipe(SHARES, noisy=("film-faces",)),
+    "more-photos": Recipe(MORE_PHOTOS, balance=0.35, noisy=("film-faces",), rate=3e-4),
     "balanced-mouth": Recipe(SHARES, noisy=("film-faces",), mouth=0.15),
 }
 
