@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tronie.core.errors import TronieError
-from tronie.media.write import VideoWriter
+from tronie.video.write import VideoWriter
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 WIDTH, HEIGHT, RATE = 640, 360, 25

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tronie.media.video import VideoReader
-from tronie.verbs.annotate import annotate
-from tronie.verbs.plot import plot
-from tronie.verbs.predict import predict
+from tronie.pipeline.annotate import annotate
+from tronie.pipeline.plot import plot
+from tronie.pipeline.predict import predict
+from tronie.video.reader import VideoReader
 
 NAMES = "track,name\n0,Eileen Collins\n1,Grace Hopper\n2,Eileen Collins\n3,Grace Hopper\n"
 """A cut starts new tracks; the names join them again."""

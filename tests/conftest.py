@@ -6,12 +6,13 @@ import gc
 import importlib.util
 import os
 import random
+import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -164,3 +165,18 @@ def timeline_of() -> Callable[..., Timeline]:
     """A maker of timelines: ``[(track, start, end, label), ...]`` in seconds becomes rows, see ``tests/told.py``."""
     make: Callable[..., Timeline] = _module(REPO / "tests" / "told.py").timeline_of
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium under Playwright; tests of pages in it are skipped, with the reason, where either is missing."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here: Debian's package 'chromium' has it")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+    with driver.sync_playwright() as play:
+        window = play.chromium.launch(executable_path=chromium, args=flags)
+        yield window
+        window.close()

@@ -8,8 +8,8 @@ import numpy as np
 
 from tronie.core.face import Face, Frame
 from tronie.core.labels import LabelSet
-from tronie.zoo import clip as zoo_clip
-from tronie.zoo.info import NeutralFit
+from tronie.models import clip as zoo_clip
+from tronie.models.info import NeutralFit
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 SIDE = 48

@@ -15,7 +15,7 @@ import pytest
 
 from tronie import __version__, cli
 from tronie.core.timeline import Timeline
-from tronie.zoo.catalog import shipped
+from tronie.models.catalog import shipped
 
 _SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).parent / "planted.py")
 planted = importlib.util.module_from_spec(_SPEC)

@@ -28,6 +28,6 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_what_is_said_of_the_confidence_of_segments_is_what_ships() -> None:
     """The page explains a calibration as the shipped model's own only where the shipped model has one."""
-    shipped = json.loads((REPO / "src/tronie/zoo/models/default/model.json").read_text("utf-8"))["segments"]
+    shipped = json.loads((REPO / "src/tronie/models/shipped/default/model.json").read_text("utf-8"))["segments"]
     page = (REPO / "docs" / "reference" / "timeline.md").read_text("utf-8")
     assert ("The model that ships brings no calibration of segments" in page) == (shipped is None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.media.video import VideoReader
+from tronie.video.reader import VideoReader
 
 SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "make_film.py"
 

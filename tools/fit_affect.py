@@ -30,12 +30,12 @@ from onnx import helper, numpy_helper
 
 from tronie.core.labels import LabelSet
 from tronie.core.timeline import AFFECT
-from tronie.lab.prepared import open_prepared, read_folds
-from tronie.measure.intervals import Interval, bootstrap
-from tronie.measure.scores import concordance, pearson, root_mean_square
-from tronie.runtime.session import sha256
-from tronie.zoo.folder import Model, load_folder
-from tronie.zoo.info import write_info
+from tronie.data.prepared import open_prepared, read_folds
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.metrics.scores import concordance, pearson, root_mean_square
+from tronie.models.folder import Model, load_folder
+from tronie.models.info import write_info
+from tronie.models.session import sha256
 
 FOLDS = 10
 STRETCH = 10  # neighbouring clips that an interval draws together

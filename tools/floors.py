@@ -6,8 +6,8 @@ Reads the code without running it and prints one sentence per violation; exit co
 
 1. A lower floor never imports a higher one, and rooms on one floor do not import each other.
 2. Methods do not import methods: only the contract, ``methods.method``, is shared.
-3. Torch-free rooms do not reach PyTorch, neither directly nor through what they import. Only the commands (``verbs``,
-   ``web``, ``cli``) may import the researcher's rooms, inside a function.
+3. Torch-free rooms do not reach PyTorch, neither directly nor through what they import. Only the commands (``cli``)
+   and the torch-free doors of ``train`` and ``audit`` may import the researcher's modules, inside a function.
 4. Where PyTorch is barred, what is no core dependency is imported inside functions, so that the core install works;
    what pyproject.toml does not name is not imported anywhere.
 """
@@ -27,23 +27,55 @@ PACKAGE = "tronie"
 
 FLOORS: dict[str, int] = {
     "core": 0,
-    "media": 1, "clips": 1, "runtime": 1, "measure": 1, "show": 1,
-    "faces": 2, "nn": 2, "data": 2,
-    "methods": 3,
-    "zoo": 4,
-    "lab": 5, "pipeline": 5,
-    "verbs": 6,
-    "web": 7,
+    "video": 1, "clips": 1, "metrics": 1, "output": 1,
+    "models": 2, "nn": 2, "datasets": 2,
+    "faces": 3, "methods": 3,
+    "pipeline": 4,
+    "data": 5, "study": 5,
+    "train": 6,
+    "audit": 7,
     "cli": 8, "__init__": 8,
     "__main__": 9,
 }  # fmt: skip
 
-TORCH_FREE = ("core", "media", "clips", "measure", "show", "runtime", "faces", "zoo", "pipeline", "verbs", "web", "cli",
-              "__init__", "__main__", "data.datasets", "data.corrupt")  # fmt: skip
+TORCH_FREE = (
+    "core",
+    "video",
+    "clips",
+    "metrics",
+    "output",
+    "models",
+    "datasets",
+    "faces",
+    "pipeline",
+    "study",
+    "cli",
+    "__init__",
+    "__main__",
+    "data.noise",
+    "data.alignment",
+    "data.clip_crops",
+    "data.clip_store",
+    "data.crops",
+    "data.features",
+    "data.inject",
+    "data.inspect",
+    "data.pack_clips",
+    "data.prepare",
+    "data.prepared",
+    "train.compare",
+    "train.evaluate",
+    "train.exported",
+    "train.folds",
+    "train.train",
+    "train.export",
+    "audit.audit",
+    "audit.page",
+)
 VERSION = f"{PACKAGE}.__version__"
 """The one name of the package itself that every floor may read."""
 
-COMMANDS = ("verbs", "web", "cli")
+COMMANDS = ("cli", "train", "audit")
 """Rooms that may import the researcher's rooms inside a function."""
 
 RESEARCH = ("torch", "onnx", "onnxscript")
@@ -75,7 +107,7 @@ class Module:
 
     @property
     def inside(self) -> str:
-        """Dotted name below the package: ``tronie.data.datasets.rafdb`` -> ``data.datasets.rafdb``."""
+        """Dotted name below the package: ``tronie.datasets.rafdb`` -> ``data.datasets.rafdb``."""
         return self.name.partition(".")[2] or "__init__"
 
     @property

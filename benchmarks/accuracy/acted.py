@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from tronie.core.face import Face, Pixels
 from tronie.faces.align import crop
 from tronie.faces.detect import SHA256, Detector
-from tronie.media.video import VideoReader
 from tronie.pipeline.looks import Look
 from tronie.pipeline.quality import quality
 from tronie.pipeline.reading import Model
+from tronie.video.reader import VideoReader
 
 SECONDS = 4.15
 CODES = ("neutral", "sadness", "happiness", "surprise", "fear_or_disgust", "anger")

@@ -26,17 +26,17 @@ from tronie.core import config
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment
-from tronie.data.datasets.acted import LABELS, UNSURE
+from tronie.data.augmentation import Augment
+from tronie.data.features import features
 from tronie.data.loader import Rows
-from tronie.lab.loop import Listeners, Look, Loop, answer, train
-from tronie.lab.optim import Optim
-from tronie.lab.prepared import open_prepared
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
-from tronie.verbs.features import features
-from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model
+from tronie.data.prepared import open_prepared
+from tronie.datasets.acted import LABELS, UNSURE
+from tronie.models.catalog import load_model
+from tronie.models.folder import Model
+from tronie.train.loop import Listeners, Look, Loop, answer, train
+from tronie.train.optim import Optim
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 SMALL: dict[str, Any] = {"width": 64, "hidden": 48, "layers": 1, "heads": 4, "dropout": 0.5}
 """Sizes for 168 clips; the same for every row."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.measure.agreement import Agreement, agreement
+from tronie.metrics.agreement import Agreement, agreement
 
 Probabilities = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.lab.bench import Bench, open_bench
-from tronie.measure.intervals import Interval, bootstrap
-from tronie.measure.scores import pearson
-from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model, mirrored
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.metrics.scores import pearson
+from tronie.models.catalog import load_model
+from tronie.models.folder import Model, mirrored
+from tronie.train.exported import Bench, open_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))

@@ -9,7 +9,7 @@ they learn from). Kept are the encoder's last maps of several places, averaged t
 
 :class:`Tail` is the trainable rest: two layers at each place, so that methods that compare places work as well; for
 the others the places are averaged first, which is four times as fast.
-:func:`fit` trains any method on it as ``tronie.lab.loop`` does, without the pixels.
+:func:`fit` trains any method on it as ``tronie.train.loop`` does, without the pixels.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from torch.nn import functional
 from tronie.clips.views import resize
 from tronie.core.errors import SettingError, TronieError
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment, augment
+from tronie.data.augmentation import Augment, augment
 from tronie.data.loader import Rows, batch_starts, epoch_order
-from tronie.lab.decided import Decided
-from tronie.lab.optim import Optim, make_optimizer, rate_at
-from tronie.lab.precision import fast_precision
-from tronie.lab.prepared import open_prepared
-from tronie.lab.run import open_run
+from tronie.data.prepared import open_prepared
 from tronie.methods.method import Answers, Batch, Method, Progress
 from tronie.nn.encoders.dlib import DlibResNet
 from tronie.nn.encoders.table import ENCODERS, make_encoder
+from tronie.train.optim import Optim, make_optimizer, rate_at
+from tronie.train.precision import fast_precision
+from tronie.train.run import open_run
+from tronie.train.sample_weights import Decided
 
 SIDE = 2
 SIZE = 112

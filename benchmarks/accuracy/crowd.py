@@ -20,7 +20,7 @@ from PIL import Image
 
 from tronie.core.face import Face, Pixels
 from tronie.faces.detect import RetinaFace
-from tronie.media.image import read_image
+from tronie.video.image import read_image
 
 WIDTH, HEIGHT, COLUMNS, ROWS = 1920, 1080, 5, 4
 DATA = Path(os.environ.get("TRONIE_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")

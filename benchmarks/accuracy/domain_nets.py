@@ -18,7 +18,7 @@ import numpy as np
 from domain_packs import LABELS, SIZE
 
 from tronie.core.labels import LabelSet
-from tronie.zoo.info import ModelInfo, write_info
+from tronie.models.info import ModelInfo, write_info
 
 OLDER = {"static-2-all": ("rafdb", "ferplus", "acted"), "static-2-fold0": ("rafdb", "ferplus", "acted"),
          "baseline-ferplus": ("ferplus",)}  # fmt: skip
@@ -58,7 +58,7 @@ def as_folder(path: Path, cache: Path) -> Path:
     """A model folder: ``path`` itself, or what full weights are exported to in ``cache`` (fp32, temperature 1)."""
     if path.suffix != ".npz":
         return path
-    from tronie.lab.export import export_onnx
+    from tronie.train.graph import export_onnx
 
     folder = cache / "models" / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
     if not (folder / "model.json").is_file():

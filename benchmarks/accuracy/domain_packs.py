@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tronie.core.labels import BASIC7
-from tronie.data.datasets.ferplus import winners
+from tronie.datasets.ferplus import winners
 from tronie.faces.align import crop
 from tronie.faces.whole import WholePicture
 

@@ -25,7 +25,7 @@ from domain_packs import LABELS, SIZE, Pack, faces_of, read_pack
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tronie.data.augment import Augment, augment
+from tronie.data.augmentation import Augment, augment
 from tronie.nn.losses import cross_entropy_rows, smooth
 
 GROUPS = {"coded-peaks": "posed", "coded-sequences": "posed", "performers": "posed", "film-stills": "film stills",

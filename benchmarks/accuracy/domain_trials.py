@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from tronie.measure.intervals import paired
+from tronie.metrics.intervals import paired
 
 STRANGERS = ("posed", "film stills", "film faces", "LFW", "acted speech")
 NEUTRAL, DISGUST = LABELS.index("neutral"), LABELS.index("disgust")

@@ -3,7 +3,7 @@
     python benchmarks/accuracy/domain_twins.py DATA CACHE
 
 Two pictures are twins if the project's perceptual hashes differ in few bits: of the pictures as published
-(``tronie.measure.duplicates.DISTANCE``), or of the aligned faces, which sees through another crop of one photo. Aligned
+(``tronie.metrics.duplicates.DISTANCE``), or of the aligned faces, which sees through another crop of one photo. Aligned
 faces of strangers are more alike than pictures are, so those must be closer. Writes row names and distances, no pixels,
 to ``benchmarks/accuracy/domains/twins.csv``; ``domain_packs.twin_rows`` reads them.
 """
@@ -20,8 +20,8 @@ import numpy as np
 from domain_packs import FILES, TWINS, Pack, arrays, faces_of, pictures, read_pack
 from numpy.typing import NDArray
 
-from tronie.data.datasets.check import small_grey
-from tronie.measure.duplicates import DISTANCE, close_pairs, perceptual_hash
+from tronie.datasets.check import small_grey
+from tronie.metrics.duplicates import DISTANCE, close_pairs, perceptual_hash
 
 ALIGNED = 40
 """Bits of 256 that the hashes of twins' aligned faces may differ in. Looked at by eye between packs: see domains.md."""

@@ -30,10 +30,10 @@ from domain_nets import as_folder
 from domain_packs import LABELS, Pack, faces_of, read_pack, twin_rows
 from numpy.typing import NDArray
 
-from tronie.measure.calibration import squared_gap
-from tronie.measure.intervals import Interval, bootstrap, paired
-from tronie.measure.scores import confusion, recalls
-from tronie.zoo.folder import Model, both_ways, load_folder
+from tronie.metrics.calibration import squared_gap
+from tronie.metrics.intervals import Interval, bootstrap, paired
+from tronie.metrics.scores import confusion, recalls
+from tronie.models.folder import Model, both_ways, load_folder
 
 LEAST = 20
 """Rows that a class must have for its recall to count."""

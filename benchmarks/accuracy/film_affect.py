@@ -28,9 +28,9 @@ from film_clips import CUTS, FOLDS, Films, Ints, Trial, acted_rows, alike, do, r
 from numpy.typing import NDArray
 from tracks import main_of
 
-from tronie.measure import scores
-from tronie.measure.intervals import Interval, bootstrap
-from tronie.zoo.catalog import load_model
+from tronie.metrics import scores
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.models.catalog import load_model
 
 ROWS: dict[str, tuple[dict[str, Any], bool]] = {
     "multitask, mean": ({"pool": "mean"}, False),

@@ -29,18 +29,18 @@ from tronie.core import config
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment
+from tronie.data.augmentation import Augment
+from tronie.data.features import features
 from tronie.data.loader import Rows
-from tronie.lab.loop import Loop, answer, train
-from tronie.lab.optim import Optim
-from tronie.lab.prepared import Opened, open_prepared, ratings
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
-from tronie.measure import scores
-from tronie.measure.folds import stratified_folds
+from tronie.data.prepared import Opened, open_prepared, ratings
+from tronie.metrics import scores
+from tronie.metrics.folds import stratified_folds
+from tronie.models.folder import Model
 from tronie.nn.encoders.dlib import DlibResNet, load_dat
-from tronie.verbs.features import features
-from tronie.zoo.folder import Model
+from tronie.train.loop import Loop, answer, train
+from tronie.train.optim import Optim
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 FOLDS = 10
 ALIKE = 0.55

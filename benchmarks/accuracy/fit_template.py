@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.data.datasets.pictures import read_picture
-from tronie.data.datasets.rafdb import read
+from tronie.datasets.pictures import read_picture
+from tronie.datasets.rafdb import read
 from tronie.faces.align import TEMPLATE
 from tronie.faces.detect import RetinaFace
 from tronie.faces.whole import find_points

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.lab.bench import Cut, judge, open_bench
-from tronie.lab.evaluate import Evaluation, evaluate, plain
-from tronie.measure.calibration import cross_fitted, fit_temperature, softmax
-from tronie.measure.folds import stratified_folds
-from tronie.zoo.folder import Model, load_folder
+from tronie.metrics.calibration import cross_fitted, fit_temperature, softmax
+from tronie.metrics.folds import stratified_folds
+from tronie.models.folder import Model, load_folder
+from tronie.train.exported import Cut, judge, open_bench
+from tronie.train.scores import Evaluation, evaluate, plain
 
 PARTS = 5
 

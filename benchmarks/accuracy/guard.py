@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tronie.core.labels import UNCERTAIN, LabelSet
 from tronie.core.timeline import Provenance, Timeline
-from tronie.measure.intervals import bootstrap
+from tronie.metrics.intervals import bootstrap
 from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken

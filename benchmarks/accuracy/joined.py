@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tronie.core.labels import LabelSet
 from tronie.faces.detect import Detector
-from tronie.measure.segments import Segmentation, match, onset_lags, segment_f1
-from tronie.media.video import VideoReader
+from tronie.metrics.segments import Segmentation, match, onset_lags, segment_f1
 from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, Reader
 from tronie.pipeline.settings import Settings
+from tronie.video.reader import VideoReader
 
 Row = tuple[float, float, int]
 """Start and end in seconds, position of the label."""

@@ -34,14 +34,14 @@ from tronie.core import config
 from tronie.core.errors import TronieError
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment
+from tronie.data.augmentation import Augment
 from tronie.data.loader import Rows
-from tronie.lab.loop import SILENT, Loop, answer, train
-from tronie.lab.optim import Optim
-from tronie.lab.precision import fast_precision
-from tronie.lab.prepared import open_prepared, read_folds
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
+from tronie.data.prepared import open_prepared, read_folds
+from tronie.train.loop import SILENT, Loop, answer, train
+from tronie.train.optim import Optim
+from tronie.train.precision import fast_precision
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 HEAD, ALL = "linear head", "all three"
 DRAWS = 3

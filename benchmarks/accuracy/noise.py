@@ -43,19 +43,19 @@ from tronie.core import config
 from tronie.core.errors import SettingError, TronieError
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment
-from tronie.data.corrupt.files import apply
-from tronie.data.corrupt.labels import plant
-from tronie.data.datasets.pictures import read_picture
-from tronie.data.datasets.rafdb import read
+from tronie.data.augmentation import Augment
 from tronie.data.loader import Rows
-from tronie.lab.loop import Listeners, Loop, answer, train
-from tronie.lab.optim import Optim
-from tronie.lab.precision import fast_precision
-from tronie.lab.prepared import read_folds
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
+from tronie.data.noise.files import apply
+from tronie.data.noise.labels import plant
+from tronie.data.prepared import read_folds
+from tronie.datasets.pictures import read_picture
+from tronie.datasets.rafdb import read
 from tronie.methods.method import Method
+from tronie.train.loop import Listeners, Loop, answer, train
+from tronie.train.optim import Optim
+from tronie.train.precision import fast_precision
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("baseline", {"smoothing": 0.0, "dropout": 0.0}),

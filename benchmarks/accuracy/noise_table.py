@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tronie.measure import scores
+from tronie.metrics import scores
 
 DRAWS = 500
 CLASSES = 10  # digits; classes that do not occur change nothing

@@ -29,13 +29,13 @@ from segments import of_readers, reader
 
 from tronie.core.labels import LabelSet
 from tronie.faces.detect import RetinaFace
-from tronie.measure.calibration import softmax
-from tronie.measure.intervals import Interval, bootstrap
+from tronie.metrics.calibration import softmax
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.models.catalog import load_model
+from tronie.models.folder import Model, load_folder
+from tronie.models.info import NeutralFit, write_info
 from tronie.pipeline.person import Persons, at_rest, centred, measured
 from tronie.pipeline.settings import Settings
-from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model, load_folder
-from tronie.zoo.info import NeutralFit, write_info
 
 SEED = 0
 GRID = [(own, calm) for own in (0.5, 1.0) for calm in (1.0, 3.0, 5.0, 10.0)]

@@ -26,14 +26,14 @@ from person import Right, accuracy_table, films, judged, left_out
 
 from tronie.core.labels import BASIC7
 from tronie.data.loader import Rows
+from tronie.data.prepared import open_prepared
 from tronie.faces.detect import RetinaFace
-from tronie.lab.optim import Optim
-from tronie.lab.precision import fast_precision
-from tronie.lab.prepared import open_prepared
-from tronie.measure.calibration import softmax
 from tronie.methods.ke2nt import KE2NT, SCALE, KE2NTConfig
+from tronie.metrics.calibration import softmax
+from tronie.models.catalog import load_model
 from tronie.pipeline.settings import Settings
-from tronie.zoo.catalog import load_model
+from tronie.train.optim import Optim
+from tronie.train.precision import fast_precision
 
 Array = NDArray[np.float64]
 SEEDS, EPOCHS = (0, 1, 2), 8

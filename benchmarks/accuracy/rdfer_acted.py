@@ -29,7 +29,7 @@ from acted_risk import CONFIDENCES, Kept, accuracy_at, aurc, kept
 from numpy.typing import NDArray
 from tracks import main_of, plain
 
-from tronie.measure.intervals import Interval, bootstrap
+from tronie.metrics.intervals import Interval, bootstrap
 
 LOOKS = 8
 SHORT: dict[str, Any] = {"frames": 16, "synopsis": 8, "keys": 2, "look_frames": 8}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tracks import SHORT, Tracks, Trial, answered, command, do, fit, found, main_of, plain, reported, roles, score
 from tracks_noise import RULE, Probabilities, auroc, corrupted, looked
 
-from tronie.measure.agreement import NOISY, VERDICTS, Settings, agreement, rule
+from tronie.metrics.agreement import NOISY, VERDICTS, Settings, agreement, rule
 
 NOISE = "symmetric:0.2"
 LOOKS = 9

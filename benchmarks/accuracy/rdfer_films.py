@@ -25,12 +25,12 @@ from tracks import main_of
 from tronie.core.errors import SettingError
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import RetinaFace
-from tronie.media.video import probe
+from tronie.models.catalog import load_model
+from tronie.models.folder import Model
 from tronie.pipeline.analyser import Analyser
 from tronie.pipeline.reading import clip_reader
 from tronie.pipeline.settings import Settings
-from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model
+from tronie.video.reader import probe
 
 RATE = 30  # frames in the second that parts are timed on
 

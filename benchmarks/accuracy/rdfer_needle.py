@@ -36,7 +36,7 @@ from tracks import (
     spread,
 )
 
-from tronie.data.augment import Augment
+from tronie.data.augmentation import Augment
 from tronie.data.loader import batches
 from tronie.methods.rdfer import RDFER
 

@@ -36,9 +36,9 @@ from tracks import (
 )
 from tracks_noise import RULE, auroc, corrupted, looked
 
-from tronie.measure.agreement import NOISY, agreement, losses, margin, rule
-from tronie.measure.intervals import bootstrap
 from tronie.methods.rdfer import RDFER
+from tronie.metrics.agreement import NOISY, agreement, losses, margin, rule
+from tronie.metrics.intervals import bootstrap
 
 NOISES = ("symmetric:0", "symmetric:0.1", "symmetric:0.2", "symmetric:0.3", "pair:0.3")
 LOOKS = 5

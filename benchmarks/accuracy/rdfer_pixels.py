@@ -30,17 +30,17 @@ from numpy.typing import NDArray
 from rdfer_acted import FULL, ROWS, Said
 from tracks import main_of, plain
 
-from tronie.data.augment import Augment
-from tronie.data.datasets.acted import LABELS, UNSURE
+from tronie.data.augmentation import Augment
 from tronie.data.loader import batches
-from tronie.lab.answers import read_answers
-from tronie.lab.log import read_log
-from tronie.lab.prepared import open_prepared
-from tronie.lab.run import open_run
-from tronie.lab.sources import validation_parts
+from tronie.data.prepared import open_prepared
+from tronie.datasets.acted import LABELS, UNSURE
 from tronie.methods.rdfer import RDFER
-from tronie.verbs.train_folds import train_folds
-from tronie.zoo.folder import Model
+from tronie.models.folder import Model
+from tronie.train.folds import train_folds
+from tronie.train.log import read_log
+from tronie.train.predictions import read_answers
+from tronie.train.run import open_run
+from tronie.train.sources import validation_parts
 
 RECIPE = "rdfer-acted-pixels"
 MEAN = ('method=sequence', 'config={kind="pixels", pool="mean", encoder="dlib-resnet29", size=72, frames=16, width=64, '

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tronie.core.errors import SourceError, TronieError
-from tronie.verbs.compare_models import compare_models
+from tronie.train.compare import compare_models
 
 
 def judged(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, float], dict[str, Any]]]:

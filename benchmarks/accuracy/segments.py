@@ -31,18 +31,13 @@ from numpy.typing import NDArray
 
 from tronie.core.labels import UNCERTAIN, LabelSet
 from tronie.faces.detect import RetinaFace
-from tronie.measure.calibration import (
-    calibration_error,
-    cross_fitted_platt,
-    fit_platt,
-    squared_gap,
-)
-from tronie.measure.intervals import Interval, bootstrap
-from tronie.measure.scores import coverage_at
+from tronie.metrics.calibration import calibration_error, cross_fitted_platt, fit_platt, squared_gap
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.metrics.scores import coverage_at
+from tronie.models.catalog import load_model
+from tronie.models.folder import Model, load_folder
+from tronie.models.info import SegmentFit, write_info
 from tronie.pipeline.settings import Settings
-from tronie.zoo.catalog import load_model
-from tronie.zoo.folder import Model, load_folder
-from tronie.zoo.info import SegmentFit, write_info
 
 BINS = 8  # a few hundred segments: about 25 in each
 TARGETS = (0.05, 0.1, 0.2, 0.3)

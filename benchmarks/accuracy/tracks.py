@@ -30,17 +30,17 @@ from tronie.clips.points import IBUG68_MIRROR, SMOOTH, normalised, person_shapes
 from tronie.core import config
 from tronie.core.errors import TronieError
 from tronie.core.manifest import Manifest
-from tronie.data.augment import Augment
-from tronie.data.datasets.ravdess import LABELS, recording
-from tronie.data.datasets.tracks import read
+from tronie.data.augmentation import Augment
 from tronie.data.loader import Rows
-from tronie.lab.loop import Listeners, Loop, answer, train
-from tronie.lab.optim import Optim
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
-from tronie.measure import scores
-from tronie.measure.intervals import Interval, bootstrap
+from tronie.datasets.ravdess import LABELS, recording
+from tronie.datasets.tracks import read
 from tronie.methods.method import Method
+from tronie.metrics import scores
+from tronie.metrics.intervals import Interval, bootstrap
+from tronie.train.loop import Listeners, Loop, answer, train
+from tronie.train.optim import Optim
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 FOLDS = 5
 SMALL = {"width": 64, "hidden": 48, "layers": 1, "heads": 4, "dropout": 0.1}

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tracks import Ints, Tracks, roles
 
-from tronie.data.corrupt.clips import hard
-from tronie.data.corrupt.labels import plant
-from tronie.lab.loop import Look, answer
-from tronie.measure.agreement import Settings
+from tronie.data.noise.clips import hard
+from tronie.data.noise.labels import plant
 from tronie.methods.method import Method
+from tronie.metrics.agreement import Settings
+from tronie.train.loop import Look, answer
 
 HARD = 0.2  # share of expressive clips that are made hard
 KEEP = 0.25  # share of their frames that stay

@@ -21,15 +21,15 @@ from cleaning_rivals import answers
 from injected import STRENGTHS, features
 from numpy.typing import NDArray
 
-from tronie.data.corrupt.labels import Corruption, symmetric
-from tronie.lab.prepared import open_prepared, read_folds
-from tronie.measure.folds import stratified_folds
-from tronie.measure.intervals import paired
-from tronie.measure.label_quality import Signals, assess
-from tronie.measure.label_quality_verdicts import DOUBTFUL, HARD, WRONG, Cuts, label_verdicts
-from tronie.measure.out_of_sample import look
-from tronie.measure.probe import fit_probe
-from tronie.measure.scores import accuracy, confusion, mean_recall
+from tronie.audit.label_quality import Signals, assess
+from tronie.audit.out_of_sample import look
+from tronie.audit.probe import fit_probe
+from tronie.audit.verdicts import DOUBTFUL, HARD, WRONG, Cuts, label_verdicts
+from tronie.data.noise.labels import Corruption, symmetric
+from tronie.data.prepared import open_prepared, read_folds
+from tronie.metrics.folds import stratified_folds
+from tronie.metrics.intervals import paired
+from tronie.metrics.scores import accuracy, confusion, mean_recall
 
 Ints = NDArray[np.int64]
 LEARN = 2  # views of each face that a probe learns from

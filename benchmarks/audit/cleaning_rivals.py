@@ -18,10 +18,10 @@ from cached import fit, predict
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
 from tronie.data.loader import Rows
-from tronie.lab.loop import Loop
-from tronie.lab.optim import Optim
-from tronie.lab.recipe import Recipe, Source, resolved
-from tronie.lab.run import make_method
+from tronie.train.loop import Loop
+from tronie.train.optim import Optim
+from tronie.train.recipe import Recipe, Source, resolved
+from tronie.train.run import make_method
 
 Ints = NDArray[np.int64]
 RIVALS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -22,17 +22,17 @@ import numpy as np
 from fer2013 import auroc
 from numpy.typing import NDArray
 
-from tronie.data.corrupt.clips import hard
-from tronie.data.corrupt.labels import symmetric
-from tronie.lab.audit_clips import clip_components
-from tronie.lab.prepared import Opened, open_prepared
-from tronie.measure.folds import stratified_folds
-from tronie.measure.intervals import paired
-from tronie.measure.label_quality import Signals, assess
-from tronie.measure.label_quality_proof import average_precision, precision_at
-from tronie.measure.label_quality_share import share_interval
-from tronie.measure.label_quality_verdicts import HARD, WRONG, hardness, label_verdicts
-from tronie.measure.out_of_sample import look
+from tronie.audit.clips import clip_components
+from tronie.audit.label_quality import Signals, assess
+from tronie.audit.out_of_sample import look
+from tronie.audit.proof import average_precision, precision_at
+from tronie.audit.share import share_interval
+from tronie.audit.verdicts import HARD, WRONG, hardness, label_verdicts
+from tronie.data.noise.clips import hard
+from tronie.data.noise.labels import symmetric
+from tronie.data.prepared import Opened, open_prepared
+from tronie.metrics.folds import stratified_folds
+from tronie.metrics.intervals import paired
 
 VIEWS, FOLDS, HARDENED = 8, 5, 0.2
 RATES = (0.1, 0.2, 0.3)

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.audit.features import components
+from tronie.audit.label_quality import Signals, assess, relative_entropy
+from tronie.audit.out_of_sample import look
+from tronie.audit.proof import average_precision
+from tronie.audit.rows import find_flaws
+from tronie.audit.share import share_interval
+from tronie.audit.verdicts import DOUBTFUL, HARD, WRONG, hardness, label_verdicts, ranks
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.lab.audit_features import components
-from tronie.lab.audit_rows import find_flaws
-from tronie.lab.prepared import Opened, open_prepared
-from tronie.measure.folds import joined_groups, stratified_folds
-from tronie.measure.intervals import paired
-from tronie.measure.label_quality import Signals, assess, relative_entropy
-from tronie.measure.label_quality_proof import average_precision
-from tronie.measure.label_quality_share import share_interval
-from tronie.measure.label_quality_verdicts import DOUBTFUL, HARD, WRONG, hardness, label_verdicts, ranks
-from tronie.measure.out_of_sample import look
+from tronie.data.prepared import Opened, open_prepared
+from tronie.metrics.folds import joined_groups, stratified_folds
+from tronie.metrics.intervals import paired
 
 Bools = NDArray[np.bool_]
 

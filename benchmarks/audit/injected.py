@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.audit.features import components
+from tronie.audit.label_quality import Signals, assess
+from tronie.audit.out_of_sample import look
+from tronie.audit.proof import average_precision, precision_at
+from tronie.audit.rows import find_flaws
+from tronie.audit.share import share_interval
+from tronie.audit.verdicts import HARD, WRONG, label_verdicts
 from tronie.core.manifest import Manifest
-from tronie.data.corrupt.labels import Corruption, pair, symmetric
-from tronie.lab.audit_features import components
-from tronie.lab.audit_rows import find_flaws
-from tronie.lab.prepared import Opened, open_prepared
-from tronie.measure.folds import joined_groups, stratified_folds
-from tronie.measure.intervals import Interval, paired
-from tronie.measure.label_quality import Signals, assess
-from tronie.measure.label_quality_proof import average_precision, precision_at
-from tronie.measure.label_quality_share import share_interval
-from tronie.measure.label_quality_verdicts import HARD, WRONG, label_verdicts
-from tronie.measure.out_of_sample import look
+from tronie.data.noise.labels import Corruption, pair, symmetric
+from tronie.data.prepared import Opened, open_prepared
+from tronie.metrics.folds import joined_groups, stratified_folds
+from tronie.metrics.intervals import Interval, paired
 
 STRENGTHS = {"weak": "dlib's face net, 32 components", "middle": "dlib's face net, 512 components",
              "strong": "dlib's and a net trained on FERPlus, 1024"}  # fmt: skip

@@ -26,14 +26,14 @@ import numpy as np
 
 from tronie.core.labels import BASIC7
 from tronie.core.timeline import Provenance, Timeline
-from tronie.media.source import Source
-from tronie.media.video import VideoReader
-from tronie.media.write import VideoWriter
 from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.archive_ledger import Ledger
+from tronie.pipeline.archive_tables import join_segments
+from tronie.pipeline.archive_tasks import Outcome, Task
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.tasks import Outcome, Task
-from tronie.verbs.joined import join_segments
-from tronie.verbs.ledger import Ledger
+from tronie.video.reader import VideoReader
+from tronie.video.sources import Source
+from tronie.video.write import VideoWriter
 
 REPO = Path(__file__).parents[2]
 PAGE = REPO / "docs" / "how-to" / "large-archives.md"

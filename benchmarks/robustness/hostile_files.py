@@ -132,7 +132,7 @@ class Reader:
         self.seeds, self.analyser = pictures(), Analyser()
 
     def _pictures(self, data: bytes, number: int) -> str:
-        from tronie.media.image import read_image
+        from tronie.video.image import read_image
 
         image = read_image(data)
         assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
@@ -159,7 +159,7 @@ class Reader:
         self.seeds = [self._temporal, self._info]
 
     def _clips(self, data: bytes, number: int) -> str:
-        from tronie.zoo.folder import load_folder
+        from tronie.models.folder import load_folder
 
         temporal, info = (self._temporal, data) if data.lstrip()[:1] == b"{" else (data, self._info)
         (self.folder / "encoder.onnx").write_bytes(self._graph)
@@ -177,7 +177,7 @@ class Reader:
         self.seeds = [self._graph, json.dumps(INFO, indent=1).encode()]
 
     def _models(self, data: bytes, number: int) -> str:
-        from tronie.zoo.folder import load_folder
+        from tronie.models.folder import load_folder
 
         # Whoever means harm writes the right hash: the graph itself is what must be survived.
         given = data if data[:1] != b"{" and data.lstrip()[:1] != b"{" else None
@@ -218,8 +218,8 @@ class Reader:
         from tronie.core.manifest import Manifest
         from tronie.core.people import read_names
         from tronie.core.timeline import Timeline
-        from tronie.data.datasets import csvfile
-        from tronie.show.coder import read_spans
+        from tronie.datasets import csvfile
+        from tronie.output.coder import read_spans
 
         which, data = (self._names[data[0] % len(self._names)], data[1:]) if data else ("t.csv", b"")
         path = self.folder / ("t.csv" if which == "t.meta.json" else which)
@@ -238,13 +238,13 @@ class Reader:
         return " / ".join(answers)
 
     def _begin_settings(self) -> None:
-        from tronie.lab.recipe import recipes
+        from tronie.train.recipe import recipes
 
         root = Path(__file__).parents[2] / "src" / "tronie" / "recipes"
         self.seeds = [(root / f"{name}.toml").read_bytes() for name in recipes()]
 
     def _settings(self, data: bytes, number: int) -> str:
-        from tronie.lab.recipe import read_recipe
+        from tronie.train.recipe import read_recipe
 
         path = self.folder / "recipe.toml"
         path.write_bytes(data)
@@ -259,7 +259,7 @@ def sha256(data: bytes) -> bytes:
 
 def path_as_film(path: Path) -> Any:
     """A source that is a film whatever its bytes look like."""
-    from tronie.media.source import Source
+    from tronie.video.sources import Source
 
     return Source(path, "video", "film.bin")
 

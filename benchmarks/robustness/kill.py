@@ -22,8 +22,8 @@ from statistics import median
 
 import av
 
-from tronie.media.decode import Decoder
-from tronie.media.video import VideoReader, probe
+from tronie.video.decode import Decoder
+from tronie.video.reader import VideoReader, probe
 
 
 def looped(film: Path, minutes: float, target: Path) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tronie.media.write import VideoWriter
 from tronie.pipeline.resumable import begun
+from tronie.video.write import VideoWriter
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 

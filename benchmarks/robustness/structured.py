@@ -24,7 +24,7 @@ import numpy as np
 from hostile_files import CLIP, INFO, films, graph, path_as_film, pictures, said_of, sha256, shape
 
 from tronie.core.errors import SettingError, SourceError
-from tronie.runtime.onnxfile import _MESSAGES, _fields
+from tronie.models.onnxfile import _MESSAGES, _fields
 
 Rng = np.random.Generator
 ODD_NAMES: list[Any] = [
@@ -175,7 +175,7 @@ class Graphs(Kind):
 
     def read(self, data: bytes, number: int) -> str:
         """As a model folder with the right hash."""
-        from tronie.zoo.folder import load_folder
+        from tronie.models.folder import load_folder
 
         (self.folder / "encoder.onnx").write_bytes(data)
         info = INFO | {"graph_sha256": sha256(data).decode()}
@@ -283,8 +283,8 @@ class Containers(Kind):
 
     def read(self, data: bytes, number: int) -> str:
         """As a file of that ending, and a picture as bytes."""
-        from tronie.media.image import read_image
-        from tronie.media.source import expand
+        from tronie.video.image import read_image
+        from tronie.video.sources import expand
 
         path = self.folder / f"in{ENDINGS[data[0]]}"
         for old in self.folder.glob("in.*"):
@@ -432,9 +432,9 @@ class Documents(Kind):
     def read(self, data: bytes, number: int) -> str:
         """With the reader of that name."""
         from tronie.core.timeline import Timeline
-        from tronie.lab.prepared import read_note
-        from tronie.verbs.evaluate import write_page
-        from tronie.zoo.folder import load_folder
+        from tronie.data.prepared import read_note
+        from tronie.models.folder import load_folder
+        from tronie.train.evaluate import write_page
 
         head, _, body = data.partition(b"\n")
         name = head.decode()
@@ -478,9 +478,9 @@ def table() -> Any:
 
 def every(timeline: Any, folder: Path) -> None:
     """Segments of a table, written in each format."""
-    from tronie.show.export import ENDINGS as FORMATS
-    from tronie.show.export import export
-    from tronie.show.text import pictures_text
+    from tronie.output.export import ENDINGS as FORMATS
+    from tronie.output.export import export
+    from tronie.output.text import pictures_text
 
     timeline.segments()
     for ending in FORMATS:
@@ -561,9 +561,9 @@ class Sheets(Kind):
         from tronie.core.manifest import Manifest
         from tronie.core.people import who_is_who
         from tronie.core.timeline import Timeline
-        from tronie.data.datasets import csvfile
-        from tronie.show.coder import read_spans
-        from tronie.verbs.compare import compare, compared_text
+        from tronie.datasets import csvfile
+        from tronie.output.coder import read_spans
+        from tronie.study.compare import compare, compared_text
 
         head, _, body = data.partition(b"\n")
         path = self.folder / head.decode()
@@ -646,8 +646,8 @@ class Coders(Kind):
 
     def read(self, data: bytes, number: int) -> str:
         """As a coder's file, and compared with a table."""
-        from tronie.show.coder import read_spans
-        from tronie.verbs.compare import compare, compared_text
+        from tronie.output.coder import read_spans
+        from tronie.study.compare import compare, compared_text
 
         head, _, body = data.partition(b"\n")
         path = self.folder / f"coder{head.decode()}"
@@ -754,10 +754,10 @@ class Arrays(Kind):
 
     def read(self, data: bytes, number: int) -> str:
         """Through every reader of such a file."""
+        from tronie.audit.probabilities import read_probabilities
         from tronie.core.arrays import npz_names, read_npy, read_npz
         from tronie.core.labels import LabelSet
-        from tronie.data.datasets.pack import load
-        from tronie.lab.audit_probabilities import read_probabilities
+        from tronie.datasets.pack import load
 
         path = self.folder / ("a.npz" if data[:1] == b"Z" else "a.npy")
         path.write_bytes(data[1:])

@@ -23,7 +23,7 @@ import cv2
 import stages
 
 import tronie
-from tronie.zoo.catalog import SHIPPED
+from tronie.models.catalog import SHIPPED
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

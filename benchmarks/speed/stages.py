@@ -25,10 +25,10 @@ import numpy as np
 
 import tronie
 from tronie.core.face import Face, Frame, Pixels
-from tronie.media.image import read_image
-from tronie.media.video import VideoReader, probe
 from tronie.pipeline.find import Finder
 from tronie.pipeline.reading import Reader
+from tronie.video.image import read_image
+from tronie.video.reader import VideoReader, probe
 
 REPEATS = 5
 

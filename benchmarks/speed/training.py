@@ -20,11 +20,11 @@ import torch
 
 from tronie.clips.views import View
 from tronie.core.labels import BASIC7
-from tronie.data.augment import Augment
+from tronie.data.augmentation import Augment
 from tronie.data.loader import Cut, Rows, batches, epoch_order
-from tronie.lab.precision import fast_precision
 from tronie.methods.baseline import Baseline, BaselineConfig
 from tronie.methods.method import Batch, Progress
+from tronie.train.precision import fast_precision
 
 ENCODERS = (("resnet18-half", 64), ("small", 112), ("dlib-resnet29", 112), ("resnet18", 112))
 SIDE = 112  # of prepared faces

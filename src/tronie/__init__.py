@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tronie.core.segment import Segment
     from tronie.core.timeline import Timeline
     from tronie.pipeline.analyser import Analyser
+    from tronie.pipeline.predict import predict
     from tronie.pipeline.settings import Settings
-    from tronie.verbs.predict import predict
 
 # Imported when first named: `import tronie` costs milliseconds, and nobody pays for what they do not use.
 _PUBLIC = {
@@ -33,7 +33,7 @@ _PUBLIC = {
     "Settings": "tronie.pipeline.settings",
     "Timeline": "tronie.core.timeline",
     "TronieError": "tronie.core.errors",
-    "predict": "tronie.verbs.predict",
+    "predict": "tronie.pipeline.predict",
 }
 
 __all__ = ["Analyser", "Segment", "Settings", "Timeline", "TronieError", "__version__", "predict"]

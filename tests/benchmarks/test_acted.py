@@ -18,8 +18,8 @@ pytest.importorskip("torch")
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
-from tronie.data.datasets.acted import LABELS, UNSURE
 from tronie.data.loader import Rows
+from tronie.datasets.acted import LABELS, UNSURE
 
 REPO = Path(__file__).resolve().parents[2]
 ACTORS, FRAMES, WIDTH = (1, 2, 5), 16, 5

@@ -18,9 +18,9 @@ from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7
 from tronie.core.manifest import Manifest
 from tronie.data.loader import Rows
-from tronie.lab.optim import Optim
 from tronie.methods.method import Progress
 from tronie.nn.encoders.resnet import HalfResNet18
+from tronie.train.optim import Optim
 
 REPO = Path(__file__).resolve().parents[2]
 FACES = 30

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tronie.media.video import VideoReader
-from tronie.media.write import VideoWriter
+from tronie.video.reader import VideoReader
+from tronie.video.write import VideoWriter
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "robustness" / "cost.py"
 

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure import scores
+from tronie.metrics import scores
 
 REPO = Path(__file__).resolve().parents[2]
 CLIPS, WIDTH = 60, 4

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tronie.core.errors import ModelError
-from tronie.zoo.folder import load_folder
+from tronie.models.folder import load_folder
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "benchmarks" / "robustness"
@@ -126,7 +126,7 @@ WATCH = """
 import sys
 from pathlib import Path
 import numpy as np
-from tronie.zoo.folder import load_folder
+from tronie.models.folder import load_folder
 import onnxruntime
 folder = Path(sys.argv[1])
 seen = []

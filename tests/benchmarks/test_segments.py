@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tronie.core.labels import BASIC7
-from tronie.measure.intervals import bootstrap
+from tronie.metrics.intervals import bootstrap
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
 

@@ -30,8 +30,8 @@ def test_mirroring_twice_is_nothing_and_pairs_are_the_known_ones() -> None:
 
 
 def test_real_faces_look_like_their_mirror_image(shared_data: Path) -> None:
-    from tronie.data.datasets.clips import read_points
-    from tronie.data.datasets.table import read
+    from tronie.datasets.clips import read_points
+    from tronie.datasets.table import read
 
     manifest = read("ravdess-tracks", shared_data)
     mean = np.mean([normalised(read_points(manifest, row)).mean(0) for row in range(0, len(manifest), 60)], 0)

@@ -11,9 +11,9 @@ import pytest
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.manifest import Manifest
 from tronie.core.registry import resolve
-from tronie.data.datasets.clips import read_points
-from tronie.data.datasets.pictures import read_picture
-from tronie.data.datasets.table import DATASETS, FACTS, about, read
+from tronie.datasets.clips import read_points
+from tronie.datasets.pictures import read_picture
+from tronie.datasets.table import DATASETS, FACTS, about, read
 
 _spec = importlib.util.spec_from_file_location("fake_trees", Path(__file__).parents[1] / "fake_trees.py")
 assert _spec is not None and _spec.loader is not None

@@ -22,11 +22,11 @@ from tronie.core.labels import BASIC7, LabelSet
 from tronie.core.manifest import Manifest
 from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import Looked, Provenance, Timeline
+from tronie.data.inspect import datasets
 from tronie.pipeline.analyser import Analyser, Progress
+from tronie.pipeline.segments import segments
 from tronie.pipeline.settings import Settings
-from tronie.verbs.compare import compare
-from tronie.verbs.datasets import datasets
-from tronie.verbs.segments import segments
+from tronie.study.compare import compare
 
 
 @pytest.fixture(scope="module")

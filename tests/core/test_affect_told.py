@@ -11,11 +11,11 @@ import pytest
 
 from tronie.core.timeline import Provenance, Timeline
 from tronie.core.timeline_io import save_segments
-from tronie.show.export import export
-from tronie.show.plot import plot_timeline
-from tronie.show.report import write_report
-from tronie.show.summary import curves, facts
-from tronie.show.text import film_text
+from tronie.output.export import export
+from tronie.output.plot import plot_timeline
+from tronie.output.report import write_report
+from tronie.output.summary import curves, facts
+from tronie.output.text import film_text
 
 COLUMNS = ["valence", "arousal"]
 

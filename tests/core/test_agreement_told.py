@@ -11,9 +11,9 @@ import pytest
 
 from tronie.core.timeline import Provenance, Timeline
 from tronie.core.timeline_io import save_segments
-from tronie.show.export import export
-from tronie.show.report import write_report
-from tronie.show.text import film_text
+from tronie.output.export import export
+from tronie.output.report import write_report
+from tronie.output.text import film_text
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.data.datasets import csvfile
+from tronie.datasets import csvfile
 
 LABELS = LabelSet(("anger", "happiness"))
 OUT = ("../secret.png", "a/../../secret.png", "/etc/passwd", "..\\secret.png", "C:\\secret.png", "//host/share/x.png",

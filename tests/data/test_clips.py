@@ -13,7 +13,7 @@ from tronie.clips.points import IBUG68_MIRROR  # noqa: E402
 from tronie.clips.sampling import jittered, uniform, window  # noqa: E402
 from tronie.clips.views import View, resize  # noqa: E402
 from tronie.core.errors import SettingError  # noqa: E402
-from tronie.data.augment import Augment, augment, augment_clip, augment_points, mirrored_points  # noqa: E402
+from tronie.data.augmentation import Augment, augment, augment_clip, augment_points, mirrored_points  # noqa: E402
 from tronie.data.loader import Cut, Rows, batch_starts, batches, cut, epoch_order  # noqa: E402
 
 LENGTHS = (7, 1, 30, 4, 12, 9)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from tronie.clips.views import View, resize  # noqa: E402
 from tronie.core.errors import SettingError  # noqa: E402
-from tronie.data.augment import Augment  # noqa: E402
+from tronie.data.augmentation import Augment  # noqa: E402
 from tronie.data.loader import Cut, Rows, batch_starts, batches, epoch_order  # noqa: E402
 
 VARIED = (View(16, augment=True), View(16, augment=True))

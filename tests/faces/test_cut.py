@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tronie.faces.cut import SHAPE, USUAL, change, is_cut, learn, thumbnail
-from tronie.media.video import VideoReader
+from tronie.video.reader import VideoReader
 
 
 def scene(seed: int, size=(180, 320)) -> np.ndarray:

@@ -11,8 +11,8 @@ import pytest
 from tronie.core.face import Face
 from tronie.faces.boxes import overlap
 from tronie.faces.detect import DETECTORS, RetinaFace, anchors
-from tronie.media.image import read_image
-from tronie.media.video import VideoReader
+from tronie.video.image import read_image
+from tronie.video.reader import VideoReader
 
 
 @pytest.fixture(scope="module")

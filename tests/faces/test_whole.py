@@ -8,7 +8,7 @@ from tronie.core.face import Face
 from tronie.faces import align
 from tronie.faces.detect import RetinaFace
 from tronie.faces.whole import WholePicture, find_points, plausible
-from tronie.media.image import read_image
+from tronie.video.image import read_image
 
 
 @pytest.fixture(scope="module")

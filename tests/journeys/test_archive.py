@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tronie.media.write import VideoWriter
-from tronie.zoo.catalog import shipped
+from tronie.models.catalog import shipped
+from tronie.video.write import VideoWriter
 
 SRC = Path(__file__).parents[2] / "src"
 OUTPUT = 5

@@ -28,8 +28,8 @@ from PIL import Image
 from tronie import cli
 from tronie.core import timeline_io
 from tronie.core.timeline import Timeline
-from tronie.media.write import VideoWriter
-from tronie.zoo.catalog import load_model, shipped
+from tronie.models.catalog import load_model, shipped
+from tronie.video.write import VideoWriter
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
@@ -339,7 +339,7 @@ def test_wrong_names_and_numbers(tronie) -> None:
 @needs_model
 def test_a_tampered_model_is_refused(tronie) -> None:
     film("film.mp4", 0.5)
-    shutil.copytree(SRC / "tronie" / "zoo" / "models" / "default", "mine")
+    shutil.copytree(SRC / "tronie" / "models" / "shipped" / "default", "mine")
     with Path("mine/encoder.onnx").open("r+b") as graph:
         graph.seek(1000)
         graph.write(b"tampered")

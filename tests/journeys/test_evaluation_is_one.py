@@ -137,7 +137,7 @@ def test_a_failed_start_leaves_no_run_folder(home: Path, tmp_path: Path, capsys:
 
 def test_two_writers_do_not_share_a_run_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """While one process goes on with a run, a second one is refused and changes nothing."""
-    from tronie.lab.run import claimed
+    from tronie.train.run import claimed
 
     run = Path(shutil.copytree(home / "run", tmp_path / "run"))
     held, done = threading.Event(), threading.Event()

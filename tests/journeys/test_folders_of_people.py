@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tronie.media.write import VideoWriter
-from tronie.zoo.catalog import shipped
+from tronie.models.catalog import shipped
+from tronie.video.write import VideoWriter
 
 SRC = Path(__file__).parents[2] / "src"
 SOURCE = 3

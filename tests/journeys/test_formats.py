@@ -17,8 +17,8 @@ from PIL import Image
 import tronie as package
 from tronie import cli
 from tronie.core.timeline import Timeline
-from tronie.media.image import read_pages
-from tronie.media.video import VideoReader
+from tronie.video.image import read_pages
+from tronie.video.reader import VideoReader
 
 LASTS_MS = [200, 400, 200, 300]
 

@@ -13,13 +13,13 @@ from PIL import Image
 import tronie
 from tronie import cli
 from tronie.core.errors import SettingError
-from tronie.media.source import Source
-from tronie.media.variations import FILMS
+from tronie.output.coder import read_spans
 from tronie.pipeline import resumable
-from tronie.pipeline.tasks import HIDDEN, Task, absolute, key_of, perform
-from tronie.show.coder import read_spans
-from tronie.verbs.selfcheck import selfcheck
-from tronie.verbs.watch import watch
+from tronie.pipeline.archive_tasks import HIDDEN, Task, absolute, key_of, perform
+from tronie.pipeline.selfcheck import selfcheck
+from tronie.pipeline.watch import watch
+from tronie.video.sources import Source
+from tronie.video.variations import FILMS
 
 LATE = {"times": [2 + k / 10 for k in range(40)], "sound": 0.0}  # sound from 0 s, the picture from 2 s, a change at 4 s
 HOLE = [*(k / 10 for k in range(10)), *(7 + k / 10 for k in range(10))]  # nothing between 1 s and 7 s

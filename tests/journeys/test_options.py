@@ -9,7 +9,7 @@ import pytest
 
 from tronie import cli
 from tronie.cli.options import EXCLUDES, NEEDS
-from tronie.show.export import export
+from tronie.output.export import export
 
 ROOT = Path(__file__).parents[2]
 OPTION = 2

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tronie.core.timeline import Timeline
-from tronie.zoo.catalog import SHIPPED, shipped
-from tronie.zoo.folder import load_folder
-from tronie.zoo.info import NeutralFit, write_info
+from tronie.models.catalog import SHIPPED, shipped
+from tronie.models.folder import load_folder
+from tronie.models.info import NeutralFit, write_info
 
 SRC = Path(__file__).parents[2] / "src"
 WRONG_OPTION = 2

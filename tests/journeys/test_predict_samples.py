@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tronie.core.timeline import Timeline
-from tronie.zoo.catalog import shipped
+from tronie.models.catalog import shipped
 
 SRC = Path(__file__).parents[2] / "src"
 
@@ -145,9 +145,9 @@ def test_the_same_run_twice_is_the_same_file(shared_data, tmp_path) -> None:
 
 
 def test_a_real_film_stopped_and_restored_at_three_points(shared_data) -> None:
-    from tronie.media.video import VideoReader
     from tronie.pipeline.analyser import Analyser
     from tronie.pipeline.chain import Chain
+    from tronie.video.reader import VideoReader
 
     path, warm = shared_data / "samples" / "two_people_stage.mp4", Analyser()
 
@@ -172,7 +172,7 @@ def test_a_real_film_stopped_and_restored_at_three_points(shared_data) -> None:
 
 def test_a_wrong_or_tampered_model_is_one_sentence(shared_data, tmp_path) -> None:
     photo = str(shared_data / "samples" / "grace_hopper_usnavy.jpg")
-    shutil.copytree(SRC / "tronie" / "zoo" / "models" / "default", tmp_path / "mine")
+    shutil.copytree(SRC / "tronie" / "models" / "shipped" / "default", tmp_path / "mine")
     assert tronie("predict", photo, "--model", str(tmp_path / "mine"), "--quiet").returncode == 0
     with (tmp_path / "mine" / "encoder.onnx").open("r+b") as graph:
         graph.seek(1000)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tronie.media.write import VideoWriter
+from tronie.video.write import VideoWriter
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "samples" / "astronaut.jpg"

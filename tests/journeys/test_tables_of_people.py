@@ -17,9 +17,9 @@ from tronie.core.labels import BASIC7
 from tronie.core.people import read_names
 from tronie.core.sheet import opened, text_cell
 from tronie.core.timeline import Looked, Timeline
-from tronie.show.coder import read_spans
-from tronie.show.coder_table import Clock
-from tronie.show.export import export
+from tronie.output.coder import read_spans
+from tronie.output.coder_table import Clock
+from tronie.output.export import export
 
 OPTION, SOURCE = 2, 3
 SPELLS = [(0, 0, 4, "happiness"), (0, 4, 9, "sadness"), (1, 0, 6, "neutral"), (1, 7, 9, "uncertain")]

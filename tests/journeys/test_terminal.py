@@ -23,7 +23,7 @@ from tronie import cli
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
 from tronie.core.timeline import Timeline
-from tronie.show.export import export
+from tronie.output.export import export
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
@@ -256,7 +256,7 @@ def test_the_machine_s_trouble_is_no_bug(monkeypatch, capsys) -> None:
     def fails() -> None:
         raise OSError(errno.EIO, "Input/output error", "weights.onnx")
 
-    monkeypatch.setattr("tronie.verbs.models.models", fails)
+    monkeypatch.setattr("tronie.models.listing.models", fails)
     assert cli.main(["models"]) == OUTPUT
     out, err = capsys.readouterr()
     assert out == "" and err == "tronie: weights.onnx cannot be read or written: Input/output error.\n"

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Looking, look
-from tronie.measure.agreement import VERDICTS
 from tronie.methods.ke2nt import KE2NT, KE2NTConfig
 from tronie.methods.method import Answers, Batch, Progress, TrainingRows, load_state
+from tronie.metrics.actions import Looking, look
+from tronie.metrics.agreement import VERDICTS
 from tronie.nn.losses import cosines, expressive, self_contrast, transformation
 from tronie.nn.text import text_table
 from tronie.nn.text.table import TextEncoder

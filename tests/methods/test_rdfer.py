@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tronie.core.errors import SettingError
 from tronie.core.labels import BASIC7, LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Looking
 from tronie.methods.method import Answers, Batch, Progress, TrainingRows
 from tronie.methods.rdfer import RDFER, RDFERConfig, Stream
+from tronie.metrics.actions import Looking
 from tronie.nn.resample import uniform_frames
 
 ROWS = 6

@@ -11,9 +11,9 @@ import pytest
 from tronie.core.errors import SettingError, SourceError
 from tronie.core.segment import SegmentCalibration
 from tronie.core.timeline import Timeline
+from tronie.models.info import SegmentFit
 from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.settings import Settings
-from tronie.zoo.info import SegmentFit
 
 RATE = 30
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tronie.core.timeline import Timeline
 from tronie.core.timeline_io import read_columns
+from tronie.models.clip import ClipInfo
 from tronie.pipeline import resumable
 from tronie.pipeline.analyser import Analyser
 from tronie.pipeline.chain import Chain
 from tronie.pipeline.clipwise import Clips, Trailing, Window
 from tronie.pipeline.looks import Look, Settled
 from tronie.pipeline.settings import Settings
-from tronie.zoo.clip import ClipInfo
 
 INFO = ClipInfo("temporal.onnx", "", frames=4, width=3, each=2, looks=3, window=1.0, hop=0.25)
 SETTINGS = Settings()

@@ -9,10 +9,10 @@ import pytest
 
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
+from tronie.models.info import NeutralFit
 from tronie.pipeline.looks import Look
 from tronie.pipeline.person import Persons, at_rest, centred, measured
 from tronie.pipeline.settings import Settings
-from tronie.zoo.info import NeutralFit
 
 LABELS = LabelSet(("happiness", "sadness", "neutral"))
 EXPECTED = {"happiness": -1.5, "sadness": -1.0, "neutral": 2.5}

@@ -10,11 +10,12 @@ import pytest
 from tronie.core.errors import OutputError, SourceError
 from tronie.core.mark import load_mark, save_mark
 from tronie.core.timeline import Timeline
-from tronie.media.source import Source
-from tronie.pipeline import resumable, tasks
+from tronie.pipeline import archive_tasks as tasks
+from tronie.pipeline import resumable
 from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.archive_tasks import HIDDEN, Place, Task, absolute, key_of, perform
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.tasks import HIDDEN, Place, Task, absolute, key_of, perform
+from tronie.video.sources import Source
 
 SPEC = "n" * 15 + "." * 5 + "h" * 20 + "s" * 20  # two seconds
 

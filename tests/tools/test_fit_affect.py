@@ -12,9 +12,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tronie.runtime.session import Session, sha256
-from tronie.zoo.folder import load_folder
-from tronie.zoo.info import ModelInfo, write_info
+from tronie.models.folder import load_folder
+from tronie.models.info import ModelInfo, write_info
+from tronie.models.session import Session, sha256
 
 onnx = pytest.importorskip("onnx")
 TOOLS = Path(__file__).parents[2] / "tools"

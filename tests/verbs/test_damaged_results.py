@@ -11,12 +11,12 @@ import pytest
 
 from tronie.core.errors import OutputError, SettingError, SourceError, TronieError
 from tronie.core.mark import load_mark, save_mark
-from tronie.media.source import Source
 from tronie.pipeline.analyser import Analyser
+from tronie.pipeline.archive import predict_to
+from tronie.pipeline.archive_ledger import NAME, checked
+from tronie.pipeline.archive_tasks import HIDDEN, Place, absolute, key_of
 from tronie.pipeline.settings import Settings
-from tronie.pipeline.tasks import HIDDEN, Place, absolute, key_of
-from tronie.verbs.jobs import predict_to
-from tronie.verbs.ledger import NAME, checked
+from tronie.video.sources import Source
 
 NOT_JSON = [b"", b"\x00\xff\xfe", b"{", b"[" * 100_000, b"null", b"[]", b"7", b'"text"', b'{"a": ' * 5_000,
             b'{"tronie_jobs": 1e999}', b'{"state": "done"}', b"9" * 5_000]  # fmt: skip

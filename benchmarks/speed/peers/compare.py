@@ -33,11 +33,11 @@ from install import FOLDER, PEERS  # noqa: E402
 
 from tronie.core.face import Pixels  # noqa: E402
 from tronie.core.labels import canonical  # noqa: E402
-from tronie.measure.steadiness import Sights, Steadiness, partners, steadiness, together  # noqa: E402
-from tronie.media.image import read_image  # noqa: E402
-from tronie.media.variations import PICTURES, Boxes  # noqa: E402
-from tronie.media.video import VideoReader, probe  # noqa: E402
-from tronie.zoo.catalog import load_model  # noqa: E402
+from tronie.metrics.steadiness import Sights, Steadiness, partners, steadiness, together  # noqa: E402
+from tronie.models.catalog import load_model  # noqa: E402
+from tronie.video.image import read_image  # noqa: E402
+from tronie.video.reader import VideoReader, probe  # noqa: E402
+from tronie.video.variations import PICTURES, Boxes  # noqa: E402
 
 OURS = "tronie"
 TABLE = HERE.parent / "peers.md"

@@ -16,8 +16,8 @@ from tronie.core.errors import SourceError
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
     from tronie.pipeline.analyser import Analyser
-    from tronie.pipeline.tasks import Outcome
-    from tronie.verbs.jobs import Job
+    from tronie.pipeline.archive import Job
+    from tronie.pipeline.archive_tasks import Outcome
 
 _MANY = 20  # sources from which on each gets a line instead of its segments
 
@@ -38,8 +38,8 @@ class Sharing:
 def into_folder(sources: Sequence[str], out: Path, analyser: Analyser, sharing: Sharing, model: str,
                 stopped: threading.Event, *, json: bool, quiet: bool) -> int:  # fmt: skip
     """Read everything into a folder and print each source as it ends; returns the exit code."""
-    from tronie.show.progress import bar
-    from tronie.verbs.jobs import predict_to
+    from tronie.cli.progress import bar
+    from tronie.pipeline.archive import predict_to
 
     told = _Told(silent=quiet or json)
     with bar(hidden=quiet) as report:
@@ -64,7 +64,7 @@ class _Told:
     def source(self, outcome: Outcome, table: Path | None) -> None:
         """One source has ended."""
         from tronie.core.timeline import Timeline
-        from tronie.show.text import film_text
+        from tronie.output.text import film_text
 
         for warning in (outcome.error, *outcome.warnings):
             if warning and warning not in self._said:
@@ -82,8 +82,8 @@ class _Told:
     def end(self, job: Job, out: Path, *, quiet: bool) -> None:
         """Everything has ended: the pictures, and where things lie."""
         from tronie.core.timeline import Timeline
-        from tronie.media.source import passed_over
-        from tronie.show.text import pictures_text
+        from tronie.output.text import pictures_text
+        from tronie.video.sources import passed_over
 
         photos = out / "photos.csv"
         if not self._silent and job.done and photos in job.written and job.total <= _MANY:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from tronie.cli.common import Out, Quiet, say, tell, tell_json
 
 if TYPE_CHECKING:
-    from tronie.lab.audit_files import Audited
+    from tronie.audit.files import Audited
 
 
 def audit(
@@ -60,12 +60,12 @@ def audit(
     quiet
         Print nothing but errors.
     """
-    from tronie.lab.audit_files import FIGURES, PAGE, TABLE
-    from tronie.measure.label_quality_verdicts import WEAK
-    from tronie.show.audit import WARNING
-    from tronie.show.counting import counting
-    from tronie.show.text import grid
-    from tronie.verbs.audit import audit as work
+    from tronie.audit.audit import audit as work
+    from tronie.audit.files import FIGURES, PAGE, TABLE
+    from tronie.audit.page import WARNING
+    from tronie.audit.verdicts import WEAK
+    from tronie.cli.counting import counting
+    from tronie.output.text import grid
 
     with counting(hidden=quiet) as count:
         found = work(data, out=out, probabilities=probabilities or (), features=features, folds=folds, views=views,

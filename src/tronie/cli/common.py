@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from tronie.core.words import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
-    from tronie.verbs.tables import Made
+    from tronie.pipeline.tables import Made
 
 STOPPED = 130  # what a shell expects of a command ended by ctrl-C
 
@@ -57,8 +57,8 @@ def make(run: Callable[..., Made], source: str, out: Path, quiet: bool, reading:
          **more: object) -> int:  # fmt: skip
     """Run a verb that makes one file, with a bar and ctrl-C, and say what it warns of and where the file is."""
     from tronie.cli.options import refuse_reading
+    from tronie.cli.progress import bar
     from tronie.core.timeline_io import SUFFIXES
-    from tronie.show.progress import bar
 
     if Path(source).suffix.lower() in SUFFIXES:
         refuse_reading(reading, source)

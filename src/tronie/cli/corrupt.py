@@ -24,7 +24,7 @@ def corrupt(data: Path, noise: str, *, out: Out, seed: int = 0, quiet: Quiet = F
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.corrupt import corrupt as work
+    from tronie.data.inject import corrupt as work
 
     made = work(data, noise, out, seed=seed)
     if not quiet and made.hard:

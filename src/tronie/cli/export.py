@@ -59,7 +59,7 @@ def export(
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.export import export as work
+    from tronie.train.export import export as work
 
     made = work(run, out, precision=precision, mirror=mirror, data=data, temperature=temperature, **vars(clips))
     if not quiet:

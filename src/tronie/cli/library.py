@@ -12,8 +12,8 @@ from tronie.cli.common import Changes, tell
 
 def models() -> int:
     """List the models that ship."""
-    from tronie.show.text import grid
-    from tronie.verbs.models import models as listed
+    from tronie.models.listing import models as listed
+    from tronie.output.text import grid
 
     rows = [("model", "hash", "MB", "labels", "licence")]
     rows += [(m.name, m.hash, f"{m.megabytes:.1f}", ", ".join(m.info.labels), m.info.licence) for m in listed()]
@@ -39,7 +39,7 @@ def datasets(name: str | None = None, root: Path | None = None, *,
         An option of the data set's reader, such as clips=frames (may be given several times).
     """
     from tronie.core.config import override
-    from tronie.verbs.datasets import datasets as run
+    from tronie.data.inspect import datasets as run
 
     found = run(name, root, pixels=pixels, **override({}, set or ()))
     tell(str(found))

@@ -11,7 +11,7 @@ from tronie.cli.common import Reading
 from tronie.core.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
-    from tronie.media.source import Source
+    from tronie.video.sources import Source
 
 NEEDS = (
     ("plot", "track", "where"),
@@ -70,7 +70,7 @@ def refuse_for_photos(sources: Sequence[str], reading: Reading, baseline: str = 
 
 def _sources(given: Sequence[str]) -> list[Source]:
     """What is there of the sources; of what is missing the command itself will speak."""
-    from tronie.media.source import expand
+    from tronie.video.sources import expand
 
     found: list[Source] = []
     for one in given:

@@ -30,7 +30,7 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.annotate import annotate as run
+    from tronie.pipeline.annotate import annotate as run
 
     if table is not None:
         refuse_reading(reading, table)
@@ -53,7 +53,7 @@ def segments(source: str, *, out: Out, csv_safe: bool = False, people: People = 
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.segments import segments as run
+    from tronie.pipeline.segments import segments as run
 
     return make(run, source, out, quiet, reading, people, csv_safe=csv_safe)
 
@@ -79,12 +79,12 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
     """
     if where:
         from tronie.core.errors import SettingError
-        from tronie.verbs.where import where as look
+        from tronie.pipeline.where import where as look
 
         if people != NOBODY:
             raise SettingError("--where shows one track of the film: leave out --names and --seats.")
         return make(look, source, out, quiet, reading, track=track)
-    from tronie.verbs.plot import plot as run
+    from tronie.pipeline.plot import plot as run
 
     return make(run, source, out, quiet, reading, people, summary=summary)
 
@@ -104,7 +104,7 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.report import report as run
+    from tronie.pipeline.report import report as run
 
     return make(run, source, out, quiet, reading, people, film=film)
 
@@ -140,8 +140,8 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     """
     from tronie.core.atomic import ensure_place
     from tronie.core.sheet import ensure_csv
-    from tronie.verbs.compare import ENDINGS, compared_text, save_compared
-    from tronie.verbs.compare import compare as run
+    from tronie.study.compare import ENDINGS, compared_text, save_compared
+    from tronie.study.compare import compare as run
 
     if out is not None:
         ensure_place(out, ENDINGS, "A comparison")

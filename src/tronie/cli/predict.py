@@ -18,7 +18,7 @@ from tronie.core.errors import SettingError, SourceError
 if TYPE_CHECKING:
     from tronie.core.timeline import Timeline
     from tronie.pipeline.analyser import Analyser
-    from tronie.verbs.results import Results
+    from tronie.pipeline.results import Results
 
 DEFAULT, ALONE = Reading(), Sharing()
 
@@ -53,10 +53,10 @@ def predict(
     """
     from tronie.core.timeline import Timeline
     from tronie.core.timeline_io import write_json
-    from tronie.media.source import passed_over
     from tronie.pipeline.analyser import Analyser
+    from tronie.pipeline.results import Results, is_folder
     from tronie.pipeline.settings import Settings
-    from tronie.verbs.results import Results, is_folder
+    from tronie.video.sources import passed_over
 
     folder = out if out is not None and is_folder(out) else None
     if folder is None and sharing != ALONE:
@@ -89,8 +89,8 @@ def _work(
     sources: Sequence[str], analyser: Analyser, results: Results | None, printer: Printer, stopped: threading.Event
 ) -> list[Path]:
     """Do source after source; what is done is printed and saved, whatever comes in between. Returns the files."""
-    from tronie.show.progress import bar
-    from tronie.verbs.predict import predict_each
+    from tronie.cli.progress import bar
+    from tronie.pipeline.predict import predict_each
 
     written: list[Path] = []
     try:
@@ -122,7 +122,7 @@ class Printer:
 
     def add(self, name: str, timeline: Timeline) -> None:
         """Print one source's film, or keep its pictures for the end."""
-        from tronie.show.text import film_text
+        from tronie.output.text import film_text
 
         for warning in timeline.warnings:
             if warning not in self._said:  # photos all get the same
@@ -136,7 +136,7 @@ class Printer:
 
     def close(self, written: Sequence[Path]) -> None:
         """Print the pictures, and say which files were written."""
-        from tronie.show.text import pictures_text
+        from tronie.output.text import pictures_text
 
         if self.quiet:
             return

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from tronie.cli.common import Changes, Out, Quiet, say, tell, tell_json
 
 if TYPE_CHECKING:
-    from tronie.pipeline.crops import Prepared
+    from tronie.data.crops import Prepared
 
 
 def prepare(
@@ -58,9 +58,9 @@ def prepare(
     quiet
         Print nothing but errors.
     """
+    from tronie.cli.counting import counting
     from tronie.core.config import override
-    from tronie.show.counting import counting
-    from tronie.verbs.prepare import prepare as work
+    from tronie.data.prepare import prepare as work
 
     with counting(hidden=quiet) as count:
         made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector, frames=frames,
@@ -101,8 +101,8 @@ def features(prepared: Path, *, model: str = "default", out: Out, quiet: Quiet =
     quiet
         Print nothing but errors.
     """
-    from tronie.show.counting import counting
-    from tronie.verbs.features import features as work
+    from tronie.cli.counting import counting
+    from tronie.data.features import features as work
 
     with counting(hidden=quiet) as count:
         made = work(prepared, model, out, progress=lambda done, total: count("reading clips", done, total))
@@ -140,8 +140,8 @@ def train(
     quiet
         Print nothing but errors.
     """
-    from tronie.verbs.train import train as work
-    from tronie.verbs.train_folds import FILE, table, train_folds
+    from tronie.train.folds import FILE, table, train_folds
+    from tronie.train.train import train as work
 
     hidden = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun only one process showns
 
@@ -201,11 +201,11 @@ def evaluate(
     quiet
         Print nothing but errors.
     """
+    from tronie.cli.counting import counting
     from tronie.core.errors import SettingError, SourceError
-    from tronie.lab.evaluate import WORDS, plain
-    from tronie.show.counting import counting
-    from tronie.show.text import grid
-    from tronie.verbs.evaluate import evaluate as work
+    from tronie.output.text import grid
+    from tronie.train.evaluate import evaluate as work
+    from tronie.train.scores import WORDS, plain
 
     if not data:
         raise SettingError("On which faces? Give a prepared folder, a manifest or a folder of pictures.")
@@ -251,9 +251,9 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
     """
     from dataclasses import asdict
 
-    from tronie.lab.evaluate import WORDS
-    from tronie.show.text import grid
-    from tronie.verbs.compare_models import compare_models as work
+    from tronie.output.text import grid
+    from tronie.train.compare import compare_models as work
+    from tronie.train.scores import WORDS
 
     found = work(first, second)
     if json:

@@ -35,9 +35,9 @@ def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] 
     quiet
         Print nothing but errors.
     """
-    from tronie.show.progress import bar
-    from tronie.verbs.selfcheck import ENDINGS, save_selfcheck, selfcheck_text
-    from tronie.verbs.selfcheck import selfcheck as run
+    from tronie.cli.progress import bar
+    from tronie.pipeline.selfcheck import ENDINGS, save_selfcheck, selfcheck_text
+    from tronie.pipeline.selfcheck import selfcheck as run
 
     refuse_for_photos(sources, reading)
     if out is not None:

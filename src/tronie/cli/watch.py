@@ -31,8 +31,8 @@ def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o"
     quiet
         Show nothing.
     """
-    from tronie.show.live import display as shown
-    from tronie.verbs.watch import watch as run
+    from tronie.output.live import display as shown
+    from tronie.pipeline.watch import watch as run
 
     screen = None if quiet else shown(display)
     with interruptible() as stopped:

@@ -1,1 +1,1 @@
-"""Floor 2: labelled clips, augmented and batched."""
+"""Floor 5: prepared faces and clips, augmented and batched; label noise. What loads batches needs torch."""

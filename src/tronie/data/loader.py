@@ -17,7 +17,7 @@ from torch import Tensor
 from tronie.clips.sampling import jittered, uniform, window
 from tronie.clips.views import Kind, View, resize
 from tronie.core.errors import SettingError
-from tronie.data.augment import Augment, augment, augment_clip, augment_points
+from tronie.data.augmentation import Augment, augment, augment_clip, augment_points
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from tronie.core.registry import resolve
 from tronie.faces.boxes import distinct, overlap
 from tronie.faces.mosaic import Cell, cell_at, mosaic
 from tronie.faces.resize import halvings, resized
-from tronie.runtime.session import Session
+from tronie.models.session import Session
 
 WEIGHTS = Path(__file__).parent / "weights" / "retinaface_mobilenet025.onnx"
 SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
@@ -80,7 +80,7 @@ class RetinaFace:
     """Face detector. Deterministic, without state after construction, safe to share between threads.
 
     ``score`` is the least detection score in [0, 1] at which a face counts as found; ``threads`` and ``provider`` are
-    :class:`tronie.runtime.session.Session`'s. Raises ModelError if its weights are missing or changed, SettingError.
+    :class:`tronie.models.session.Session`'s. Raises ModelError if its weights are missing or changed, SettingError.
     """
 
     def __init__(self, *, score: float = 0.6, threads: int = 1, provider: str = "cpu") -> None:

@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Looking
 from tronie.methods.method import Batch, LookingMethod, Output, Progress, as_images
+from tronie.metrics.actions import Looking
 from tronie.nn.encoders.table import make_encoder
 from tronie.nn.heads import over_frames
 from tronie.nn.losses import cosines, expressive, self_contrast, smooth, soft_cross_entropy, transformation
@@ -65,7 +65,7 @@ class KE2NTConfig:
     Our choices: ``encoder`` and ``size`` (side of the crops in pixels); ``prompts`` and ``text``, the prompt set and
     text encoder of :func:`tronie.nn.text.text_table`; ``centre`` takes the mean text out of all texts; ``scale`` fixed
     at 100 or learned from 1/0.07; ``residual``: f_n = f_e + M(f_e); ``smoothing`` of L_s's targets, ``dropout`` of the
-    encoder's feature; ``looking``, see :mod:`tronie.measure.actions`.
+    encoder's feature; ``looking``, see :mod:`tronie.metrics.actions`.
     """
 
     encoder: str = "resnet18"

@@ -15,8 +15,8 @@ from tronie.clips.views import View
 from tronie.core.errors import ModelError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Actions, Looking, changed, look
-from tronie.measure.agreement import VERDICTS
+from tronie.metrics.actions import Actions, Looking, changed, look
+from tronie.metrics.agreement import VERDICTS
 
 
 @dataclass(frozen=True, eq=False)

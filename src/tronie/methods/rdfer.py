@@ -33,8 +33,8 @@ from tronie.clips.views import Kind, View
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.core.manifest import Manifest
-from tronie.measure.actions import Looking
 from tronie.methods.method import Batch, LookingMethod, Output, Progress
+from tronie.metrics.actions import Looking
 from tronie.nn.frames import Shapes, clip_encoder, frame_net
 from tronie.nn.losses import cross_entropy_rows, smooth, step_cross_entropy_rows, symmetric_kl_rows, weighted_mean
 from tronie.nn.resample import (

@@ -17,11 +17,7 @@ from tronie.core.labels import LabelSet
 from tronie.core.stamp import is_same, stamp_of
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector, make_detector
-from tronie.media.animation import moves
-from tronie.media.clock import is_hole
-from tronie.media.image import read_pages
-from tronie.media.source import Source, expand
-from tronie.media.video import VideoReader
+from tronie.models.catalog import load_model
 from tronie.pipeline.chain import Chain, provenance
 from tronie.pipeline.live import Reading
 from tronie.pipeline.person import expected_of
@@ -30,7 +26,11 @@ from tronie.pipeline.rows import to_timeline
 from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother
 from tronie.pipeline.stream import Stream, check_picture
-from tronie.zoo.catalog import load_model
+from tronie.video.animation import moves
+from tronie.video.clock import is_hole
+from tronie.video.image import read_pages
+from tronie.video.reader import VideoReader
+from tronie.video.sources import Source, expand
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tronie.core.errors import SettingError, TronieError
 from tronie.core.face import Face, Frame
 from tronie.core.timeline import Looked, Provenance, Timeline
 from tronie.faces.detect import Detector
+from tronie.models.info import SegmentFit
 from tronie.pipeline.clipwise import Clips, Hear
 from tronie.pipeline.find import Finder
 from tronie.pipeline.looks import Look
@@ -27,13 +28,12 @@ from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken
 from tronie.pipeline.watched import Watched
 from tronie.pipeline.windows import cell_of, on_grid
-from tronie.zoo.info import SegmentFit
 
 Stop = Callable[[], bool]
 
 
 class Resumable(Protocol):
-    """Frames that know their place, as ``tronie.media.video.VideoReader`` does."""
+    """Frames that know their place, as ``tronie.video.reader.VideoReader`` does."""
 
     def __iter__(self) -> Iterator[Frame]: ...
     def state(self) -> dict[str, Any]: ...

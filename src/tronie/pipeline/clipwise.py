@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tronie.models.clip import ClipInfo, ClipReader, Heard
 from tronie.pipeline.looks import Look
 from tronie.pipeline.reading import Model, clip_reader
 from tronie.pipeline.settings import Settings
-from tronie.zoo.clip import ClipInfo, ClipReader, Heard
 
 _EDGE = 1e-6  # seconds (of the hop: its part) by which a time may miss a line of the grid and still lies on it
 

@@ -2,7 +2,7 @@
 
 Some faces look sad or stern to a model when they are neutral. With ``x`` the logarithms of a model's probabilities,
 their mean over the labels taken out, and ``e`` what the model says of neutral faces on average over people
-(:class:`tronie.zoo.info.NeutralFit`), a look of a person is moved by
+(:class:`tronie.models.info.NeutralFit`), a look of a person is moved by
 
     x' = x - own * W / (W + calm) * (r - e),    r = sum(w x) / W,    W = sum(w),    w = seconds * p(neutral)
 
@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from tronie.core.errors import SettingError
 from tronie.core.labels import LabelSet
 from tronie.faces.track import MISSED, TrackSettings
-from tronie.measure.calibration import softmax
+from tronie.metrics.calibration import softmax
+from tronie.models.info import NeutralFit
 from tronie.pipeline.looks import Look
 from tronie.pipeline.settings import Settings
-from tronie.zoo.info import NeutralFit
 
 Array = NDArray[np.float64]
 _FLOOR = 1e-4  # least probability that counts: below it a model's logarithms are noise

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from tronie.core.face import Face, Frame, Pixels
 from tronie.core.labels import LabelSet
 from tronie.faces.align import crop
+from tronie.models.clip import ClipReader
+from tronie.models.folder import mirrored, together
 from tronie.pipeline.looks import Look
 from tronie.pipeline.quality import quality
 from tronie.pipeline.settings import Settings
-from tronie.zoo.clip import ClipReader
-from tronie.zoo.folder import mirrored, together
 
 Array = NDArray[np.float64]
 _UNREAD = np.zeros(0)
@@ -101,6 +101,6 @@ class Reader:
         return np.array(probability, np.float64), np.array(affect, np.float64)
 
     def _mirrored_too(self, crops: Pixels) -> tuple[Array, Array | None]:
-        """The same of faces and their mirror images together: see ``tronie.zoo.folder.both_ways``."""
+        """The same of faces and their mirror images together: see ``tronie.models.folder.both_ways``."""
         (p, a), (q, b) = self._answered(crops), self._answered(mirrored(crops))
         return together(p, q), None if a is None or b is None else (a + b) / 2

@@ -25,9 +25,9 @@ from tronie.core.mark import load_mark, save_mark
 from tronie.core.stamp import Stamp, digesting, ensure_own, is_same, stamp_of
 from tronie.core.timeline import Looked, Timeline
 from tronie.core.timeline_io import about_of, write_rows
-from tronie.media.video import VideoReader
 from tronie.pipeline.analyser import Analyser, Progress, Report
 from tronie.pipeline.chain import Chain, Stop
+from tronie.video.reader import VideoReader
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -20,7 +20,7 @@ class Settings:
     detector: str = "retinaface"
     """Name in ``tronie.faces.detect.DETECTORS``; "whole" for pictures that are cropped faces."""
     provider: str = "cpu"
-    """What the graphs run on: a name in ``tronie.runtime.providers``. Another one may change an answer's last bits."""
+    """What the graphs run on: a name in ``tronie.models.providers``. Another one may change an answer's last bits."""
     fps: float | None = None
     """Frames looked at per second of film; None looks at every frame."""
     cell: float = 1.0

@@ -11,7 +11,6 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.core.face import Frame, Pixels
 from tronie.core.timeline import Timeline
 from tronie.faces.detect import Detector
-from tronie.media.clock import is_hole
 from tronie.pipeline.chain import provenance
 from tronie.pipeline.clipwise import Clips, Trailing
 from tronie.pipeline.find import Finder
@@ -24,6 +23,7 @@ from tronie.pipeline.settings import Settings
 from tronie.pipeline.smooth import Smoother, spoken
 from tronie.pipeline.watched import Watched
 from tronie.pipeline.windows import cell_of
+from tronie.video.clock import is_hole
 
 
 class Stream:

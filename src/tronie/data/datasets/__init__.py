@@ -1,1 +1,0 @@
-"""Readers: a folder on disk to a manifest, one file per data set. Pure functions, without PyTorch."""

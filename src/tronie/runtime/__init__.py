@@ -1,1 +1,0 @@
-"""Floor 1: ONNX Runtime sessions. Arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Floor 6: recipe, loop, evaluation, run folder, export (torch)."""

@@ -1,1 +1,0 @@
-"""Floor 4: models on disk."""
