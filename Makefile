@@ -28,6 +28,7 @@ test-matrix: .venv/development
 
 lint: .venv/development
 	$(PY) -m ruff check
+	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	$(PY) tools/floors.py
 

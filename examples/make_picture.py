@@ -43,8 +43,14 @@ def main(out: Path) -> None:
         below = np.asarray(Image.open(curves).convert("RGB"))
     above = np.hstack(frames)
     width = 1280
-    rows = [cv2.resize(np.asarray(part, np.uint8), (width, round(part.shape[0] * width / part.shape[1])),
-                       interpolation=cv2.INTER_AREA) for part in (above, below)]  # fmt: skip
+    rows = [
+        cv2.resize(
+            np.asarray(part, np.uint8),
+            (width, round(part.shape[0] * width / part.shape[1])),
+            interpolation=cv2.INTER_AREA,
+        )
+        for part in (above, below)
+    ]
     out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.vstack([np.asarray(row, np.uint8) for row in rows])).quantize(128).save(out, optimize=True)
     print(f"written: {out} ({out.stat().st_size // 1024} kB)")

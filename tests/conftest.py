@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 REPO = Path(__file__).resolve().parents[1]
 
 # What a terminal, a cluster or a user's shell may have set, and what the tested code or a library would follow.
-for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "MPLBACKEND", "NODE_PATH", "RAY_ADDRESS", "RANK",
-             "LOCAL_RANK", "WORLD_SIZE", "OMP_PROC_BIND"):  # fmt: skip
+for name in (
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "MPLBACKEND",
+    "NODE_PATH",
+    "RAY_ADDRESS",
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "OMP_PROC_BIND",
+):
     os.environ.pop(name, None)
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: threads that wait for each other cost time only
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -174,8 +185,15 @@ def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium here: Debian's package 'chromium' has it")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
     with driver.sync_playwright() as play:
         window = play.chromium.launch(executable_path=chromium, args=flags)
         yield window

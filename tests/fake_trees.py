@@ -88,8 +88,14 @@ def rafdb_pack(root: Path) -> Rows:
     root.mkdir(parents=True, exist_ok=True)
     pictures = [cv2.imencode(".jpg", drawn(i, 100, 100))[1].ravel() for i in range(4)]
     name = np.array([f"train_{i + 1:05d}" for i in range(4)])
-    np.savez(root / "rafdb_train.npz", blob=np.concatenate(pictures), label=np.array([4, 0, 6, 3], np.uint8), name=name,
-             offsets=np.cumsum([0, *map(len, pictures)]), label_names=np.array(RAF))  # fmt: skip
+    np.savez(
+        root / "rafdb_train.npz",
+        blob=np.concatenate(pictures),
+        label=np.array([4, 0, 6, 3], np.uint8),
+        name=name,
+        offsets=np.cumsum([0, *map(len, pictures)]),
+        label_names=np.array(RAF),
+    )
     return {f"rafdb/{n}": (RAF[c], "train") for n, c in zip(name.tolist(), (4, 0, 6, 3), strict=True)}
 
 
@@ -152,10 +158,17 @@ def ferplus_pack(root: Path) -> Rows:
     pictures = [cv2.imencode(".webp", drawn(i, 48, 48))[1].ravel() for i in range(len(FACES))]
     votes = np.array([v if v[9] < 10 else (-1,) * 10 for _, v, _ in FACES], np.int8)
     words = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-    np.savez(root / "fer2013_ferplus_train_valid.npz", blob=np.concatenate(pictures), ferplus_votes=votes,
-             offsets=np.cumsum([0, *map(len, pictures)]), split=np.array([USAGE[i % 2][1] for i in range(len(FACES))]),
-             fer2013_label=np.array([FER.index(f) for f, _, _ in FACES], np.uint8), fer2013_names=np.array(words),
-             dup_group=np.array([0, 1, 2, 3, 4, 5, 6, 7, 7], np.int32), vote_names=np.array(VOTED))  # fmt: skip
+    np.savez(
+        root / "fer2013_ferplus_train_valid.npz",
+        blob=np.concatenate(pictures),
+        ferplus_votes=votes,
+        offsets=np.cumsum([0, *map(len, pictures)]),
+        split=np.array([USAGE[i % 2][1] for i in range(len(FACES))]),
+        fer2013_label=np.array([FER.index(f) for f, _, _ in FACES], np.uint8),
+        fer2013_names=np.array(words),
+        dup_group=np.array([0, 1, 2, 3, 4, 5, 6, 7, 7], np.int32),
+        vote_names=np.array(VOTED),
+    )
     return {f"fer2013/pack{i:05d}": (label, USAGE[i % 2][1]) for i, (_, _, label) in enumerate(FACES) if label}
 
 
@@ -189,8 +202,12 @@ def affectnet_npy(root: Path) -> Rows:
 
 
 # Subject, sequence, number of frames, code of the Emotion file (None: there is none), lines of the FACS file.
-SEQUENCES = [("S005", "001", 6, 3, ((9, 4), (17, 0))), ("S010", "002", 5, 7, ((1, 3), (2, 3), (25, 2))),
-             ("S010", "004", 4, 2, ((14, 2),)), ("S999", "001", 5, None, ((4, 1),))]  # fmt: skip
+SEQUENCES = [
+    ("S005", "001", 6, 3, ((9, 4), (17, 0))),
+    ("S010", "002", 5, 7, ((1, 3), (2, 3), (25, 2))),
+    ("S010", "004", 4, 2, ((14, 2),)),
+    ("S999", "001", 5, None, ((4, 1),)),
+]
 
 
 def ckplus_tree(root: Path, sequences: Sequence[tuple] = SEQUENCES) -> None:
@@ -369,9 +386,15 @@ def mafw_compound(root: Path) -> Rows:
 
 CREMA = {"ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happiness", "NEU": "neutral", "SAD": "sadness"}
 # Clip, answers to the picture alone, who leads by the summary.
-CREMA_CLIPS = [("1001_DFA_ANG_XX", "AAAD", "A"), ("1001_IEO_HAP_LO", "NNHH", "H:N"), ("1018_TAI_SAD_MD", "SS", "S"),
-               ("1019_TAI_NEU_XX", "NNN", "N"), ("1040_ITH_SAD_X", "FF", "F"), ("1091_WSI_FEA_HI", "FFS", "F"),
-               ("1091_WSI_DIS_HI", "", "D")]  # fmt: skip
+CREMA_CLIPS = [
+    ("1001_DFA_ANG_XX", "AAAD", "A"),
+    ("1001_IEO_HAP_LO", "NNHH", "H:N"),
+    ("1018_TAI_SAD_MD", "SS", "S"),
+    ("1019_TAI_NEU_XX", "NNN", "N"),
+    ("1040_ITH_SAD_X", "FF", "F"),
+    ("1091_WSI_FEA_HI", "FFS", "F"),
+    ("1091_WSI_DIS_HI", "", "D"),
+]
 
 
 def crema_d(root: Path) -> Rows:
@@ -408,8 +431,9 @@ def ravdess(root: Path) -> Rows:
 
 def video_folder(root: Path) -> Rows:
     rows: Rows = {}
-    for n, (part, split, label) in enumerate((p, s, c) for p, s in (("train", "train"), ("val", "valid"))
-                                             for c in ("happy", "grumpy")):  # fmt: skip
+    for n, (part, split, label) in enumerate(
+        (p, s, c) for p, s in (("train", "train"), ("val", "valid")) for c in ("happy", "grumpy")
+    ):
         film(root / part / label / "one.mp4", 10 * n)
         film(root / part / label / "more/two.avi", 10 * n + 1)
         frames(root / part / label / "three", n + 1)
@@ -442,35 +466,60 @@ def ravdess_tracks(root: Path) -> Rows:
     steps = [np.diff(c, axis=0, prepend=0).reshape(len(c), 136) for c in clips]
     code = [int(name[6:8]) - 1 for name in TRACKS]
     names = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
-    np.savez(root / "ravdess_tracks_train.npz", delta=np.concatenate(steps).T.astype(np.int16),
-             offsets=np.cumsum([0, *map(len, clips)]), name=np.array([f"{n}.mp4" for n in TRACKS]),
-             label=np.array(code, np.uint8), label_names=np.array(names),
-             intensity=np.array([int(n[9:11]) for n in TRACKS], np.int8),
-             actor=np.array([int(n[-2:]) for n in TRACKS], np.int8))  # fmt: skip
+    np.savez(
+        root / "ravdess_tracks_train.npz",
+        delta=np.concatenate(steps).T.astype(np.int16),
+        offsets=np.cumsum([0, *map(len, clips)]),
+        name=np.array([f"{n}.mp4" for n in TRACKS]),
+        label=np.array(code, np.uint8),
+        label_names=np.array(names),
+        intensity=np.array([int(n[9:11]) for n in TRACKS], np.int8),
+        actor=np.array([int(n[-2:]) for n in TRACKS], np.int8),
+    )
     return {f"ravdess/{n[3:]}": (names[c], "train") for n, c in zip(TRACKS, code, strict=True)}
 
 
 def _clip_pack(path: Path, lengths: Sequence[int], side: int, **columns: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [cv2.imencode(".jpg", drawn(1000 * c + i, side, side))[1].ravel() for c, n in enumerate(lengths)
-                for i in range(n)]  # fmt: skip
-    np.savez(path, blob=np.concatenate(pictures), offsets=np.cumsum([0, *map(len, pictures)]),
-             clip_start=np.cumsum([0, *lengths]), **columns)  # fmt: skip
+    pictures = [
+        cv2.imencode(".jpg", drawn(1000 * c + i, side, side))[1].ravel()
+        for c, n in enumerate(lengths)
+        for i in range(n)
+    ]
+    np.savez(
+        path,
+        blob=np.concatenate(pictures),
+        offsets=np.cumsum([0, *map(len, pictures)]),
+        clip_start=np.cumsum([0, *lengths]),
+        **columns,
+    )
 
 
 def acted_clips(root: Path) -> Rows:
     """Two actors, one sentence, six codes, 4 frames."""
     names = ("neutral", "sadness", "happiness", "surprise", "fear or disgust", "anger")
     code = np.tile(np.arange(6, dtype=np.uint8), 2)
-    _clip_pack(root / "acted_clips_train.npz", [4] * 12, 112, label=code, actor=np.repeat([1, 2], 6).astype(np.uint8),
-               sentence=np.full(12, 3, np.uint8), label_names=np.array(names))  # fmt: skip
+    _clip_pack(
+        root / "acted_clips_train.npz",
+        [4] * 12,
+        112,
+        label=code,
+        actor=np.repeat([1, 2], 6).astype(np.uint8),
+        sentence=np.full(12, 3, np.uint8),
+        label_names=np.array(names),
+    )
     return {f"acted-clips/{a:02d}-3-{c}": (names[c], "train") for a in (1, 2) for c in range(6)}
 
 
 def film_clips(root: Path) -> Rows:
     rated = np.array([[1.0, 9.0, 2.0], [5.0, 6.0, 4.0], [8.2, 3.0, 7.0]], np.float32)
-    _clip_pack(root / "data/film_clips_va_train.npz", [3, 1, 5], 128, clip_id=np.array([1, 2, 40]),
-               valence_arousal_stress=rated)  # fmt: skip
+    _clip_pack(
+        root / "data/film_clips_va_train.npz",
+        [3, 1, 5],
+        128,
+        clip_id=np.array([1, 2, 40]),
+        valence_arousal_stress=rated,
+    )
     return {f"film-clips/{i:03d}": ("", "train") for i in (1, 2, 40)}
 
 

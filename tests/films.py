@@ -44,9 +44,19 @@ class Detector:
         return self.detect(image)
 
 
-def film(path: Path, letters: str, times: Sequence[float] | None = None, *, rate: int = 10, sound: float | None = None,
-         sound_ends: float | None = None, codec: str | None = None, shift: float = 0.0,
-         options: dict[str, str] | None = None, encoder: dict[str, str] | None = None) -> Path:  # fmt: skip
+def film(
+    path: Path,
+    letters: str,
+    times: Sequence[float] | None = None,
+    *,
+    rate: int = 10,
+    sound: float | None = None,
+    sound_ends: float | None = None,
+    codec: str | None = None,
+    shift: float = 0.0,
+    options: dict[str, str] | None = None,
+    encoder: dict[str, str] | None = None,
+) -> Path:
     """A picture per letter at ``times`` (default: ``rate`` a second from 0), and a tone from second ``sound`` on.
 
     Everything, sound too, is moved by ``shift`` seconds when it is written. H.264 with B-frames and AAC, in WebM VP8
@@ -55,15 +65,20 @@ def film(path: Path, letters: str, times: Sequence[float] | None = None, *, rate
     webm = path.suffix == ".webm"
     times = [k / rate for k in range(len(letters))] if times is None else list(times)
     codec = codec or ("libvpx" if webm else "libx264")
-    usual = {"libvpx": {"g": "6", "deadline": "realtime", "cpu-used": "8", "b": "2000000"},
-             "libx264": {"bf": "3", "g": "6", "crf": "10"}}  # fmt: skip
+    usual = {
+        "libvpx": {"g": "6", "deadline": "realtime", "cpu-used": "8", "b": "2000000"},
+        "libx264": {"bf": "3", "g": "6", "crf": "10"},
+    }
     negative = {"avoid_negative_ts": "disabled"} if shift < 0 else {}
     with av.open(str(path), "w", options={**negative, **(options or {})}) as out:
         video = out.add_stream(codec, rate=rate, options=encoder or usual.get(codec, {}))
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
-        tone = out.add_stream("libopus" if webm else "wmav2" if path.suffix == ".asf" else "aac", rate=48000) if (
-            sound is not None) else None  # fmt: skip
+        tone = (
+            out.add_stream("libopus" if webm else "wmav2" if path.suffix == ".asf" else "aac", rate=48000)
+            if (sound is not None)
+            else None
+        )
         if tone is not None and path.suffix == ".asf":
             tone.bit_rate = 64_000
         packets = []

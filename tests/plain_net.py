@@ -19,10 +19,13 @@ class Plain(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (3, 32, 64, 128, self.width)
-        self.body = nn.Sequential(*(
-            part for a, b in pairwise(widths)
-            for part in (nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
-        ))  # fmt: skip
+        self.body = nn.Sequential(
+            *(
+                part
+                for a, b in pairwise(widths)
+                for part in (nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            )
+        )
 
     def forward(self, pixels: Tensor) -> Tensor:
         maps: Tensor = self.body(pixels / 128 - 1)

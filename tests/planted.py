@@ -109,7 +109,7 @@ class Detector:
         return at, [
             Face((float(x), float(y), float(SIDE), float(SIDE)), 0.95, points * SIDE + np.float32([x, y]))
             for x, y, _ in self.film[at]
-        ]  # fmt: skip
+        ]
 
     def detect(self, image):
         at, faces = self._faces(image)

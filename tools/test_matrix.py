@@ -65,8 +65,16 @@ def run(setting: Setting, arguments: list[str]) -> Result:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *setting.options, *arguments]
         begun = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
         seconds = time.monotonic() - begun
         if not report.is_file():  # pytest did not come to its end: say all it said
             return Result(0, (f"pytest ended with {done.returncode}:\n{done.stdout}",), 0, seconds)

@@ -93,8 +93,9 @@ def filmed(folder: Path, detector: Detector, model: Model, usable: float, cache:
     ]
 
 
-def _kept(cache: Path | None, name: str, frames: Callable[[], Iterator[Picture]], detector: Detector,
-          size: int) -> _Faces:  # fmt: skip
+def _kept(
+    cache: Path | None, name: str, frames: Callable[[], Iterator[Picture]], detector: Detector, size: int
+) -> _Faces:
     """The faces of all frames, found now or kept from before."""
     key = hashlib.sha256(f"{name} {size} {SHA256}".encode()).hexdigest()[:12]
     path = None if cache is None else cache / f"faces-{key}.npz"
@@ -126,6 +127,9 @@ def _read(faces: _Faces, model: Model, usable: float) -> dict[int, list[Look]]:
     clips: dict[int, list[Look]] = {}
     for row, odds in zip(faces.numbers.tolist(), answers, strict=True):
         looks = clips.setdefault(int(row[0]), [])
-        looks.append(Look(len(looks), row[1], row[2], 0, (row[3], row[4], row[5], row[6]), row[7], row[8],
-                          row[8] >= usable, odds))  # fmt: skip
+        looks.append(
+            Look(
+                len(looks), row[1], row[2], 0, (row[3], row[4], row[5], row[6]), row[7], row[8], row[8] >= usable, odds
+            )
+        )
     return clips

@@ -43,8 +43,14 @@ SMALL: dict[str, Any] = {"width": 64, "hidden": 48, "layers": 1, "heads": 4, "dr
 OPTIM = Optim(rate=1.5e-3, ema=0.95, decay=0.05)
 PEOPLE = ("alone", "person")
 """Frames as they are; frames against the mean of all frames of this person, in units of their deviation."""
-MEANT = {"neutral": ("neutral",), "sadness": ("sadness",), "happiness": ("happiness",), "surprise": ("surprise",),
-         "fear or disgust": ("fear", "disgust"), "anger": ("anger",)}  # fmt: skip
+MEANT = {
+    "neutral": ("neutral",),
+    "sadness": ("sadness",),
+    "happiness": ("happiness",),
+    "surprise": ("surprise",),
+    "fear or disgust": ("fear", "disgust"),
+    "anger": ("anger",),
+}
 """Labels of an image model that stand for a code's name: their probabilities are added."""
 
 Ints = NDArray[np.int64]
@@ -88,8 +94,10 @@ def unseen(model: Model) -> Model:
     known = [name for name in model.info.seen if "acted" in name]
     if known or not model.info.seen:
         what = f"has learnt from {known[0]}" if known else "does not say what it has learnt from"
-        raise SettingError(f"Model '{model.name}' {what}: acted clips may only be judged by features of a model that "
-                           "has never seen their actors.")  # fmt: skip
+        raise SettingError(
+            f"Model '{model.name}' {what}: acted clips may only be judged by features of a model that "
+            "has never seen their actors."
+        )
     return model
 
 
@@ -106,14 +114,19 @@ def read_clips(prepared: Path, model: Model, cache: Path) -> Clips:
         parts = [model.predict(np.asarray(pixels[i : i + 32])) for i in range(0, len(pixels), 32)]
         np.save(kept, np.concatenate(parts))
     assert opened.starts is not None  # clips
-    return Clips(opened.manifest, np.asarray(opened.faces, np.float32), opened.starts,
-                 as_codes(np.load(kept).astype(np.float64), model.labels))  # fmt: skip
+    return Clips(
+        opened.manifest,
+        np.asarray(opened.faces, np.float32),
+        opened.starts,
+        as_codes(np.load(kept).astype(np.float64), model.labels),
+    )
 
 
 def as_codes(p: Probabilities, labels: LabelSet) -> Probabilities:
     """Probabilities of an image model's labels ``(n, labels)`` as those of the six codes ``(n, 6)``."""
-    said = np.stack([sum((p[:, labels.names.index(m)] for m in MEANT[name]), np.zeros(len(p)))
-                     for name in LABELS.names], 1)  # fmt: skip
+    said = np.stack(
+        [sum((p[:, labels.names.index(m)] for m in MEANT[name]), np.zeros(len(p))) for name in LABELS.names], 1
+    )
     return np.asarray(said / said.sum(1, keepdims=True))
 
 
@@ -168,8 +181,17 @@ class Trial:
         """Everything that its runs depend on besides clips and labels."""
         small = SMALL | {"kind": "features", "inputs": self.inputs} | dict(self.settings)
         loop = Loop(epochs=self.epochs, batch=self.batch, seed=self.seed, half=False, judge_every=1000)
-        return resolved(Recipe("acted", (Source("acted"),), labels=self.labels, method=self.method, config=small,
-                               loop=loop, optim=OPTIM))  # fmt: skip
+        return resolved(
+            Recipe(
+                "acted",
+                (Source("acted"),),
+                labels=self.labels,
+                method=self.method,
+                config=small,
+                loop=loop,
+                optim=OPTIM,
+            )
+        )
 
     def path(self, out: Path, model: str) -> Path:
         """Where its answers lie."""
@@ -188,8 +210,14 @@ def read_photos(prepared: Path, model: Model, cache: Path, names: Sequence[str])
     code = {label: i for i, name in enumerate(names) for label in MEANT[name]}
     label = np.array([code.get(name, -1) for name in opened.manifest.labels.names])[opened.manifest.label]
     index = np.flatnonzero((label >= 0) & (opened.manifest.split == "train"))
-    return Rows(np.asarray(opened.faces, np.float32), index, np.eye(len(names), dtype=np.float32)[label[index]],
-                np.ones(len(index), np.float32), starts=opened.starts, kind="features")  # fmt: skip
+    return Rows(
+        np.asarray(opened.faces, np.float32),
+        index,
+        np.eye(len(names), dtype=np.float32)[label[index]],
+        np.ones(len(index), np.float32),
+        starts=opened.starts,
+        kind="features",
+    )
 
 
 def fit(trial: Trial, clips: Clips, report: Ints, photos: Rows | None = None) -> tuple[Probabilities, Probabilities]:
@@ -240,8 +268,9 @@ def ridge(clips: Clips, strength: float = 3.0) -> Ints:
     return said
 
 
-def do(trials: Sequence[Trial], clips: Mapping[str, Clips], out: Path, model: str,
-       photos: Mapping[str, Rows] | None = None) -> None:  # fmt: skip
+def do(
+    trials: Sequence[Trial], clips: Mapping[str, Clips], out: Path, model: str, photos: Mapping[str, Rows] | None = None
+) -> None:
     """Run what is not there yet, each into a file of its own; ``clips`` and ``photos`` by condition."""
     todo = [t for t in trials if not t.path(out, model).is_file()]
     for number, trial in enumerate(todo, 1):

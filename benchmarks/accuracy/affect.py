@@ -35,9 +35,11 @@ SIDES = (64, 48, 32, 24, 16)
 SMALL = 1000  # faces that are made small
 SEED = 0
 CHECKS = (
-    ("valence", ("happiness",), ("neutral",)), ("valence", ("neutral",), ("sadness", "anger", "disgust", "fear")),
-    ("arousal", ("surprise", "fear", "anger"), ("neutral", "sadness")), ("arousal", ("happiness",), ("neutral",)),
-)  # fmt: skip
+    ("valence", ("happiness",), ("neutral",)),
+    ("valence", ("neutral",), ("sadness", "anger", "disgust", "fear")),
+    ("arousal", ("surprise", "fear", "anger"), ("neutral", "sadness")),
+    ("arousal", ("happiness",), ("neutral",)),
+)
 """What should lie higher, what lower; each label counts alike."""
 
 Array = NDArray[np.float64]
@@ -67,8 +69,9 @@ def shown(one: Interval) -> str:
     return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-def photos(model: Model, free: fitting.Head, crops: Callable[[int, int], NDArray[np.uint8]],
-           count: int) -> tuple[Array, Array]:  # fmt: skip
+def photos(
+    model: Model, free: fitting.Head, crops: Callable[[int, int], NDArray[np.uint8]], count: int
+) -> tuple[Array, Array]:
     """Valence and arousal ``(count, 2)`` of faces, each with its mirror image: the model's answers and ``free``'s."""
     ours, theirs = [], []
     for start in range(0, count, 256):
@@ -81,14 +84,18 @@ def photos(model: Model, free: fitting.Head, crops: Callable[[int, int], NDArray
 
 def label_table(said: Array, free: Array, bench: Bench, labels: tuple[str, ...]) -> list[str]:
     """Mean valence and arousal by label."""
-    lines = ["| expression | faces | valence | arousal | at an end | disgust free: valence, arousal |",
-             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| expression | faces | valence | arousal | at an end | disgust free: valence, arousal |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for k in np.argsort([-said[bench.truth == k, 0].mean() for k in range(len(labels))]):
         mine, theirs = said[bench.truth == k], free[bench.truth == k].mean(0)
         cells = [shown(bootstrap(lambda i, m=mine[:, j]: float(m[i].mean()), len(mine))) for j in (0, 1)]
         end = (np.abs(mine) > 0.999).mean(0)
-        lines.append(f"| {labels[k]} | {len(mine)} | {cells[0]} | {cells[1]} | {100 * end[0]:.0f} %, "
-                     f"{100 * end[1]:.0f} % | {theirs[0]:.2f}, {theirs[1]:.2f} |")  # fmt: skip
+        lines.append(
+            f"| {labels[k]} | {len(mine)} | {cells[0]} | {cells[1]} | {100 * end[0]:.0f} %, "
+            f"{100 * end[1]:.0f} % | {theirs[0]:.2f}, {theirs[1]:.2f} |"
+        )
     return lines
 
 
@@ -101,11 +108,13 @@ def checks(said: Array, bench: Bench, labels: tuple[str, ...]) -> list[str]:
 
         def gap(i: NDArray[np.int64], j: int = j, high: list[int] = high, low: list[int] = low) -> float:
             truth, value = bench.truth[i], said[i, j]
-            return float(np.mean([value[truth == k].mean() for k in high])
-                         - np.mean([value[truth == k].mean() for k in low]))  # fmt: skip
+            return float(
+                np.mean([value[truth == k].mean() for k in high]) - np.mean([value[truth == k].mean() for k in low])
+            )
 
-        pairs = np.mean([(said[bench.truth == a, j][:, None] > said[bench.truth == b, j]).mean()
-                         for a in high for b in low])  # fmt: skip
+        pairs = np.mean(
+            [(said[bench.truth == a, j][:, None] > said[bench.truth == b, j]).mean() for a in high for b in low]
+        )
         found = bootstrap(gap, len(said), groups=bench.manifest.group)
         lines.append(f"| {', '.join(above)} | {', '.join(below)} | {name} | {shown(found)} | {100 * pairs:.0f} % |")
     return lines
@@ -113,10 +122,16 @@ def checks(said: Array, bench: Bench, labels: tuple[str, ...]) -> list[str]:
 
 def shrunk(crops: Callable[[int, int], NDArray[np.uint8]], side: int, start: int, stop: int) -> NDArray[np.uint8]:
     """Faces as they would be had they been seen ``side`` pixels wide."""
-    return np.stack([
-        cv2.resize(cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA), one.shape[1::-1],
-                   interpolation=cv2.INTER_LINEAR) for one in crops(start, stop)
-    ])  # fmt: skip
+    return np.stack(
+        [
+            cv2.resize(
+                cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA),
+                one.shape[1::-1],
+                interpolation=cv2.INTER_LINEAR,
+            )
+            for one in crops(start, stop)
+        ]
+    )
 
 
 def size_table(model: Model, free: fitting.Head, bench: Bench) -> list[str]:
@@ -127,13 +142,17 @@ def size_table(model: Model, free: fitting.Head, bench: Bench) -> list[str]:
         return np.concatenate([bench.crops(int(i), int(i) + 1, model.size, "aligned") for i in rows[start:stop]])
 
     whole, _ = photos(model, free, crops, len(rows))
-    lines = ["| seen at | valence: shift | correlation | spread | arousal: shift | correlation | spread |",
-             "| --- " * 7 + "|",
-             f"| {model.size} px | 0 | 1 | {whole[:, 0].std():.2f} | 0 | 1 | {whole[:, 1].std():.2f} |"]  # fmt: skip
+    lines = [
+        "| seen at | valence: shift | correlation | spread | arousal: shift | correlation | spread |",
+        "| --- " * 7 + "|",
+        f"| {model.size} px | 0 | 1 | {whole[:, 0].std():.2f} | 0 | 1 | {whole[:, 1].std():.2f} |",
+    ]
     for side in SIDES:
         small, _ = photos(model, free, partial(shrunk, crops, side), len(rows))
-        cells = [f"{(small - whole)[:, j].mean():+.2f} | {pearson(small[:, j], whole[:, j]):.2f} | "
-                 f"{small[:, j].std():.2f}" for j in (0, 1)]  # fmt: skip
+        cells = [
+            f"{(small - whole)[:, j].mean():+.2f} | {pearson(small[:, j], whole[:, j]):.2f} | {small[:, j].std():.2f}"
+            for j in (0, 1)
+        ]
         lines.append(f"| {side} px | {' | '.join(cells)} |")
     return lines
 
@@ -151,26 +170,42 @@ def report(model: Model, prepared: Path) -> list[str]:
     tie = fitting.Tie.of(fitting.read_photos(model, prepared / "rafdb"), model.labels)
     x, fold, labels = clips.mean(clips.frames), fitting.blocks(len(clips.rated)), model.labels.names
     head, free = fitting.fit(x, clips.rated, fold, tie), fitting.fit(x, clips.rated, fold, None)
-    chosen = "; ".join(f"{name}: strength {a:g}, stretch {b:.2f}"
-                       for name, a, b in zip(fitting.AFFECT, head.strength, head.stretch, strict=True))  # fmt: skip
+    chosen = "; ".join(
+        f"{name}: strength {a:g}, stretch {b:.2f}"
+        for name, a, b in zip(fitting.AFFECT, head.strength, head.stretch, strict=True)
+    )
     lines = [
-        f"# Valence and arousal: {model.name}", "",
+        f"# Valence and arousal: {model.name}",
+        "",
         f"Made by `python benchmarks/accuracy/affect.py PREPARED`, graph {model.info.graph_sha256[:12]}.",
         f"{len(clips.rated)} clips of films, {len(clips.frames)} frames, rated as wholes. {fitting.FOLDS} folds of",
         f"neighbouring clips; intervals (95 %) are bootstraps over stretches of {fitting.STRETCH} neighbours. The pack",
         "names no films: other clips of the same ones have been learnt from (`film_affect.md` holds faces apart, too).",
-        "", "## Film clips, held out", "", *clip_table(clips, tie, said), "", f"Chosen on all clips: {chosen}.", "",
+        "",
+        "## Film clips, held out",
+        "",
+        *clip_table(clips, tie, said),
+        "",
+        f"Chosen on all clips: {chosen}.",
+        "",
         f"Ratings: mean {clips.rated.mean(0).round(2).tolist()}, spread {clips.rated.std(0).round(2).tolist()}.",
-    ]  # fmt: skip
+    ]
     opened = {
         "RAF-DB fold 0 (the feature has learnt its labels)": open_bench(
-            prepared / "rafdb", "rafdb", model.labels, folds="rafdb-train", fold=0),
+            prepared / "rafdb", "rafdb", model.labels, folds="rafdb-train", fold=0
+        ),
         "FERPlus valid (never learnt from)": open_bench(prepared / "ferplus", "ferplus", model.labels, split="valid"),
-    }  # fmt: skip
+    }
     for title, bench in opened.items():
         read, other = photos(model, free, partial(aligned, model, bench), len(bench.index))
-        lines += ["", f"## Photos by label: {title}", "", *label_table(read, other, bench, labels), "",
-                  *checks(read, bench, labels)]  # fmt: skip
+        lines += [
+            "",
+            f"## Photos by label: {title}",
+            "",
+            *label_table(read, other, bench, labels),
+            "",
+            *checks(read, bench, labels),
+        ]
     bench = next(iter(opened.values()))
     return [*lines, "", f"## {SMALL} faces of RAF-DB fold 0, made small", "", *size_table(model, free, bench)]
 

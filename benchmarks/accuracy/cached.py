@@ -81,9 +81,12 @@ class Tail(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.BatchNorm1d(inside, affine=False),
-            nn.Linear(inside, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(),
-            nn.Linear(hidden, self.width), nn.ReLU(),
-        )  # fmt: skip
+            nn.Linear(inside, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, self.width),
+            nn.ReLU(),
+        )
 
     def maps(self, places: Tensor) -> Tensor:
         """``(n, 128, side, side)``."""
@@ -187,8 +190,16 @@ def encoder_of(name: str, faces: NDArray[np.uint8]) -> tuple[nn.Module, list[str
     return encoder, seen
 
 
-def fit(method: Method, cache: Cache, rows: Rows, epochs: int, seed: int, optim: Optim, batch: int = 256,
-        judge: Callable[[Method], None] = lambda method: None) -> Method:  # fmt: skip
+def fit(
+    method: Method,
+    cache: Cache,
+    rows: Rows,
+    epochs: int,
+    seed: int,
+    optim: Optim,
+    batch: int = 256,
+    judge: Callable[[Method], None] = lambda method: None,
+) -> Method:
     """Train ``method`` on cached looks at ``rows`` (``index`` counts the cache's rows) as ``lab.loop.train`` would."""
     optimizer, decided = make_optimizer(method, optim), Decided([rows])
     for epoch in range(epochs):
@@ -200,8 +211,12 @@ def fit(method: Method, cache: Cache, rows: Rows, epochs: int, seed: int, optim:
         method.train()
         for step, start in enumerate(starts):
             part = order[start : start + batch]
-            given = Batch(views(method, cache, rows.index[part], look[part]), torch.from_numpy(now.target[part]),
-                          torch.from_numpy(now.weight[part]), torch.from_numpy(part))  # fmt: skip
+            given = Batch(
+                views(method, cache, rows.index[part], look[part]),
+                torch.from_numpy(now.target[part]),
+                torch.from_numpy(now.weight[part]),
+                torch.from_numpy(part),
+            )
             for group in optimizer.param_groups:
                 group["lr"] = rate_at((epoch + step / len(starts)) / epochs, optim)
             losses = method.loss(given, Progress(epoch, epochs, step, len(starts)))

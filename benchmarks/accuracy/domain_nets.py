@@ -20,8 +20,11 @@ from domain_packs import LABELS, SIZE
 from tronie.core.labels import LabelSet
 from tronie.models.info import ModelInfo, write_info
 
-OLDER = {"static-2-all": ("rafdb", "ferplus", "acted"), "static-2-fold0": ("rafdb", "ferplus", "acted"),
-         "baseline-ferplus": ("ferplus",)}  # fmt: skip
+OLDER = {
+    "static-2-all": ("rafdb", "ferplus", "acted"),
+    "static-2-fold0": ("rafdb", "ferplus", "acted"),
+    "baseline-ferplus": ("ferplus",),
+}
 """What files have learnt from that do not say it themselves: see models/README.md."""
 
 
@@ -41,8 +44,10 @@ def read_net(path: Path):
 def write_net(net, path: Path, seen: tuple[str, ...]) -> None:
     """Weights as float16 without pickle; what they have learnt from is the archive's comment."""
     state = {name: value.numpy() for name, value in net.state_dict().items()}
-    half = {name: v.astype(np.float16) if v.dtype == np.float32 and np.abs(v).max() < 6e4 else v
-            for name, v in state.items()}  # fmt: skip
+    half = {
+        name: v.astype(np.float16) if v.dtype == np.float32 and np.abs(v).max() < 6e4 else v
+        for name, v in state.items()
+    }
     np.savez_compressed(path, **half)
     with zipfile.ZipFile(path, "a") as archive:
         archive.comment = json.dumps(seen).encode()
@@ -79,8 +84,10 @@ def main() -> None:
     given = parser.parse_args()
     first, second = read_net(given.start), read_net(given.tuned)
     own = first.state_dict()
-    mixed = {name: own[name].lerp(value, given.share) if value.is_floating_point() else value
-             for name, value in second.state_dict().items()}  # fmt: skip
+    mixed = {
+        name: own[name].lerp(value, given.share) if value.is_floating_point() else value
+        for name, value in second.state_dict().items()
+    }
     second.load_state_dict(mixed)
     write_net(second, given.out, tuple(dict.fromkeys((*seen_by(given.start), *seen_by(given.tuned)))))
 

@@ -29,13 +29,18 @@ from tronie.faces.whole import WholePicture
 LABELS = BASIC7.names
 SIZE = 112
 FILES = {
-    "rafdb": "rafdb_train.npz", "ferplus": "fer2013_ferplus_train_valid.npz",
-    "film-faces": "imfdb_film_faces_train.npz", "film-stills": "sfew_film_stills_train.npz",
+    "rafdb": "rafdb_train.npz",
+    "ferplus": "fer2013_ferplus_train_valid.npz",
+    "film-faces": "imfdb_film_faces_train.npz",
+    "film-stills": "sfew_film_stills_train.npz",
     "performers": "taiwan_performers_train.npz",
-    "coded-peaks": "ckplus_peaks_train.npz", "coded-sequences": "ckplus_sequences_train.npz",
-    "lfw": "lfw_grey_train.npz", "acted": "acted_clips_train.npz", "contempt": "contempt_train.npz",
+    "coded-peaks": "ckplus_peaks_train.npz",
+    "coded-sequences": "ckplus_sequences_train.npz",
+    "lfw": "lfw_grey_train.npz",
+    "acted": "acted_clips_train.npz",
+    "contempt": "contempt_train.npz",
     "film-clips": "film_clips_va_train.npz",
-}  # fmt: skip
+}
 """Name of a pack → its file. A row is called NAME/NUMBER, counted from 0 as in the file."""
 WORDS = {"happy": "happiness", "angry": "anger", "sad": "sadness", "peace": "neutral"}
 TWINS = Path(__file__).parent / "domains" / "twins.csv"
@@ -129,8 +134,9 @@ def _named(code: NDArray[Any], names: Any) -> NDArray[np.int64]:
     return np.array([LABELS.index(n) if n in LABELS else -1 for n in ours])[code]
 
 
-def _voted(votes: NDArray[np.float32], names: NDArray[np.str_],
-           best: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:  # fmt: skip
+def _voted(
+    votes: NDArray[np.float32], names: NDArray[np.str_], best: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The column ``best`` of each row as our label (-1: none of ours), and the shares of the votes for ours."""
     votes = np.maximum(votes, 0)
     ours = _named(np.arange(len(names)), names)

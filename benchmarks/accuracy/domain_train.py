@@ -28,9 +28,17 @@ from torch import Tensor
 from tronie.data.augmentation import Augment, augment
 from tronie.nn.losses import cross_entropy_rows, smooth
 
-GROUPS = {"coded-peaks": "posed", "coded-sequences": "posed", "performers": "posed", "film-stills": "film stills",
-          "film-faces": "film faces", "lfw": "LFW", "acted": "acted speech", "rafdb": "RAF-DB",
-          "ferplus": "FERPlus"}  # fmt: skip
+GROUPS = {
+    "coded-peaks": "posed",
+    "coded-sequences": "posed",
+    "performers": "posed",
+    "film-stills": "film stills",
+    "film-faces": "film faces",
+    "lfw": "LFW",
+    "acted": "acted speech",
+    "rafdb": "RAF-DB",
+    "ferplus": "FERPlus",
+}
 HELD_ACTORS = (7, 8)
 HOW = Augment(rotate=10.0, scale=0.12, shift=0.05, colour=0.3, grey=0.25, blur=0.1, low_resolution=0.25)
 DISGUST = LABELS.index("disgust")
@@ -56,10 +64,28 @@ class Recipe:
     how: Augment = HOW
 
 
-SHARES = {"rafdb": 0.26, "ferplus": 0.20, "film-faces": 0.14, "lfw": 0.10, "acted": 0.10, "film-stills": 0.07,
-          "performers": 0.07, "coded-peaks": 0.04, "coded-sequences": 0.02}  # fmt: skip
-MORE_PHOTOS = {"rafdb": 0.34, "ferplus": 0.24, "film-faces": 0.10, "lfw": 0.08, "acted": 0.07, "film-stills": 0.06,
-               "performers": 0.06, "coded-peaks": 0.035, "coded-sequences": 0.015}  # fmt: skip
+SHARES = {
+    "rafdb": 0.26,
+    "ferplus": 0.20,
+    "film-faces": 0.14,
+    "lfw": 0.10,
+    "acted": 0.10,
+    "film-stills": 0.07,
+    "performers": 0.07,
+    "coded-peaks": 0.04,
+    "coded-sequences": 0.02,
+}
+MORE_PHOTOS = {
+    "rafdb": 0.34,
+    "ferplus": 0.24,
+    "film-faces": 0.10,
+    "lfw": 0.08,
+    "acted": 0.07,
+    "film-stills": 0.06,
+    "performers": 0.06,
+    "coded-peaks": 0.035,
+    "coded-sequences": 0.015,
+}
 RECIPES = {
     "mixed": Recipe(),
     "balanced": Recipe(SHARES, noisy=("film-faces",)),
@@ -151,9 +177,13 @@ def main() -> None:
     net = read_net(given.start).to(memory_format=torch.channels_last)
     average = copy.deepcopy(net.state_dict())
     decayed = [p for p in net.parameters() if p.ndim > 1]
-    optim = torch.optim.AdamW([{"params": decayed, "weight_decay": recipe.decay},
-                               {"params": [p for p in net.parameters() if p.ndim == 1], "weight_decay": 0.0}],
-                              lr=recipe.rate)  # fmt: skip
+    optim = torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": recipe.decay},
+            {"params": [p for p in net.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        ],
+        lr=recipe.rate,
+    )
     step, checkpoint = 0, given.run / "last.pt"
     if checkpoint.is_file():
         kept = torch.load(checkpoint, weights_only=True)
@@ -185,8 +215,10 @@ def main() -> None:
                 average[name].lerp_(value.detach(), 1 - keep)
         total += float(loss)
         if step % 100 == 0 or step == given.steps:
-            torch.save({"net": net.state_dict(), "optim": optim.state_dict(), "average": average, "step": step},
-                       given.run / "next.pt")  # fmt: skip
+            torch.save(
+                {"net": net.state_dict(), "optim": optim.state_dict(), "average": average, "step": step},
+                given.run / "next.pt",
+            )
             (given.run / "next.pt").replace(checkpoint)
             print(f"step {step}: loss {total / 100:.3f}, {time.time() - began:.0f} s", flush=True)
             total = 0.0

@@ -112,8 +112,14 @@ class Tail(nn.Module):
 
     def __init__(self, heads: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(WIDTH, affine=False), nn.Dropout(0.3),
-                                  nn.Linear(WIDTH, 128), nn.ReLU(), nn.Dropout(0.3))  # fmt: skip
+        self.body = nn.Sequential(
+            nn.Flatten(),
+            nn.BatchNorm1d(WIDTH, affine=False),
+            nn.Dropout(0.3),
+            nn.Linear(WIDTH, 128),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+        )
         self.heads = nn.ModuleList([nn.Linear(128, len(LABELS)) for _ in range(heads)])
         self.beside = nn.Sequential(nn.Linear(SHAPES, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, len(LABELS)))
 
@@ -124,8 +130,9 @@ class Tail(nn.Module):
 
 
 @torch.inference_mode()
-def answer(tail: Tail, maps: NDArray[np.float16], view: int,
-           shapes: NDArray[np.float32] | None = None) -> NDArray[np.float32]:  # fmt: skip
+def answer(
+    tail: Tail, maps: NDArray[np.float16], view: int, shapes: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Log-probabilities ``(n, 7)`` of one view, the mean over heads; with blendshapes beside if they are given."""
     tail.eval()
     parts = []
@@ -152,8 +159,10 @@ def pooled(name: str, cache: Path) -> NDArray[np.float16]:
     path = cache / f"{name}.pooled.npy"
     if not path.is_file():
         maps = np.load(cache / f"{name}.maps.npy", mmap_mode="r")
-        parts = [adaptive_avg_pool2d(torch.from_numpy(np.asarray(maps[i : i + 256])).float().flatten(0, 1), 3)
-                 for i in range(0, len(maps), 256)]  # fmt: skip
+        parts = [
+            adaptive_avg_pool2d(torch.from_numpy(np.asarray(maps[i : i + 256])).float().flatten(0, 1), 3)
+            for i in range(0, len(maps), 256)
+        ]
         small = torch.cat([part.half() for part in parts]).unflatten(0, (len(maps), len(VIEWS)))
         np.save(path, small.numpy())
     made: NDArray[np.float16] = np.load(path)
@@ -189,8 +198,10 @@ class Draw:
                 keep &= (ranked == self.label[at][rows[at]][:, None]).any(1)
             rows[at] = rows[at][keep]
         self.rows = rows
-        share = np.array([variant.shares.get(n, 0) if variant.shares else len(r) for n, r in zip(self.names, rows,
-                          strict=True)], float)  # fmt: skip
+        share = np.array(
+            [variant.shares.get(n, 0) if variant.shares else len(r) for n, r in zip(self.names, rows, strict=True)],
+            float,
+        )
         self.share = share / share.sum()
         self.odds, self.prior = [], []
         for label, own in zip(self.label, rows, strict=True):
@@ -276,8 +287,9 @@ def learn(mapped: dict[str, Mapped], variant: Variant, leave: str, seed: int) ->
     return tail
 
 
-def run(mapped: dict[str, Mapped], name: str, leave: str, seed: int, cache: Path,
-        learnt: dict[tuple[str, ...], Tail]) -> None:  # fmt: skip
+def run(
+    mapped: dict[str, Mapped], name: str, leave: str, seed: int, cache: Path, learnt: dict[tuple[str, ...], Tail]
+) -> None:
     """Learn and answer the group left out, once. ``learnt``: this variant's tails, by what they learnt from."""
     path = cache / "trials" / f"{name.replace(' ', '_')}--{leave.replace(' ', '_')}--{seed}.npz"
     if path.is_file():
@@ -300,9 +312,16 @@ def run(mapped: dict[str, Mapped], name: str, leave: str, seed: int, cache: Path
     print(f"{name}, without {leave}, seed {seed}", flush=True)
 
 
-JUDGED = {"coded-peaks": "coded peaks", "performers": "performers", "film-stills": "film stills",
-          "film-faces": "film faces", "lfw": "LFW", "acted": "acted speech", "rafdb": "RAF-DB fold 0",
-          "ferplus": "FERPlus valid"}  # fmt: skip
+JUDGED = {
+    "coded-peaks": "coded peaks",
+    "performers": "performers",
+    "film-stills": "film stills",
+    "film-faces": "film faces",
+    "lfw": "LFW",
+    "acted": "acted speech",
+    "rafdb": "RAF-DB fold 0",
+    "ferplus": "FERPlus valid",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,8 +341,9 @@ def judged(mapped: dict[str, Mapped]) -> dict[str, Judged]:
         pack = mapped[name].pack
         if name in ("rafdb", "ferplus"):
             pack = pack.select(np.isin(pack.split, ("valid", "fold0")))
-        rows = np.array([i for i, (r, label) in enumerate(zip(pack.id, pack.label, strict=True))
-                         if label >= 0 and r not in twins])  # fmt: skip
+        rows = np.array(
+            [i for i, (r, label) in enumerate(zip(pack.id, pack.label, strict=True)) if label >= 0 and r not in twins]
+        )
         truth = pack.label[rows]
         found[name] = Judged(rows, truth, pack.group[rows], np.bincount(truth, minlength=len(LABELS)) >= LEAST)
     return found
@@ -359,17 +379,24 @@ def table(mapped: dict[str, Mapped], seeds: int, cache: Path) -> list[str]:
     told = {name: one for name, one in told.items() if one}
     base = told["base"]
     told["base, centred by person"] = {
-        pack: [centred(log, rows[pack].group) if pack in ("coded-peaks", "performers", "film-faces", "acted") else log
-               for log in logs] for pack, logs in base.items()}  # fmt: skip
-    lines = ["| variant | " + " | ".join(JUDGED.values()) + " | mean | difference to base |",
-             "| --- " * (len(JUDGED) + 3) + "|"]  # fmt: skip
+        pack: [
+            centred(log, rows[pack].group) if pack in ("coded-peaks", "performers", "film-faces", "acted") else log
+            for log in logs
+        ]
+        for pack, logs in base.items()
+    }
+    lines = [
+        "| variant | " + " | ".join(JUDGED.values()) + " | mean | difference to base |",
+        "| --- " * (len(JUDGED) + 3) + "|",
+    ]
     angry = ["| anger recall | " + " | ".join(JUDGED.values()) + " |", "| --- " * (len(JUDGED) + 1) + "|"]
     for name, one in told.items():
         recalls, angers, gains = [], [], []
         for pack, at in rows.items():
             classes, every = at.classes, np.arange(len(at.truth))
-            first, second = ([partial(recall_of, at.truth, log.argmax(1), classes) for log in who[pack]]
-                             for who in (base, one))  # fmt: skip
+            first, second = (
+                [partial(recall_of, at.truth, log.argmax(1), classes) for log in who[pack]] for who in (base, one)
+            )
             recalls.append(float(np.mean([f(every) for f in second])))
             anger = at.truth == LABELS.index("anger")
             angers.append(np.mean([(log.argmax(1)[anger] == LABELS.index("anger")).mean() for log in one[pack]]))
@@ -377,8 +404,10 @@ def table(mapped: dict[str, Mapped], seeds: int, cache: Path) -> list[str]:
         half = math.sqrt(sum(((g.high - g.low) / 2) ** 2 for g in gains)) / len(gains)
         gain = float(np.mean([g.value for g in gains]))
         told_gain = f"{100 * gain:+.1f} ± {100 * half:.1f}"
-        lines.append(" | ".join([f"| {name}", *(f"{100 * r:.1f}" for r in recalls), f"{100 * np.mean(recalls):.1f}",
-                                 told_gain]) + " |")  # fmt: skip
+        lines.append(
+            " | ".join([f"| {name}", *(f"{100 * r:.1f}" for r in recalls), f"{100 * np.mean(recalls):.1f}", told_gain])
+            + " |"
+        )
         angry.append(" | ".join([f"| {name}", *(f"{100 * a:.0f}" for a in angers)]) + " |")
     return [*lines, "", *angry]
 

@@ -33,8 +33,10 @@ def hashed(name: str, data: Path, cache: Path) -> tuple[Hashes, Hashes]:
     """Hashes ``(n, 32)`` of a pack's pictures and of its aligned faces, kept in CACHE."""
     path = cache / f"{name}.hashes.npz"
     if not path.is_file():
-        grey = (np.stack([small_grey(p) for p in pictures(arrays(name, data))]),
-                np.stack([small_grey(f) for f in faces_of(name, cache)]))  # fmt: skip
+        grey = (
+            np.stack([small_grey(p) for p in pictures(arrays(name, data))]),
+            np.stack([small_grey(f) for f in faces_of(name, cache)]),
+        )
         parts = [np.concatenate([perceptual_hash(g[i : i + 4096]) for i in range(0, len(g), 4096)]) for g in grey]
         np.savez(path, picture=parts[0], aligned=parts[1])
     with np.load(path) as file:
@@ -66,8 +68,11 @@ def twins(data: Path, cache: Path, distance: int, aligned: int) -> list[tuple[st
     hashes = {name: hashed(name, data, cache) for name in names}
     found = []
     for one, other in combinations_with_replacement(names, 2):
-        near = [pairs for kind, most in enumerate((distance, aligned))
-                for pairs in close_pairs(hashes[one][kind], hashes[other][kind], most)]  # fmt: skip
+        near = [
+            pairs
+            for kind, most in enumerate((distance, aligned))
+            for pairs in close_pairs(hashes[one][kind], hashes[other][kind], most)
+        ]
         pairs = np.unique(np.concatenate(near), axis=0)
         pairs = pairs[~(flat(hashes[one][0])[pairs[:, 0]] | flat(hashes[other][0])[pairs[:, 1]])]
         pairs = pairs[kept_apart(packs[one], packs[other], pairs)]

@@ -111,8 +111,9 @@ def answers(model: Model, data: Path, cache: Path, held_people: bool, only: list
     return found
 
 
-def _kept(path: Path, pack: Pack, faces: NDArray[np.uint8],
-          read: Callable[[NDArray[np.uint8]], NDArray[np.floating]]) -> NDArray[np.float64]:  # fmt: skip
+def _kept(
+    path: Path, pack: Pack, faces: NDArray[np.uint8], read: Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+) -> NDArray[np.float64]:
     """Answers to a pack's rows; what was read before is not read again."""
     known: dict[int, NDArray[np.float64]] = {}
     if path.is_file():
@@ -185,8 +186,12 @@ def over_groups(told: dict[str, Answers]) -> Callable[[str], float]:
 
 def table(told: dict[str, Answers], seen: set[str]) -> list[str]:
     """The table in Markdown, in per cent."""
-    lines = ["| domain | rows (left out) | mean recall | accuracy | calibration error | " + " | ".join(LABELS)
-             + " | anger precision |", "| --- " * (len(LABELS) + 6) + "|"]  # fmt: skip
+    lines = [
+        "| domain | rows (left out) | mean recall | accuracy | calibration error | "
+        + " | ".join(LABELS)
+        + " | anger precision |",
+        "| --- " * (len(LABELS) + 6) + "|",
+    ]
     for domain in asked(told):
         one = told[domain.name]
         got = scores(one)
@@ -198,8 +203,12 @@ def table(told: dict[str, Answers], seen: set[str]) -> list[str]:
         return lines
     of = over_groups(told)
     strangers = np.nanmean([of(g) for g in ("posed", "film stills", "film faces", "LFW", "acted speech")])
-    return [*lines, "", f"Mean recall over the eight groups {100 * of(''):.1f}, over the five of strangers "
-            f"{100 * strangers:.1f}. Calibration error and recalls in per cent."]  # fmt: skip
+    return [
+        *lines,
+        "",
+        f"Mean recall over the eight groups {100 * of(''):.1f}, over the five of strangers "
+        f"{100 * strangers:.1f}. Calibration error and recalls in per cent.",
+    ]
 
 
 def _told(i: Interval) -> str:
@@ -219,8 +228,11 @@ def differences(told: dict[str, Answers], other: dict[str, Answers]) -> list[str
             [partial(_anger, truth, a, only) for a in said],
         ]
         cells = [_told(paired([k[0]], [k[1]], len(truth), groups=one.group, draws=500)) for k in kinds]
-        lines.append(f"| {domain.name} | " + " | ".join(cells[: 3 if classes[ANGER] else 2])
-                     + (" |" if classes[ANGER] else " | – |"))  # fmt: skip
+        lines.append(
+            f"| {domain.name} | "
+            + " | ".join(cells[: 3 if classes[ANGER] else 2])
+            + (" |" if classes[ANGER] else " | – |")
+        )
     return lines
 
 
@@ -241,13 +253,17 @@ def note_look(what: str, told: dict[str, Answers]) -> None:
         for domain in asked(told):
             one = told[domain.name]
             answer, every = one.probability.argmax(1), np.arange(len(one.truth))
-            value = (answer == one.truth).mean() if name == "accuracy" else recall_of(
-                one.truth, answer, counted(one.truth), every)  # fmt: skip
+            value = (
+                (answer == one.truth).mean()
+                if name == "accuracy"
+                else recall_of(one.truth, answer, counted(one.truth), every)
+            )
             values.append(f"{value:.3f}")
         columns.append("/".join(values))
     with LOOKS.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(
-            [datetime.now(UTC).date(), commit.stdout.strip(), what, ", ".join(told), *columns])  # fmt: skip
+            [datetime.now(UTC).date(), commit.stdout.strip(), what, ", ".join(told), *columns]
+        )
 
 
 def main() -> None:

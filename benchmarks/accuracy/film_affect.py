@@ -103,13 +103,16 @@ def table(rows: dict[str, Said], fold: Ints) -> list[str]:
     """Markdown: CCC with interval, Pearson and RMSE of both, and the mean CCC paired against the best regression."""
     heads = [f"{name} {what}" for name in NAMES for what in ("CCC", "sd", "r", "RMSE")]
     heads += ["mean CCC above the stretched ridge's by", f"mean CCC, folds 1–{CHOSEN}", "others"]
-    lines = [f"| | passes | {' | '.join(heads)} |",
-             "| --- |" + " ---: |" * (len(heads) + 1)]  # fmt: skip
+    lines = [f"| | passes | {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) + 1)]
     for name, said in rows.items():
         cells = [name, str(len(said.answer)) if name in ROWS else "–"]
         for c in (0, 1):
-            cells += [three(said.interval(c)), said.deviation(c), two(said.score(c, scores.pearson)),
-                      f"{said.score(c, scores.root_mean_square):.3f}"]  # fmt: skip
+            cells += [
+                three(said.interval(c)),
+                said.deviation(c),
+                two(said.score(c, scores.pearson)),
+                f"{said.score(c, scores.root_mean_square):.3f}",
+            ]
         cells.append(three(said.against(rows[BAR])) if name != BAR else "")
         for part in (fold < CHOSEN, fold >= CHOSEN):
             cells.append(two(np.mean([said.score(c, at=np.flatnonzero(part)) for c in (0, 1)])))
@@ -162,19 +165,33 @@ def main() -> None:
     model = load_model(args.model)
     films = read_films(args.data, model, args.out)
     group = alike(films.face)
-    trials = [Trial(row, cut, seed, films.feature.shape[1], *ROWS[row])
-              for seed in args.seeds for cut in args.cuts for row in args.rows]  # fmt: skip
+    trials = [
+        Trial(row, cut, seed, films.feature.shape[1], *ROWS[row])
+        for seed in args.seeds
+        for cut in args.cuts
+        for row in args.rows
+    ]
     if not args.table:
         acted = None if args.acted is None else acted_rows(args.acted, model, args.out)
         do([t for t in trials if acted is not None or not t.acted], films, acted, args.out, model.hash)
-    print(HEAD.format(folder=args.model, seeds=" ".join(map(str, args.seeds)), name=model.name, hash=model.hash,
-                      seen=", ".join(s.partition(":")[0] for s in model.info.seen), clips=len(films),
-                      groups=len(np.unique(group)), largest=np.unique(group, return_counts=True)[1].max(),
-                      chosen=CHOSEN))  # fmt: skip
+    print(
+        HEAD.format(
+            folder=args.model,
+            seeds=" ".join(map(str, args.seeds)),
+            name=model.name,
+            hash=model.hash,
+            seen=", ".join(s.partition(":")[0] for s in model.info.seen),
+            clips=len(films),
+            groups=len(np.unique(group)),
+            largest=np.unique(group, return_counts=True)[1].max(),
+            chosen=CHOSEN,
+        )
+    )
     for cut in args.cuts:
         fold = CUTS[cut](films)
-        rows = untrained(films, fold, group) | trained([t for t in trials if t.cut == cut], films, group, args.out,
-                                                       model.hash)  # fmt: skip
+        rows = untrained(films, fold, group) | trained(
+            [t for t in trials if t.cut == cut], films, group, args.out, model.hash
+        )
         print(f"\n## {cut.capitalize()}\n")
         print("\n".join(table(rows, fold)))
 

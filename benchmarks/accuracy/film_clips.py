@@ -45,8 +45,16 @@ from tronie.train.run import make_method
 FOLDS = 10
 ALIKE = 0.55
 """Cosine of centred face vectors above which two clips stay together; 1 of 200 pairs of clips lies above it."""
-SMALL: dict[str, Any] = {"kind": "features", "frames": 8, "width": 64, "hidden": 48, "layers": 1, "heads": 4,
-                         "dropout": 0.5, "drop": 0.5}  # fmt: skip
+SMALL: dict[str, Any] = {
+    "kind": "features",
+    "frames": 8,
+    "width": 64,
+    "hidden": 48,
+    "layers": 1,
+    "heads": 4,
+    "dropout": 0.5,
+    "drop": 0.5,
+}
 OPTIM = Optim(rate=1.5e-3, ema=0.95, decay=0.05)
 _STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 _FACE = 150  # pixels that the face network was made for
@@ -76,8 +84,15 @@ class Films:
     def rows(self, index: Ints) -> Rows:
         """The clips ``index`` as the loop takes them: ratings, no label."""
         target = np.zeros((len(index), len(BASIC7)), np.float32)
-        return Rows(self.feature, index, target, np.ones(len(index), np.float32), starts=self.starts, kind="features",
-                    affect=self.rating[index])  # fmt: skip
+        return Rows(
+            self.feature,
+            index,
+            target,
+            np.ones(len(index), np.float32),
+            starts=self.starts,
+            kind="features",
+            affect=self.rating[index],
+        )
 
     def means(self, frames: Floats, deviation: bool = False) -> NDArray[np.float64]:
         """Mean over each clip of what belongs to frames ``(total, w)``, perhaps with the deviation beside it."""
@@ -104,8 +119,9 @@ def read_films(prepared: Path, model: Model, cache: Path) -> Films:
         np.save(image, np.concatenate(parts))
     if not face.is_file():
         np.save(face, faces_of(pixels))
-    return Films(opened.manifest, rated, np.asarray(opened.faces, np.float32), opened.starts, np.load(image),
-                 np.load(face))  # fmt: skip
+    return Films(
+        opened.manifest, rated, np.asarray(opened.faces, np.float32), opened.starts, np.load(image), np.load(face)
+    )
 
 
 def _resized(faces: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -204,8 +220,16 @@ class Trial:
     def recipe(self) -> Recipe:
         """Everything that its runs depend on besides clips and folds."""
         loop = Loop(epochs=self.epochs, batch=self.batch, seed=self.seed, half=False, judge_every=1000)
-        return resolved(Recipe("films", (Source("films"),), method="multitask", loop=loop, optim=OPTIM,
-                               config=SMALL | {"inputs": self.inputs} | dict(self.settings)))  # fmt: skip
+        return resolved(
+            Recipe(
+                "films",
+                (Source("films"),),
+                method="multitask",
+                loop=loop,
+                optim=OPTIM,
+                config=SMALL | {"inputs": self.inputs} | dict(self.settings),
+            )
+        )
 
     def path(self, out: Path, model: str) -> Path:
         """Where its answers lie."""
@@ -222,8 +246,14 @@ def acted_rows(prepared: Path, model: Model, cache: Path) -> Rows:
     opened = open_prepared(folder)
     label = np.append(opened.manifest.labels.translate(BASIC7), -1)[opened.manifest.label]
     index = np.flatnonzero(label >= 0)
-    return Rows(np.asarray(opened.faces, np.float32), index, np.eye(len(BASIC7), dtype=np.float32)[label[index]],
-                np.ones(len(index), np.float32), starts=opened.starts, kind="features")  # fmt: skip
+    return Rows(
+        np.asarray(opened.faces, np.float32),
+        index,
+        np.eye(len(BASIC7), dtype=np.float32)[label[index]],
+        np.ones(len(index), np.float32),
+        starts=opened.starts,
+        kind="features",
+    )
 
 
 def fit(trial: Trial, films: Films, learn: Ints, held: Ints, acted: Rows | None) -> Floats:

@@ -95,29 +95,45 @@ def chosen_guard(tried: dict[Guard, Guarded], rows: NDArray[np.int64]) -> Guard:
 
 def guard_table(clips: Sequence[Clip], labels: LabelSet, settings: Settings) -> list[str]:
     """False expressions per minute of neutral speech and recall of the acted ones, by way of reading."""
-    tried = {g: guarded(clips, labels, lambda c, g=g: chain(c, labels, replace(settings, switch=g[0], speech=g[1])))
-             for g in GUARDS}  # fmt: skip
+    tried = {
+        g: guarded(clips, labels, lambda c, g=g: chain(c, labels, replace(settings, switch=g[0], speech=g[1])))
+        for g in GUARDS
+    }
     before, everything = tried[BEFORE], np.arange(len(clips))
     actor = before.actor
     picks = {int(a): chosen_guard(tried, np.flatnonzero(actor != a)) for a in np.unique(actor)}
     false, seen = ([getattr(tried[picks[int(a)]], name)[i] for i, a in enumerate(actor)] for name in ("false", "seen"))
     left_out = replace(before, false=np.array(false), seen=np.array(seen))
-    ways = {"frame-wise": guarded(clips, labels, lambda c: majority(c, labels, 0.0)),
-            "frame-wise, 1 s majority": guarded(clips, labels, lambda c: majority(c, labels, 1.0)),
-            "chain before (no guard)": before, "chain, guard chosen on the other actors": left_out,
-            "chain as it is": guarded(clips, labels, lambda c: chain(c, labels, settings))}  # fmt: skip
+    ways = {
+        "frame-wise": guarded(clips, labels, lambda c: majority(c, labels, 0.0)),
+        "frame-wise, 1 s majority": guarded(clips, labels, lambda c: majority(c, labels, 1.0)),
+        "chain before (no guard)": before,
+        "chain, guard chosen on the other actors": left_out,
+        "chain as it is": guarded(clips, labels, lambda c: chain(c, labels, settings)),
+    }
     heads = [f"{CODES[code]} seen" for code in LIKELY if code]
-    lines = [f"| | false expressions a minute of neutral speech | expressive seen, sure codes | {' | '.join(heads)} |",
-             "| --- " * (len(heads) + 3) + "|"]  # fmt: skip
+    lines = [
+        f"| | false expressions a minute of neutral speech | expressive seen, sure codes | {' | '.join(heads)} |",
+        "| --- " * (len(heads) + 3) + "|",
+    ]
     for name, of in ways.items():
-        cells = [bootstrap(lambda i, s=s, of=of: s(of, i), len(clips), groups=actor)
-                 for s in (per_minute, lambda of, i: recall(of, i, SURE[1:]))]  # fmt: skip
+        cells = [
+            bootstrap(lambda i, s=s, of=of: s(of, i), len(clips), groups=actor)
+            for s in (per_minute, lambda of, i: recall(of, i, SURE[1:]))
+        ]
         each = " | ".join(f"{recall(of, everything, [code]):.2f}" for code in LIKELY if code)
         lines.append(f"| {name} | {cells[0]} | {cells[1]} | {each} |")
     fewer = bootstrap(lambda i: per_minute(before, i) - per_minute(left_out, i), len(clips), groups=actor)
-    lost = bootstrap(lambda i: recall(before, i, LIKELY[1:]) - recall(left_out, i, LIKELY[1:]), len(clips),
-                     groups=actor)  # fmt: skip
-    return [*lines, "", f"The guard chosen on the other actors spares {fewer} false expressions a minute and loses "
-            f"{lost} of mean recall (with surprise).", "", f"Chosen (switch, speech) per held-out actor: {picks}; on "
-            f"all actors: {chosen_guard(tried, everything)}; in force: {(settings.switch, settings.speech)}. Neutral "
-            f"speech: {before.seconds[before.code == 0].sum():.0f} s."]  # fmt: skip
+    lost = bootstrap(
+        lambda i: recall(before, i, LIKELY[1:]) - recall(left_out, i, LIKELY[1:]), len(clips), groups=actor
+    )
+    return [
+        *lines,
+        "",
+        f"The guard chosen on the other actors spares {fewer} false expressions a minute and loses "
+        f"{lost} of mean recall (with surprise).",
+        "",
+        f"Chosen (switch, speech) per held-out actor: {picks}; on "
+        f"all actors: {chosen_guard(tried, everything)}; in force: {(settings.switch, settings.speech)}. Neutral "
+        f"speech: {before.seconds[before.code == 0].sum():.0f} s.",
+    ]

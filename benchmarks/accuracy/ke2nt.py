@@ -87,14 +87,27 @@ def recipe_of(row: str, seed: int, source: str, args: argparse.Namespace) -> Rec
     half = bool(args.train) and fast_precision().bf16  # written out: results in bf16 and in float32 are not one line
     loop = Loop(epochs=args.epochs, seed=seed, batch=64 if args.train else 256, half=half)
     optim = Optim(ema=0.0, rate=args.rate)
-    return resolved(Recipe(f"ablation on {source}", (Source("rafdb", folds="rafdb-train"),), method=method,
-                           config=settings, balance=0.0, loop=loop, optim=optim))  # fmt: skip
+    return resolved(
+        Recipe(
+            f"ablation on {source}",
+            (Source("rafdb", folds="rafdb-train"),),
+            method=method,
+            config=settings,
+            balance=0.0,
+            loop=loop,
+            optim=optim,
+        )
+    )
 
 
 def key(row: str, seed: int, source: str, args: argparse.Namespace) -> dict[str, Any]:
     """What tells one line from another."""
-    return {"row": row, "seed": seed, "source": source,
-            "settings": config.settings_hash(recipe_of(row, seed, source, args))}  # fmt: skip
+    return {
+        "row": row,
+        "seed": seed,
+        "source": source,
+        "settings": config.settings_hash(recipe_of(row, seed, source, args)),
+    }
 
 
 def run(row: str, seed: int, source: str, data: Data, args: argparse.Namespace) -> dict[str, Any]:
@@ -110,10 +123,13 @@ def run(row: str, seed: int, source: str, data: Data, args: argparse.Namespace) 
         with tempfile.TemporaryDirectory() as folder:
             found = answer(train(method, [learn], recipe.loop, recipe.optim, Augment(), Path(folder), SILENT), held)
     return key(row, seed, source, args) | {
-        "reported": data.manifest.select(held.index).hash(), "faces": [len(learn), len(held)],
-        "seconds": round(time.monotonic() - began, 1), "varied": data.cache.varied if data.cache else 0,
-        "truth": digits(data.manifest.label[held.index]), "last": digits(found.logits.argmax(1)),
-    }  # fmt: skip
+        "reported": data.manifest.select(held.index).hash(),
+        "faces": [len(learn), len(held)],
+        "seconds": round(time.monotonic() - began, 1),
+        "varied": data.cache.varied if data.cache else 0,
+        "truth": digits(data.manifest.label[held.index]),
+        "last": digits(found.logits.argmax(1)),
+    }
 
 
 def table(found: list[dict[str, Any]], source: str) -> Iterable[str]:
@@ -185,8 +201,11 @@ def main() -> int:
                 line = run(row, seed, source, data, args)
                 append(args.out / "runs.jsonl", line)
                 accuracy, recall = score(integers(line["truth"]), integers(line["last"]))
-                print(f"{source}, {row}, seed {seed}: {accuracy:.1f} / {recall:.1f} %, {line['seconds']:.0f} s",
-                      file=sys.stderr, flush=True)  # fmt: skip
+                print(
+                    f"{source}, {row}, seed {seed}: {accuracy:.1f} / {recall:.1f} %, {line['seconds']:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
         wanted_keys = [key(row, seed, name, args) for name in names for row in args.rows for seed in args.seeds]
         there = lines(args.out / "runs.jsonl")
         found = [next(line for line in reversed(there) if k.items() <= line.items()) for k in wanted_keys]

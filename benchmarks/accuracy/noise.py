@@ -99,8 +99,18 @@ class Trial:
         if args.cached:
             name, loop = f"noise on {args.about['encoder']}", replace(loop, batch=256, half=False)
         optim = Optim(ema=0.0, rate=args.rate)
-        return resolved(Recipe(name, (Source("rafdb", folds="rafdb-train"),), fold=self.seed % FOLDS, method=method,
-                               config=settings, balance=0.0, loop=loop, optim=optim))  # fmt: skip
+        return resolved(
+            Recipe(
+                name,
+                (Source("rafdb", folds="rafdb-train"),),
+                fold=self.seed % FOLDS,
+                method=method,
+                config=settings,
+                balance=0.0,
+                loop=loop,
+                optim=optim,
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +211,13 @@ def run(trial: Trial, faces: Faces, args: argparse.Namespace) -> dict[str, Any]:
 
 def key(trial: Trial, args: argparse.Namespace) -> dict[str, Any]:
     """What tells one line from another."""
-    return {"row": trial.row, "noise": trial.noise, "seed": trial.seed, "subset": args.subset,
-            "settings": config.settings_hash(trial.recipe(args))}  # fmt: skip
+    return {
+        "row": trial.row,
+        "noise": trial.noise,
+        "seed": trial.seed,
+        "subset": args.subset,
+        "settings": config.settings_hash(trial.recipe(args)),
+    }
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -282,8 +297,12 @@ def main(given: Sequence[str] | None = None) -> int:
             line = run(trial, opened[side], args)
             append(args.out, line)
             accuracy = score(integers(line["truth"]), integers(line["last"]))[0]
-            print(f"{number} of {len(todo)}: {trial.row}, {trial.noise}, seed {trial.seed}: "
-                  f"{accuracy:.1f} % at the end, {line['seconds']:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"{number} of {len(todo)}: {trial.row}, {trial.noise}, seed {trial.seed}: "
+                f"{accuracy:.1f} % at the end, {line['seconds']:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
         compared = {*wanted, *(replace(trial, row=PLAIN) for trial in wanted)}
         keys, there = [key(trial, args) for trial in compared], lines(args.out)
         found = [match[-1] for k in keys if (match := [line for line in there if k.items() <= line.items()])]

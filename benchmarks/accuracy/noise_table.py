@@ -80,8 +80,11 @@ def tables(found: Sequence[dict[str, Any]], names: Sequence[str], noises: Sequen
     seeds = ", ".join(map(str, sorted({line["seed"] for line in found})))
     yield f"Faces learnt from / chosen by / reported on: {sizes}; seeds {seeds}. Accuracy / mean recall in %,"
     yield "mean ± sd over seeds. Differences in points with 95 % intervals: seeds and faces drawn again."
-    by = {(row, noise): [x for x in found if x["row"] == row and x["noise"] == noise]
-          for row in {*names, plain} for noise in noises}  # fmt: skip
+    by = {
+        (row, noise): [x for x in found if x["row"] == row and x["noise"] == noise]
+        for row in {*names, plain}
+        for noise in noises
+    }
     for when, title in WHEN.items():
         scored = [[cell(by[row, noise], when) for noise in noises] for row in names]
         yield from table(title, noises, names, scored)

@@ -64,8 +64,12 @@ def odds(clip: Clip) -> Array:
 
 def films(clips: Sequence[Clip]) -> dict[str, list[Film]]:
     """Films of one actor each, by kind; clips in a drawn order."""
-    kinds: dict[str, list[Film]] = {"everything acted": [], "neutral and one expression": [],
-                                    "one expression only": [], "one clip": []}  # fmt: skip
+    kinds: dict[str, list[Film]] = {
+        "everything acted": [],
+        "neutral and one expression": [],
+        "one expression only": [],
+        "one clip": [],
+    }
     rng = np.random.default_rng(SEED)
     for actor in sorted({clip.actor for clip in clips}):
         mine = [clip for clip in clips if clip.actor == actor and clip.code in LIKELY]
@@ -174,8 +178,10 @@ def judged(kind: Sequence[Film], way: Way, labels: LabelSet) -> Right:
 def left_out(tried: dict[Pair, dict[str, Right]], on: str) -> tuple[dict[str, Right], dict[int, Pair]]:
     """Each actor read with what was best for the other actors on the kind of films ``on``; and what that was."""
     some = next(iter(tried.values()))[on]
-    picks = {int(a): max(tried, key=lambda g, a=a: tried[g][on].accuracy(np.flatnonzero(some.actor != a)))
-             for a in np.unique(some.actor)}  # fmt: skip
+    picks = {
+        int(a): max(tried, key=lambda g, a=a: tried[g][on].accuracy(np.flatnonzero(some.actor != a)))
+        for a in np.unique(some.actor)
+    }
     chosen = {}
     for kind, first in next(iter(tried.values())).items():
         right = [tried[picks[int(a)]][kind].right[i] for i, a in enumerate(first.actor)]
@@ -249,15 +255,23 @@ def chain_table(clips: Sequence[Clip], labels: LabelSet, settings: Settings) -> 
             read = []
             for film in some:
                 answers = running(film, others.model(film[0].actor), settings) if on else [odds(c) for c in film]
-                read += [replace(clip, looks=[replace(look, probabilities=row) for look, row in zip(clip.looks, p,
-                         strict=True)]) for clip, p in zip(film, answers, strict=True)]  # fmt: skip
+                read += [
+                    replace(
+                        clip, looks=[replace(look, probabilities=row) for look, row in zip(clip.looks, p, strict=True)]
+                    )
+                    for clip, p in zip(film, answers, strict=True)
+                ]
             rows.append((kind, name, read))
-    lines = ["| films | read | false expressions a minute of neutral speech | acted expressions seen, % |",
-             "| --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| films | read | false expressions a minute of neutral speech | acted expressions seen, % |",
+        "| --- | --- | --- | --- |",
+    ]
     for kind, name, read in rows:
         of = guarded(read, labels, lambda clip: chain(clip, labels, settings))
-        false, seen = (bootstrap(lambda i, s=s, of=of: s(of, i), len(read), groups=of.actor)
-                       for s in (per_minute, lambda of, i: recall(of, i, LIKELY[1:])))  # fmt: skip
+        false, seen = (
+            bootstrap(lambda i, s=s, of=of: s(of, i), len(read), groups=of.actor)
+            for s in (per_minute, lambda of, i: recall(of, i, LIKELY[1:]))
+        )
         lines.append(f"| {kind} | {name} | {false.value:.1f} [{false.low:.1f}, {false.high:.1f}] | {percent(seen)} |")
     return lines
 
@@ -287,7 +301,7 @@ def main() -> None:
 
 Made by `python benchmarks/accuracy/person.py {given.pack.name}{how}`, graph {model.info.graph_sha256[:12]}.
 Actors are read by graphs that have never seen them: {by}.
-Codes: {', '.join(CODES[c] for c in LIKELY)}. A clip is right where the mean of its looks
+Codes: {", ".join(CODES[c] for c in LIKELY)}. A clip is right where the mean of its looks
 names what was acted; accuracy is the mean over codes. Intervals are bootstraps over actors.
 In force: own {settings.own}, calm {settings.calm} s. They were set with all these actors in sight, so the row
 "chosen on the others" is what an unseen person may expect; it also shows how far the choice wavers.

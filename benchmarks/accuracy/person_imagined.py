@@ -113,16 +113,22 @@ def ways(seen: Seen, clips: list[Clip]) -> tuple[dict[str, dict[str, Right]], di
     kinds = films(clips)
     everyone = {film[0].actor: seen.rest(film) for film in kinds["everything acted"]}
     others = {a: np.mean([r for b, r in everyone.items() if b != a], 0) for a in everyone}
-    tried = {pair: {kind: judged(some, lambda f, p=pair: seen.change(f, p[0]), BASIC7) for kind, some in kinds.items()}
-             for pair in COSINES}  # fmt: skip
+    tried = {
+        pair: {kind: judged(some, lambda f, p=pair: seen.change(f, p[0]), BASIC7) for kind, some in kinds.items()}
+        for pair in COSINES
+    }
     changed, picks = left_out(tried, "everything acted")
     moves = {
         "as it is": lambda film: 0.0,
         "the person's neutral at the word": seen.at_the_word,
         "the person's neutral at other people's": lambda film: seen.rest(film) - others[film[0].actor],
     }
-    found = {name: {kind: judged(some, lambda film, by=by: seen.matched(film, by(film)), BASIC7)
-                    for kind, some in kinds.items()} for name, by in moves.items()}  # fmt: skip
+    found = {
+        name: {
+            kind: judged(some, lambda film, by=by: seen.matched(film, by(film)), BASIC7) for kind, some in kinds.items()
+        }
+        for name, by in moves.items()
+    }
     return found | {"change, compared with the words'": changed}, picks
 
 
@@ -144,7 +150,7 @@ def main() -> None:
     print(f"""# The neutral face that KE2NT imagines
 
 Made by `python benchmarks/accuracy/person_imagined.py {given.pack.name} PREPARED/rafdb CACHED` with KE2NT on
-{cache.about['encoder']}, frozen, {len(SEEDS)} seeds. It reads talking faces badly; one answer for all clips would be
+{cache.about["encoder"]}, frozen, {len(SEEDS)} seeds. It reads talking faces badly; one answer for all clips would be
 right in {100 / len(LIKELY):.0f} %. Ways and films are those of the script's docstring and of person.md.\n""")
     print(*accuracy_table(pooled), sep="\n")
     counted = Counter(cosine for picks in picked for cosine, _ in picks.values()).most_common()

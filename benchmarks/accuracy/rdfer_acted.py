@@ -68,8 +68,12 @@ class Said:
 
     def against(self, other: Said | None = None) -> Interval:
         """Accuracy, or how much it exceeds ``other``'s, with a bootstrap over actors."""
-        return bootstrap(lambda at: self.share(at) - (other.share(at) if other else 0), len(self.truth),
-                         groups=self.actor, draws=1000)  # fmt: skip
+        return bootstrap(
+            lambda at: self.share(at) - (other.share(at) if other else 0),
+            len(self.truth),
+            groups=self.actor,
+            draws=1000,
+        )
 
     def among(self, actors: Sequence[int], inside: bool = True) -> float:
         """Accuracy on these actors, or on all others."""
@@ -90,8 +94,10 @@ def framewise(clips: Clips) -> dict[str, Said]:
     mean = np.stack([p.mean(0) for p in clips.per_clip(clips.image)])
     votes = np.stack([np.bincount(p.argmax(1), minlength=p.shape[1]) for p in clips.per_clip(clips.image)])
     vote = (votes + 0.5 * mean).argmax(1)  # of equals the one with the larger mean
-    return {f"image model, {name}": Said(said[None], clips.label, clips.actor)
-            for name, said in (("mean of frames", mean.argmax(1)), ("majority of frames", vote))}  # fmt: skip
+    return {
+        f"image model, {name}": Said(said[None], clips.label, clips.actor)
+        for name, said in (("mean of frames", mean.argmax(1)), ("majority of frames", vote))
+    }
 
 
 def trained(trials: Sequence[Trial], clips: Clips, out: Path, model: str) -> dict[str, Said]:
@@ -111,8 +117,10 @@ def trained(trials: Sequence[Trial], clips: Clips, out: Path, model: str) -> dic
 def scores(rows: dict[str, Said], names: Sequence[str]) -> list[str]:
     """Markdown: accuracy, paired against RDFER, and recall of each code."""
     codes = " | ".join(names)
-    lines = [f"| | passes | accuracy | sd | RDFER is better by | actors 1–4 | actors 5–8 | {codes} |",
-             "| --- |" + " ---: |" * (6 + len(names))]  # fmt: skip
+    lines = [
+        f"| | passes | accuracy | sd | RDFER is better by | actors 1–4 | actors 5–8 | {codes} |",
+        "| --- |" + " ---: |" * (6 + len(names)),
+    ]
     for name, said in rows.items():
         gap = plain(rows[FULL].against(said)) if FULL in rows and name != FULL else ""
         halves = [f"{said.among(CHOSEN, inside):.1f}" for inside in (True, False)]
@@ -125,8 +133,10 @@ def scores(rows: dict[str, Said], names: Sequence[str]) -> list[str]:
 
 def risks(runs: Sequence[dict[str, NDArray[Any]]], clips: Clips) -> list[str]:
     """Markdown: how well each kind of confidence tells right answers from wrong ones, paired against the first."""
-    lines = ["| confidence | AURC (less is better) | less than the first by | accuracy of the surest 80 % | 50 % |",
-             "| --- |" + " ---: |" * 4]  # fmt: skip
+    lines = [
+        "| confidence | AURC (less is better) | less than the first by | accuracy of the surest 80 % | 50 % |",
+        "| --- |" + " ---: |" * 4,
+    ]
     made = {name: [kept(run["one"], run["looks"], clips.label, name) for run in runs] for name in CONFIDENCES}
     first = made[next(iter(made))]
 
@@ -134,8 +144,12 @@ def risks(runs: Sequence[dict[str, NDArray[Any]]], clips: Clips) -> list[str]:
         def mean(passes: Sequence[Kept], at: Ints) -> float:
             return float(np.mean([aurc(p.confidence[at], p.right[at]) for p in passes])) if passes else 0.0
 
-        return bootstrap(lambda at: mean(without, at) - mean(of, at) if without else mean(of, at), len(clips.label),
-                         groups=clips.actor, draws=1000)  # fmt: skip
+        return bootstrap(
+            lambda at: mean(without, at) - mean(of, at) if without else mean(of, at),
+            len(clips.label),
+            groups=clips.actor,
+            draws=1000,
+        )
 
     for name, of in made.items():
         gain = three(interval(of, first)) if of is not first else ""
@@ -176,23 +190,49 @@ def main() -> None:
     torch.set_num_threads(1)
     model = opened_model(args.model)
     whole = read_clips(args.data, model, args.out)
-    conditions = {f"{TITLES[who]}, {codes}": chosen(whole, unsure, who == "person")
-                  for who in PEOPLE for codes, unsure in CODES.items()}  # fmt: skip
-    trials = [Trial(row, *ROWS[row], seed, condition, clips.feature.shape[1], clips.manifest.labels.names,
-                    args.epochs, LOOKS if row == FULL else 0, BATCH[len(clips.manifest.labels)])
-              for seed in args.seeds for condition, clips in conditions.items() for row in args.rows]  # fmt: skip
+    conditions = {
+        f"{TITLES[who]}, {codes}": chosen(whole, unsure, who == "person")
+        for who in PEOPLE
+        for codes, unsure in CODES.items()
+    }
+    trials = [
+        Trial(
+            row,
+            *ROWS[row],
+            seed,
+            condition,
+            clips.feature.shape[1],
+            clips.manifest.labels.names,
+            args.epochs,
+            LOOKS if row == FULL else 0,
+            BATCH[len(clips.manifest.labels)],
+        )
+        for seed in args.seeds
+        for condition, clips in conditions.items()
+        for row in args.rows
+    ]
     alone = [t for t in trials if t.row == FULL and TITLES["alone"] in t.condition]
     more = alone + [replace(t, row=PHOTOS, photos=True, batch=2 * t.batch) for t in alone]
     trials += more[len(alone) :] + [replace(t, row=t.row + PARTLY, stretch=STRETCH) for t in more]
     if args.photos is None and not args.table:
         do([t for t in trials if not t.photos], conditions, args.out, model.hash)
     elif not args.table:
-        photos = {name: read_photos(args.photos, model, args.out, clips.manifest.labels.names)
-                  for name, clips in conditions.items()}  # fmt: skip
+        photos = {
+            name: read_photos(args.photos, model, args.out, clips.manifest.labels.names)
+            for name, clips in conditions.items()
+        }
         do(trials, conditions, args.out, model.hash, photos)
-    print(HEAD.format(folder=model.name, seeds=" ".join(map(str, args.seeds)), name=model.name,
-                      hash=model.hash, seen=" and ".join(s.partition(":")[0] for s in model.info.seen),
-                      clips=len(whole.label), actors=len(np.unique(whole.actor))))  # fmt: skip
+    print(
+        HEAD.format(
+            folder=model.name,
+            seeds=" ".join(map(str, args.seeds)),
+            name=model.name,
+            hash=model.hash,
+            seen=" and ".join(s.partition(":")[0] for s in model.info.seen),
+            clips=len(whole.label),
+            actors=len(np.unique(whole.actor)),
+        )
+    )
     for condition, clips in conditions.items():
         mine = [t for t in trials if t.condition == condition]
         plainly = {"ridge on mean and deviation": Said(ridge(clips)[None], clips.label, clips.actor)}

@@ -57,9 +57,15 @@ def run(trial: Trial, tracks: Tracks, out: Path) -> dict[str, Any]:
         path, report = packed(out, trial), roles(tracks, trial.seed)[1]
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(
-            path, learn=looked(method, made.tracks, learn, LOOKS, trial.seed), given=made.label[learn],
-            truth=tracks.manifest.label[learn], wrong=made.wrong[learn], hard=made.hard[learn],
-            report=looked(method, tracks, report, LOOKS, trial.seed), right=tracks.manifest.label[report])  # fmt: skip
+            path,
+            learn=looked(method, made.tracks, learn, LOOKS, trial.seed),
+            given=made.label[learn],
+            truth=tracks.manifest.label[learn],
+            wrong=made.wrong[learn],
+            hard=made.hard[learn],
+            report=looked(method, tracks, report, LOOKS, trial.seed),
+            right=tracks.manifest.label[report],
+        )
     return reported(trial, method, tracks)
 
 
@@ -78,8 +84,10 @@ def verdicts(z: dict[str, NDArray[Any]], names: tuple[str, ...]) -> list[list[An
     for label, name in (*enumerate(names), (-1, "all")):
         mine = (z["given"] == label) | (label < 0)
         said = [f"{100 * np.mean(verdict[mine] == v):.0f} %" for v in range(len(VERDICTS))]
-        mean = [f"{looks.majority[mine & kind].mean():.2f}" if (mine & kind).any() else "–"
-                for kind in (right, z["hard"] & ~z["wrong"], z["wrong"])]  # fmt: skip
+        mean = [
+            f"{looks.majority[mine & kind].mean():.2f}" if (mine & kind).any() else "–"
+            for kind in (right, z["hard"] & ~z["wrong"], z["wrong"])
+        ]
         rows.append([name, int(mine.sum()), *said, *mean])
     return rows
 
@@ -105,10 +113,14 @@ def measures(z: dict[str, NDArray[Any]]) -> list[list[Any]]:
     held, seen = agreement(z["report"]), agreement(z["learn"])
     right, fair = held.vote == z["right"], ~z["wrong"] & (z["truth"] > 0)
     hard = z["hard"][fair]
-    found = [[name, f"{auroc(getattr(held, name), right):.3f}", f"{auroc(1 - getattr(seen, name)[fair], hard):.3f}"]
-             for name in ("majority", "pairwise", "jsd")]  # fmt: skip
-    for name, p, q in (("confidence of one look", z["report"][0], z["learn"][0]),
-                       ("confidence of the mean of nine", held.mean, seen.mean)):  # fmt: skip
+    found = [
+        [name, f"{auroc(getattr(held, name), right):.3f}", f"{auroc(1 - getattr(seen, name)[fair], hard):.3f}"]
+        for name in ("majority", "pairwise", "jsd")
+    ]
+    for name, p, q in (
+        ("confidence of one look", z["report"][0], z["learn"][0]),
+        ("confidence of the mean of nine", held.mean, seen.mean),
+    ):
         ok = (p.argmax(1) == z["right"]) if name.endswith("look") else right
         found.append([name, f"{auroc(p.max(1), ok):.3f}", f"{auroc(1 - q.max(1)[fair], hard):.3f}"])
     return found
@@ -116,8 +128,10 @@ def measures(z: dict[str, NDArray[Any]]) -> list[list[Any]]:
 
 def grid(z: dict[str, NDArray[Any]]) -> list[list[Any]]:
     """Precision / recall of "noisy" over the number of looks and the threshold."""
-    return [[k, *(precision_recall(z["learn"][:k], z, replace(RULE, tau=tau)) for tau in (0.4, 0.6, 0.8, 1.0))]
-            for k in (3, 5, 7, 9)]  # fmt: skip
+    return [
+        [k, *(precision_recall(z["learn"][:k], z, replace(RULE, tau=tau)) for tau in (0.4, 0.6, 0.8, 1.0))]
+        for k in (3, 5, 7, 9)
+    ]
 
 
 def gaps(z: dict[str, NDArray[Any]]) -> list[list[Any]]:
@@ -149,11 +163,16 @@ def main() -> None:
     """Do the runs that are not there yet, then print the report."""
     args = command(str(__doc__), "rdfer/agreement.jsonl", range(3)).parse_args()
     names = [n for n in ROWS if n in (args.rows or ROWS)]
-    trials = [Trial(n, "rdfer", SHORT | ROWS[n], seed=s, condition=NOISE, epochs=args.epochs, person=True)
-              for s in args.seeds for n in names]  # fmt: skip
+    trials = [
+        Trial(n, "rdfer", SHORT | ROWS[n], seed=s, condition=NOISE, epochs=args.epochs, person=True)
+        for s in args.seeds
+        for n in names
+    ]
     tracks = do([] if args.table else trials, args.out, args.data, lambda t, c: run(t, c, args.out), person=True)
-    print(f"# What looks agree on\n\n`python benchmarks/accuracy/rdfer_agreement.py PACK --seeds "
-          f"{' '.join(map(str, args.seeds))} --epochs {args.epochs}`\n")  # fmt: skip
+    print(
+        f"# What looks agree on\n\n`python benchmarks/accuracy/rdfer_agreement.py PACK --seeds "
+        f"{' '.join(map(str, args.seeds))} --epochs {args.epochs}`\n"
+    )
     there = [path for t in trials if t.row == STUDIED and (path := packed(args.out, t)).is_file()]
     if there:
         parts = [dict(np.load(path)) for path in there]
@@ -163,8 +182,15 @@ def main() -> None:
     if STUDIED in rows:
         print("## What is done with verdicts: mean recall in % on unseen actors, and against `drop`, paired\n")
         drop = answered(tracks, rows[STUDIED])
-        cells = [[n, len(r), plain(score(tracks, mine := answered(tracks, r))),
-                  plain(score(tracks, mine, drop)) if n != STUDIED else ""] for n, r in rows.items()]  # fmt: skip
+        cells = [
+            [
+                n,
+                len(r),
+                plain(score(tracks, mine := answered(tracks, r))),
+                plain(score(tracks, mine, drop)) if n != STUDIED else "",
+            ]
+            for n, r in rows.items()
+        ]
         print(table("action|runs|mean recall|against drop", cells))
 
 

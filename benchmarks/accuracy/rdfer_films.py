@@ -74,9 +74,12 @@ def parts(image: Model, video: Model, rounds: int) -> list[str]:
     encode = 1000 * least(lambda: image.answer(faces), rounds)
     read = 1000 * least(lambda: [reader.read(features, times, info.window, i) for i in windows], rounds) / len(windows)
     on_top = f"video model on top: {1 / info.hop:g} windows, {info.looks} looks each"
-    return ["| one face, a second of film | CPU-ms |", "| --- | ---: |",
-            f"| image model: {RATE} faces encoded | {encode:.1f} |",
-            f"| {on_top} | {read / info.hop:.1f} |"]  # fmt: skip
+    return [
+        "| one face, a second of film | CPU-ms |",
+        "| --- | ---: |",
+        f"| image model: {RATE} faces encoded | {encode:.1f} |",
+        f"| {on_top} | {read / info.hop:.1f} |",
+    ]
 
 
 def tables(video: Model, films: Sequence[Path], rounds: int) -> list[str]:
@@ -85,10 +88,15 @@ def tables(video: Model, films: Sequence[Path], rounds: int) -> list[str]:
     if info is None:
         raise SettingError(f"Model '{video.name}' reads single faces: give a video model.")
     seen = " and ".join(name.partition(":")[0] for name in video.info.seen)
-    lines = ["# Films by a video model and by the image model", "",
-             "`python benchmarks/accuracy/rdfer_films.py VIDEO_MODEL FILM… --fades FILM… --compare NAME=MODELS…`", "",
-             f"Video model {video.name} (learnt from {seen}; windows of {info.window:g} s every {info.hop:g} s, "
-             f"{info.looks} looks), image model {image.name}. Times in s.", ""]  # fmt: skip
+    lines = [
+        "# Films by a video model and by the image model",
+        "",
+        "`python benchmarks/accuracy/rdfer_films.py VIDEO_MODEL FILM… --fades FILM… --compare NAME=MODELS…`",
+        "",
+        f"Video model {video.name} (learnt from {seen}; windows of {info.window:g} s every {info.hop:g} s, "
+        f"{info.looks} looks), image model {image.name}. Times in s.",
+        "",
+    ]
     lines += [*parts(image, video, rounds), "", "| film | read by | segments of each person | | CPU-ms a second |"]
     lines += ["| --- | --- | --- | --- | ---: |"]
     named = (("image model", image), ("video model", video))
@@ -100,12 +108,18 @@ def compared(paths: Sequence[Path], named: Sequence[str]) -> list[str]:
     image = load_model("default")
     films = [(path, fades(path, RetinaFace(), image, Settings())) for path in paths]
     true = [len(film.truth) for _, of in films for film in of]
-    lines = ["", "## Fades, neutral to smile and back, by seed", "",
-             f"The film is half-way where the expression counts as changed: {', '.join(map(str, true))} segments, "
-             f"{sum(n - 1 for n in true)} changes are true. *Changes* are those of the rows' labels; *of the nearest "
-             "label*, had every row got one; *time right*: how long the right label stands.", "",
-             "| read by | segments of each person | changes | of the nearest label | time right | right while neutral "
-             "| while smiling |", "| --- | --- |" + " ---: |" * 5]  # fmt: skip
+    lines = [
+        "",
+        "## Fades, neutral to smile and back, by seed",
+        "",
+        f"The film is half-way where the expression counts as changed: {', '.join(map(str, true))} segments, "
+        f"{sum(n - 1 for n in true)} changes are true. *Changes* are those of the rows' labels; *of the nearest "
+        "label*, had every row got one; *time right*: how long the right label stands.",
+        "",
+        "| read by | segments of each person | changes | of the nearest label | time right | right while neutral "
+        "| while smiling |",
+        "| --- | --- |" + " ---: |" * 5,
+    ]
     models = {"image model": image}
     for name, _, folders in (text.partition("=") for text in named):
         models |= {f"{name}, {i + 1}": load_model(folder) for i, folder in enumerate(folders.split(","))}

@@ -128,8 +128,9 @@ def halved(tracks: Tracks, clean: Mapping[str, Answered], noisy: Mapping[str, An
         return clean[name].recall(clips[at]) - noisy[name].recall(clips[at])
 
     each = ", ".join(f"{name} {lost(name, np.arange(len(clips))):.1f}" for name in noisy if name in clean)
-    excess = bootstrap(lambda at: lost(OURS, at) - lost(PLAIN, at) / 2, len(clips),
-                       groups=tracks.manifest.group[clips], draws=500)  # fmt: skip
+    excess = bootstrap(
+        lambda at: lost(OURS, at) - lost(PLAIN, at) / 2, len(clips), groups=tracks.manifest.group[clips], draws=500
+    )
     return f"lost {each}; RDFER beyond half of plain: {plain(excess)}"
 
 
@@ -149,8 +150,10 @@ strong intensity, by 1 - A.
 
 def summary(tracks: Tracks, rows: Mapping[str, Runs], said: Mapping[str, Mapping[str, Answered]]) -> list[str]:
     """What is compared across rows and noises: noise against loss ranking, and what noise costs."""
-    made = ["\nRDFER's runs, AUROC of planted noise, paired: the margin against the loss of one look; the loss of the",
-            "mean of five looks against that of one:\n"]  # fmt: skip
+    made = [
+        "\nRDFER's runs, AUROC of planted noise, paired: the margin against the loss of one look; the loss of the",
+        "mean of five looks against that of one:\n",
+    ]
     for noise, mine in rows.items():
         if any(run["flipped"] for run in mine.get(OURS, [])):
             gaps = (better(tracks, mine[OURS], ours, "losses") for ours in ("margins", "mean losses"))
@@ -169,8 +172,12 @@ def main() -> None:
     args = parser.parse_args()
     names = [n for n in ROWS if n in (args.rows or ROWS)]
     settings = {n: SHORT | ({"looking": WHEN | ROWS[n]} if ROWS[n] else {}) for n in ROWS}
-    trials = [Trial(n, "rdfer", settings[n], seed=s, condition=noise, epochs=args.epochs, person=True)
-              for s in args.seeds for noise in args.noises for n in names]  # fmt: skip
+    trials = [
+        Trial(n, "rdfer", settings[n], seed=s, condition=noise, epochs=args.epochs, person=True)
+        for s in args.seeds
+        for noise in args.noises
+        for n in names
+    ]
     tracks = do([] if args.table else trials, args.out, args.data, run, person=True)
     print(HEAD.format(seeds=" ".join(map(str, args.seeds)), epochs=args.epochs, noises=" ".join(args.noises)))
     rows = {noise: {n: r for n in names if (r := found(trials, args.out, n, noise))} for noise in args.noises}
@@ -179,10 +186,18 @@ def main() -> None:
         for name, runs in rows[noise].items():
             mine = said[noise][name]
             gap = plain(score(tracks, mine, said[noise][PLAIN])) if PLAIN in said[noise] and name != PLAIN else ""
-            cells = [noise, name, len(runs), plain(score(tracks, mine)), gap, shares(runs) if name != PLAIN else "–",
-                     *(mean(runs, f"noise by {by}") for by in ("margin", "loss", "mean loss")),
-                     f"{mean(runs, 'hard by 1 - A')} ({mean(runs, 'hard by 1 - A, soft')})",
-                     mean(runs, "hard, ceiling"), mean(runs, "normal by 1 - A")]  # fmt: skip
+            cells = [
+                noise,
+                name,
+                len(runs),
+                plain(score(tracks, mine)),
+                gap,
+                shares(runs) if name != PLAIN else "–",
+                *(mean(runs, f"noise by {by}") for by in ("margin", "loss", "mean loss")),
+                f"{mean(runs, 'hard by 1 - A')} ({mean(runs, 'hard by 1 - A, soft')})",
+                mean(runs, "hard, ceiling"),
+                mean(runs, "normal by 1 - A"),
+            ]
             print(f"| {' | '.join(map(str, cells))} |")
     print("\n".join(summary(tracks, rows, said)))
 

@@ -43,8 +43,10 @@ from tronie.train.run import open_run
 from tronie.train.sources import validation_parts
 
 RECIPE = "rdfer-acted-pixels"
-MEAN = ('method=sequence', 'config={kind="pixels", pool="mean", encoder="dlib-resnet29", size=72, frames=16, width=64, '
-        'dropout=0.5, drop=0.5}')  # fmt: skip
+MEAN = (
+    "method=sequence",
+    'config={kind="pixels", pool="mean", encoder="dlib-resnet29", size=72, frames=16, width=64, dropout=0.5, drop=0.5}',
+)
 """The mean over all 16 frames' vectors, of the same sizes, by the same encoder without temporal shift."""
 PIXELS: dict[str, tuple[str, ...]] = {"RDFER": (), "mean": MEAN}
 FEATURES = ("RDFER", "mean")
@@ -106,8 +108,9 @@ def on_pixels(row: str, out: Path, clips: Clips) -> Scored | None:
     return Scored(answered.probability[order][None], clips.label, clips.actor)
 
 
-def on_features(row: str, clips: Clips, fold: NDArray[np.int64], seeds: Sequence[int], out: Path,
-                model: Model) -> Scored:  # fmt: skip
+def on_features(
+    row: str, clips: Clips, fold: NDArray[np.int64], seeds: Sequence[int], out: Path, model: Model
+) -> Scored:
     """The row of ``rdfer_acted.py`` learnt on the same folds, one pass a seed."""
     passes = []
     for seed in seeds:
@@ -125,8 +128,11 @@ def on_features(row: str, clips: Clips, fold: NDArray[np.int64], seeds: Sequence
 
 def scores(rows: dict[str, Scored], first: str, epochs: dict[str, str]) -> list[str]:
     """Markdown: accuracy on six and five codes, paired against ``first``, recall of each code, cost of an epoch."""
-    lines = [f"| | passes | six codes | {first} is better by | five codes | {first} is better by | "
-             f"{' | '.join(LABELS.names)} | s an epoch |", "| --- |" + " ---: |" * (6 + len(LABELS))]  # fmt: skip
+    lines = [
+        f"| | passes | six codes | {first} is better by | five codes | {first} is better by | "
+        f"{' | '.join(LABELS.names)} | s an epoch |",
+        "| --- |" + " ---: |" * (6 + len(LABELS)),
+    ]
     for name, found in rows.items():
         cells = [name, str(len(found.p))]
         for kind in ("six", "five"):
@@ -150,8 +156,11 @@ def cost(row: str, out: Path) -> str:
 @torch.no_grad()
 def looked(home: Path, data: Path) -> list[str]:
     """Markdown: where the detail of each fold's run looks in the clips it never saw, and the loss's parts."""
-    lines = ["| fold | centres of the keys (share of the clip) | sd over clips | a key's span | centres by quarter of "
-             "the clip | losses, first → last epoch |", "| --- |" + " --- |" * 5]  # fmt: skip
+    lines = [
+        "| fold | centres of the keys (share of the clip) | sd over clips | a key's span | centres by quarter of "
+        "the clip | losses, first → last epoch |",
+        "| --- |" + " --- |" * 5,
+    ]
     for fold in sorted(home.glob("fold?")):
         recipe, method = open_run(fold)
         assert isinstance(method, RDFER)
@@ -164,10 +173,15 @@ def looked(home: Path, data: Path) -> list[str]:
         centre, span = (mu + 1) / 2, (place.amax(2) - place.amin(2)) / (method.config.frames - 1)
         quarter = np.bincount((centre.flatten() * 4).long().clamp(0, 3).numpy(), minlength=4) / centre.numel()
         log = read_log(fold)
-        parts = ", ".join(f"{name} {log[0][name]:.2f} → {log[-1][name]:.2f}"
-                          for name in ("ce", "coarse", "steps", "keys", "centres"))  # fmt: skip
-        where = [_list(centre.mean(0)), _list(centre.std(0)), f"{100 * span.mean():.0f} %",
-                 ", ".join(f"{100 * share:.0f} %" for share in quarter)]  # fmt: skip
+        parts = ", ".join(
+            f"{name} {log[0][name]:.2f} → {log[-1][name]:.2f}" for name in ("ce", "coarse", "steps", "keys", "centres")
+        )
+        where = [
+            _list(centre.mean(0)),
+            _list(centre.std(0)),
+            f"{100 * span.mean():.0f} %",
+            ", ".join(f"{100 * share:.0f} %" for share in quarter),
+        ]
         lines.append(f"| {' | '.join([fold.name[4:], *where, parts])} |")
     return lines
 
@@ -215,12 +229,24 @@ def main() -> None:
         say("The row RDFER has not been run: there is no table yet.")
         return
     recipe = open_run(home / "fold0")[0]
-    print(HEAD.format(folder=model.name, weights=args.weights.name, clips=len(clips.label),
-                      actors=len(np.unique(clips.actor)), folds=len(np.unique(fold)), epochs=recipe.loop.epochs,
-                      size=recipe.config["size"], learnt=int((fold != 0).sum()), seeds=len(args.seeds)))  # fmt: skip
+    print(
+        HEAD.format(
+            folder=model.name,
+            weights=args.weights.name,
+            clips=len(clips.label),
+            actors=len(np.unique(clips.actor)),
+            folds=len(np.unique(fold)),
+            epochs=recipe.loop.epochs,
+            size=recipe.config["size"],
+            learnt=int((fold != 0).sum()),
+            seeds=len(args.seeds),
+        )
+    )
     print("\n".join(scores(rows, f"pixels: {FULL}", costs)))
-    print("\n## Where it looked\n\nIn clips of the held-out actors; two keys that tile the clip have centres 0.25 and "
-          "0.75 and spans of 40 %.\n")  # fmt: skip
+    print(
+        "\n## Where it looked\n\nIn clips of the held-out actors; two keys that tile the clip have centres 0.25 and "
+        "0.75 and spans of 40 %.\n"
+    )
     print("\n".join(looked(home, args.data)))
 
 

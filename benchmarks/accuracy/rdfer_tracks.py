@@ -83,10 +83,18 @@ def main() -> None:
     names = [n for n in ROWS if n in (args.rows or ROWS)]
     print(HEAD.format(seeds=" ".join(map(str, args.seeds)), epochs=args.epochs, folds=FOLDS))
     for baseline in args.baselines:
-        trials = [Trial(n, *ROWS[n], seed=s, epochs=args.epochs, person=baseline == "person")
-                  for s in args.seeds for n in names]  # fmt: skip
-        tracks = do([] if args.table else trials, args.out, args.data, lambda t, c: reported(t, fit(t, c)[0], c),
-                    person=baseline == "person")  # fmt: skip
+        trials = [
+            Trial(n, *ROWS[n], seed=s, epochs=args.epochs, person=baseline == "person")
+            for s in args.seeds
+            for n in names
+        ]
+        tracks = do(
+            [] if args.table else trials,
+            args.out,
+            args.data,
+            lambda t, c: reported(t, fit(t, c)[0], c),
+            person=baseline == "person",
+        )
         rows = {n: r for n in names if (r := found(trials, args.out, n))}
         print(f"\n## {CLIPS[baseline]}\n\n{COLUMNS}")
         print("\n".join(rows_of(tracks, rows)))

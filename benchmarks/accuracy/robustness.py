@@ -59,8 +59,10 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for (name, level), found in levels.items():
         then = before[name, level]
-        print(f"| {name} | {level:g} {found['unit']} | {shown(found['war'])} | {shown(found['uar'])} | "
-              f"{then['war']['value']:.3f} | {then['uar']['value']:.3f} |")  # fmt: skip
+        print(
+            f"| {name} | {level:g} {found['unit']} | {shown(found['war'])} | {shown(found['uar'])} | "
+            f"{then['war']['value']:.3f} | {then['uar']['value']:.3f} |"
+        )
 
 
 if __name__ == "__main__":

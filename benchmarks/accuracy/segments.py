@@ -99,8 +99,10 @@ def rms(gap2: Interval) -> Interval:
 
 def calibration_table(of: Answers, labels: LabelSet) -> tuple[list[str], dict[str, Interval]]:
     """Calibration before and after the fit, and what is left out at 95 % accuracy."""
-    lines = ["| | mean confidence | share right | calibration error (debiased) | NLL | kept at 95 % accuracy |",
-             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| | mean confidence | share right | calibration error (debiased) | NLL | kept at 95 % accuracy |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     two = cross_fitted_platt(of.confidence, of.right, of.label, len(labels), of.actor, ridge=np.inf)
     constant = np.array([of.right[of.actor != a].mean() for a in of.actor])
     ways = {"before": of.confidence, "a constant": constant, "two numbers": two, "after": after(of, labels)}
@@ -113,8 +115,11 @@ def calibration_table(of: Answers, labels: LabelSet) -> tuple[list[str], dict[st
         if name in ("before", "after"):
             scores |= {f"{name}/calibration_error": error, f"{name}/nll": nll, f"{name}/kept_at_95": kept}
     better = held_out(of, lambda i: loss(of.confidence[i], of.right[i]) - loss(ways["after"][i], of.right[i]))
-    shares = {name: (int((of.label == k).sum()), round(float(of.right[of.label == k].mean()), 2))
-              for k, name in enumerate(labels.names) if (of.label == k).any()}  # fmt: skip
+    shares = {
+        name: (int((of.label == k).sum()), round(float(of.right[of.label == k].mean()), 2))
+        for k, name in enumerate(labels.names)
+        if (of.label == k).any()
+    }
     return [*lines, "", f"NLL gained by the fit: {better}. Segments and share right by label: {shares}"], scores
 
 
@@ -125,8 +130,10 @@ def after(of: Answers, labels: LabelSet) -> NDArray[np.float64]:
 
 def decisions(of: Answers, labels: LabelSet) -> list[str]:
     """For a stated error rate: the least confidence chosen on the other actors, and what came of it on the held out."""
-    lines = ["| stated error rate | least calibrated confidence (median over actors) | kept | error among the kept |",
-             "| --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| stated error rate | least calibrated confidence (median over actors) | kept | error among the kept |",
+        "| --- | --- | --- | --- |",
+    ]
     sure = after(of, labels)
     for target in TARGETS:
         # A calibrated confidence is itself a statement: keep the surest whose mean says that the rate holds.
@@ -145,8 +152,9 @@ def least_for(confidence: NDArray[np.float64], error: float) -> float:
     return float(surest[fits[-1]]) if len(fits) else float("inf")
 
 
-def uncertain_table(clips: Sequence[Clip], codes: Sequence[int], labels: LabelSet,
-                    settings: Settings) -> tuple[list[str], Interval]:  # fmt: skip
+def uncertain_table(
+    clips: Sequence[Clip], codes: Sequence[int], labels: LabelSet, settings: Settings
+) -> tuple[list[str], Interval]:
     """What the decision "uncertain" leaves out, in time, and how wrong both parts are."""
     given, left = (answers(clips, labels, settings, uncertain=u).balanced(codes) for u in (False, True))
     table = {name: np.concatenate([getattr(given, name), getattr(left, name)]) for name in given.__dataclass_fields__}
@@ -160,8 +168,11 @@ def uncertain_table(clips: Sequence[Clip], codes: Sequence[int], labels: LabelSe
     share = held_out(both, lambda i: float(both.seconds[i][out[i]].sum() / both.seconds[i].sum()))
     error = held_out(both, lambda i: wrong(i, False))
     spared = held_out(both, lambda i: wrong(i, True))
-    return [f"- time left uncertain: {share}", f"- wrong among the labelled time: {error}",
-            f"- wrong in the uncertain time, had the nearest label been given: {spared}"], error  # fmt: skip
+    return [
+        f"- time left uncertain: {share}",
+        f"- wrong among the labelled time: {error}",
+        f"- wrong in the uncertain time, had the nearest label been given: {spared}",
+    ], error
 
 
 def segment_table(clips: Sequence[Clip], labels: LabelSet, settings: Settings, codes: Sequence[int]) -> list[str]:
@@ -170,20 +181,25 @@ def segment_table(clips: Sequence[Clip], labels: LabelSet, settings: Settings, c
     return _segment_rows([(f.truth, f.clip) for f in films], np.array([f.clip.actor for f in films]), labels, settings)
 
 
-def _segment_rows(films: Sequence[tuple[list[Row], Clip]], groups: NDArray[np.int64], labels: LabelSet,
-                  settings: Settings) -> list[str]:  # fmt: skip
+def _segment_rows(
+    films: Sequence[tuple[list[Row], Clip]], groups: NDArray[np.int64], labels: LabelSet, settings: Settings
+) -> list[str]:
     ways: dict[str, Callable[[Clip], list[Row]]] = {
         "frame-wise": lambda c: majority(c, labels, 0.0),
         "frame-wise, 1 s majority": lambda c: majority(c, labels, 1.0),
         "chain before (no guard)": lambda c: chain(c, labels, replace(settings, switch=BEFORE[0], speech=BEFORE[1])),
         "chain as it is": lambda c: chain(c, labels, settings),
-    }  # fmt: skip
-    lines = ["| | segment F1 (IoU ≥ 0.5) | onset lag, median s | absolute | segments per true one |",
-             "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    }
+    lines = [
+        "| | segment F1 (IoU ≥ 0.5) | onset lag, median s | absolute | segments per true one |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, way in ways.items():
         counts = [tally(truth, way(clip)) for truth, clip in films]
-        cells = [str(bootstrap(lambda i, s=s, c=counts: s([c[k] for k in i]), len(counts), groups=groups))
-                 for s in STATISTICS]  # fmt: skip
+        cells = [
+            str(bootstrap(lambda i, s=s, c=counts: s([c[k] for k in i]), len(counts), groups=groups))
+            for s in STATISTICS
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
@@ -203,8 +219,11 @@ def main() -> None:
     settings, detector = Settings(), RetinaFace()
     print("# Segments of acted speech\n")
     made = f"Made by `benchmarks/accuracy/segments.py` with graph {model.info.graph_sha256[:12]} of {model.name}."
-    print(made, "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf*, *nan*: no threshold "
-          "reaches the stated rate.")  # fmt: skip
+    print(
+        made,
+        "The clips are those of `acted.py`; intervals are\nbootstraps over people; *inf*, *nan*: no threshold "
+        "reaches the stated rate.",
+    )
     readers: list[tuple[Model, set[int] | None]] = [reader(text) for text in given.readers] or [(model, None)]
     if given.readers:
         print("\nRead by:", *(f"graph {m.info.graph_sha256[:12]} (actors {who})" for m, who in readers))
@@ -230,8 +249,7 @@ def reader(text: str) -> tuple[Model, set[int] | None]:
     return load_folder(Path(folder)), {int(actor) for actor in actors.split(",")}
 
 
-def of_readers(readers: Sequence[tuple[Model, set[int] | None]],
-               read_all: Callable[[Model], list[Clip]]) -> list[Clip]:  # fmt: skip
+def of_readers(readers: Sequence[tuple[Model, set[int] | None]], read_all: Callable[[Model], list[Clip]]) -> list[Clip]:
     """Every clip as the model reads it that is named for its actor (None: for all)."""
     return [clip for model, actors in readers for clip in read_all(model) if actors is None or clip.actor in actors]
 
@@ -249,13 +267,20 @@ def report(sets: dict[str, list[Clip]], labels: LabelSet, settings: Settings) ->
             print(f"\n### Confidence of segments, {title}: {len(plain.right)} labelled segments\n", *lines, sep="\n")
             print("\nBy a stated error rate:\n", *decisions(of, labels), sep="\n")
             lines, error = uncertain_table(chosen, codes, labels, settings)
-            print("\nThe label \"uncertain\", by time:\n", *lines, sep="\n")
+            print('\nThe label "uncertain", by time:\n', *lines, sep="\n")
             if fit is None and title == FITTED:
-                fit = fitted(of, labels, settings, {**scores, "wrong_time": error}, (
-                    f"{len(plain.right)} segments of {len(chosen)} acted talking clips by {len(np.unique(of.actor))} "
-                    f"actors ({', '.join(CODES[c] for c in codes)}; neutral weighed as half of the clips); "
-                    "scores with the actor held out"
-                ))  # fmt: skip
+                fit = fitted(
+                    of,
+                    labels,
+                    settings,
+                    {**scores, "wrong_time": error},
+                    (
+                        f"{len(plain.right)} segments of {len(chosen)} acted talking clips by "
+                        f"{len(np.unique(of.actor))} actors ({', '.join(CODES[c] for c in codes)}; "
+                        "neutral weighed as half of the clips); "
+                        "scores with the actor held out"
+                    ),
+                )
         if len(sets) > 1 and clips is not next(iter(sets.values())) and fit is not None:
             print(*transferred(clips, labels, settings, sets), sep="\n")
         print("\n### Speech guard\n", *guard_table(clips, labels, settings), sep="\n")
@@ -282,10 +307,14 @@ def transferred(clips: Sequence[Clip], labels: LabelSet, settings: Settings, set
     source = answers(others, labels, settings).balanced(LIKELY)
     of = answers([c for c in clips if c.code in LIKELY], labels, settings).balanced(LIKELY)
     p = fit_platt(source.confidence, source.right, source.label, len(labels))(of.confidence, of.label)
-    errors, losses = ([f"{measure(q):.3f}" for q in (of.confidence, p)] for measure in (
-        lambda q: calibration_error(q, of.right, BINS), lambda q: loss(q, of.right)))  # fmt: skip
-    return [f"\nThe fit of the other actors' 16-frame clips, at the full rate: calibration error {errors[0]} before, "
-            f"{errors[1]} after; NLL {losses[0]} before, {losses[1]} after ({len(of.right)} segments)."]  # fmt: skip
+    errors, losses = (
+        [f"{measure(q):.3f}" for q in (of.confidence, p)]
+        for measure in (lambda q: calibration_error(q, of.right, BINS), lambda q: loss(q, of.right))
+    )
+    return [
+        f"\nThe fit of the other actors' 16-frame clips, at the full rate: calibration error {errors[0]} before, "
+        f"{errors[1]} after; NLL {losses[0]} before, {losses[1]} after ({len(of.right)} segments)."
+    ]
 
 
 if __name__ == "__main__":

@@ -117,14 +117,29 @@ class Trial:
         small = SMALL | {"kind": "points", "inputs": 68} | dict(self.settings)
         loop = Loop(epochs=self.epochs, batch=32, seed=self.seed, half=False, judge_every=1000)
         source = Source("ravdess-tracks", folds="manifest")
-        return resolved(Recipe("tracks", (source,), labels=LABELS.names, fold=self.seed % FOLDS, method=self.method,
-                               config=small, loop=loop, optim=OPTIM, augment=AUGMENT))  # fmt: skip
+        return resolved(
+            Recipe(
+                "tracks",
+                (source,),
+                labels=LABELS.names,
+                fold=self.seed % FOLDS,
+                method=self.method,
+                config=small,
+                loop=loop,
+                optim=OPTIM,
+                augment=AUGMENT,
+            )
+        )
 
     def key(self) -> dict[str, Any]:
         """What tells its line from others."""
         condition = " ".join([self.condition, "person"]).strip() if self.person else self.condition
-        return {"row": self.row, "condition": condition, "seed": self.seed,
-                "settings": config.settings_hash(self.recipe())}  # fmt: skip
+        return {
+            "row": self.row,
+            "condition": condition,
+            "seed": self.seed,
+            "settings": config.settings_hash(self.recipe()),
+        }
 
 
 def fit(trial: Trial, tracks: Tracks, label: Ints | None = None) -> tuple[Method, Ints]:
@@ -147,8 +162,15 @@ def reported(trial: Trial, method: Method, tracks: Tracks) -> dict[str, Any]:
     return trial.key() | {"answered": digits(logits.argmax(1))}
 
 
-def do(trials: Sequence[Trial], out: Path, pack: Path, run: Callable[[Trial, Tracks], dict[str, Any]], *,
-       person: bool = False, smooth: int = SMOOTH) -> Tracks:  # fmt: skip
+def do(
+    trials: Sequence[Trial],
+    out: Path,
+    pack: Path,
+    run: Callable[[Trial, Tracks], dict[str, Any]],
+    *,
+    person: bool = False,
+    smooth: int = SMOOTH,
+) -> Tracks:
     """Run what is not there yet, keep each as a line of ``out``; the clips, as :func:`read_tracks` gives them."""
     tracks, there = read_tracks(pack, person=person, smooth=smooth), lines(out)
     todo = [t for t in trials if not any(t.key().items() <= line.items() for line in there)]
@@ -175,8 +197,11 @@ class Answered:
 
     def recall(self, at: Ints) -> float:
         """Mean recall in per cent over the clips ``at``, averaged over passes."""
-        found = [scores.mean_recall(scores.confusion(self.truth[at][keep], column[keep], 10))
-                 for column in self.answer[at].T if (keep := column >= 0).any()]  # fmt: skip
+        found = [
+            scores.mean_recall(scores.confusion(self.truth[at][keep], column[keep], 10))
+            for column in self.answer[at].T
+            if (keep := column >= 0).any()
+        ]
         return 100 * float(np.mean(found))
 
 
@@ -193,8 +218,12 @@ def score(tracks: Tracks, one: Answered, other: Answered | None = None) -> Inter
     """Mean recall, or how much that of ``one`` exceeds ``other``'s, with a bootstrap over the actors both answered."""
     keep = (one.answer >= 0).any(1) & (True if other is None else (other.answer >= 0).any(1))
     clips = np.flatnonzero(keep)
-    return bootstrap(lambda at: one.recall(clips[at]) - (other.recall(clips[at]) if other else 0), len(clips),
-                     groups=tracks.manifest.group[clips], draws=500)  # fmt: skip
+    return bootstrap(
+        lambda at: one.recall(clips[at]) - (other.recall(clips[at]) if other else 0),
+        len(clips),
+        groups=tracks.manifest.group[clips],
+        draws=500,
+    )
 
 
 def spread(tracks: Tracks, one: Answered, seeds: Sequence[int]) -> str:

@@ -33,17 +33,25 @@ from tronie.metrics.scores import accuracy, confusion, mean_recall
 
 Ints = NDArray[np.int64]
 LEARN = 2  # views of each face that a probe learns from
-WAYS = {"noisy": "the noisy labels", "cleaned": "**cleaned.csv: changed, or taken away**",
-        "dropped": "the audit's *wrong* rows taken away", "doubtless": "and the *doubtful* rows taken away",
-        "weighed": "rows weighed by the probability of being right",
-        "no_hard": "and the *hard* rows taken away", "cleanlab": "cleanlab's list taken away, first round",
-        "cleanlab_last": "cleanlab's list taken away, last round", "clean": "the true labels",
-        "net": "the noisy labels, a linear net", "elr": "the same by ELR",
-        "gce": "the same by generalised cross-entropy"}  # fmt: skip
+WAYS = {
+    "noisy": "the noisy labels",
+    "cleaned": "**cleaned.csv: changed, or taken away**",
+    "dropped": "the audit's *wrong* rows taken away",
+    "doubtless": "and the *doubtful* rows taken away",
+    "weighed": "rows weighed by the probability of being right",
+    "no_hard": "and the *hard* rows taken away",
+    "cleanlab": "cleanlab's list taken away, first round",
+    "cleanlab_last": "cleanlab's list taken away, last round",
+    "clean": "the true labels",
+    "net": "the noisy labels, a linear net",
+    "elr": "the same by ELR",
+    "gce": "the same by generalised cross-entropy",
+}
 
 
-def learnt(x: NDArray[np.float32], planted: Corruption, groups: Ints, held: NDArray[np.bool_],
-           seed: int) -> dict[str, Any]:  # fmt: skip
+def learnt(
+    x: NDArray[np.float32], planted: Corruption, groups: Ints, held: NDArray[np.bool_], seed: int
+) -> dict[str, Any]:
     """Answers for the held-out rows of probes that learnt in each of WAYS."""
     from cleanlab.filter import find_label_issues
 
@@ -56,13 +64,16 @@ def learnt(x: NDArray[np.float32], planted: Corruption, groups: Ints, held: NDAr
     verdict = label_verdicts(signals, quality)
     wrong, doubtful, sure = verdict == WRONG, verdict == DOUBTFUL, quality.wrong * quality.sure >= Cuts().sure
     labels = {
-        "noisy": label, "weighed": label, "clean": truth,
+        "noisy": label,
+        "weighed": label,
+        "clean": truth,
         "cleaned": np.where(wrong, np.where(sure, quality.suggested, -1), label),
-        "dropped": np.where(wrong, -1, label), "doubtless": np.where(wrong | doubtful, -1, label),
+        "dropped": np.where(wrong, -1, label),
+        "doubtless": np.where(wrong | doubtful, -1, label),
         "no_hard": np.where(wrong | doubtful | (verdict == HARD), -1, label),
         "cleanlab": np.where(find_label_issues(label, looked.first.mean(0)), -1, label),
         "cleanlab_last": np.where(find_label_issues(label, signals.agreement.mean), -1, label),
-    }  # fmt: skip
+    }
     found: dict[str, Any] = {"truth": planted.before[held]}
     for name, known in labels.items():
         weight = 1 - quality.wrong if name == "weighed" else None
@@ -74,14 +85,17 @@ def learnt(x: NDArray[np.float32], planted: Corruption, groups: Ints, held: NDAr
 def table(work: Path, rates: list[float], seeds: list[int]) -> str:
     """cleaning.md."""
     lines = [
-        "# Learning from cleaned labels", "",
-        "`python benchmarks/audit/cleaning.py PREPARED/rafdb --run RUN --work FOLDER`", "",
+        "# Learning from cleaned labels",
+        "",
+        "`python benchmarks/audit/cleaning.py PREPARED/rafdb --run RUN --work FOLDER`",
+        "",
         "Symmetric noise on four folds of RAF-DB's training part; probes judged on the clean fifth, seed s on fold s. "
         "Differences to the noisy labels and to cleanlab's list (first round), paired, 95 % bootstrap over rows and "
-        "seeds.", "",
+        "seeds.",
+        "",
         "| features | noise | learns from | accuracy | against noisy | against cleanlab | mean recall |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-    ]  # fmt: skip
+    ]
     for strength in STRENGTHS:
         for rate in rates:
             files = [work / f"cleaning-{strength}-{rate:g}-{s}.npz" for s in seeds]

@@ -96,8 +96,17 @@ def answers(strength: str, x: NDArray[np.float32], label: Ints, held: NDArray[np
     found = {}
     for name, (kind, differing) in RIVALS.items():
         encoder = {"encoder": f"cleaning_rivals:{strength.capitalize()}", "size": 1}
-        recipe = resolved(Recipe("cleaning", (Source("rafdb"),), method=kind, config=encoder | differing, balance=0.0,
-                                 loop=Loop(epochs=EPOCHS, seed=seed, half=False), optim=OPTIM))  # fmt: skip
+        recipe = resolved(
+            Recipe(
+                "cleaning",
+                (Source("rafdb"),),
+                method=kind,
+                config=encoder | differing,
+                balance=0.0,
+                loop=Loop(epochs=EPOCHS, seed=seed, half=False),
+                optim=OPTIM,
+            )
+        )
         method = make_method(recipe)
         method.prepare(manifest.select(learn), torch.zeros(2, 3, 1, 1))
         fit(method, views, rows, EPOCHS, seed, OPTIM)  # type: ignore[arg-type]  # it offers what is asked of a Cache

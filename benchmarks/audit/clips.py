@@ -36,12 +36,19 @@ from tronie.metrics.intervals import paired
 
 VIEWS, FOLDS, HARDENED = 8, 5, 0.2
 RATES = (0.1, 0.2, 0.3)
-WRONGS = {"ours": "**audit**", "loss": "loss, last round (cleanlab's self-confidence)",
-          "margin": "cleanlab's normalised margin, last round",
-          "first_loss": "loss, first round (cleanlab's self-confidence)",
-          "first_margin": "cleanlab's normalised margin, first round"}  # fmt: skip
-HARDS = {"hardness": "**audit's hardness**", "entropy": "softmax entropy, last round",
-         "loss": "cleanlab's self-confidence, last round", "disagreement": "disagreement of looks alone"}  # fmt: skip
+WRONGS = {
+    "ours": "**audit**",
+    "loss": "loss, last round (cleanlab's self-confidence)",
+    "margin": "cleanlab's normalised margin, last round",
+    "first_loss": "loss, first round (cleanlab's self-confidence)",
+    "first_margin": "cleanlab's normalised margin, first round",
+}
+HARDS = {
+    "hardness": "**audit's hardness**",
+    "entropy": "softmax entropy, last round",
+    "loss": "cleanlab's self-confidence, last round",
+    "disagreement": "disagreement of looks alone",
+}
 
 Run = dict[str, Any]
 
@@ -71,10 +78,16 @@ def audited(opened: Opened, rate: float, seed: int, work: Path) -> Run:
     quality = assess(signals, fold, seed=seed)
     share = share_interval(signals, quality, actor, seed=seed)
     first, last = looked.first.mean(0), signals.agreement.mean
-    found |= {"ours": quality.score, "verdict": label_verdicts(signals, quality),
-              "share": [share.value, share.low, share.high], "hardness": hardness(signals, quality),
-              "entropy": signals.entropy, "disagreement": 1 - signals.agreement.majority, "actor": actor,
-              "right": [float((p.argmax(1) == found["truth"]).mean()) for p in (first, last)]}  # fmt: skip
+    found |= {
+        "ours": quality.score,
+        "verdict": label_verdicts(signals, quality),
+        "share": [share.value, share.low, share.high],
+        "hardness": hardness(signals, quality),
+        "entropy": signals.entropy,
+        "disagreement": 1 - signals.agreement.majority,
+        "actor": actor,
+        "right": [float((p.argmax(1) == found["truth"]).mean()) for p in (first, last)],
+    }
     for name, p in (("first_", first), ("", last)):
         for score, method in (("loss", "self_confidence"), ("margin", "normalized_margin")):
             found[name + score] = -get_label_quality_scores(label, p, method=method)
@@ -100,8 +113,13 @@ def difference(runs: list[Run], rival: str, ours: str, measure: Callable[[Run, s
     return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
-def block(data: str, rate: float, runs: list[Run], names: dict[str, str],
-          measures: list[Callable[[Run, str, NDArray[np.int64]], float]]) -> list[str]:  # fmt: skip
+def block(
+    data: str,
+    rate: float,
+    runs: list[Run],
+    names: dict[str, str],
+    measures: list[Callable[[Run, str, NDArray[np.int64]], float]],
+) -> list[str]:
     """Rows of a table: each ranking by each measure, and its difference to ours."""
     ours, every, lines = next(iter(names)), np.arange(len(runs[0]["truth"])), []
     for name, words in names.items():
@@ -142,40 +160,59 @@ def verdicts(data: str, rate: float, runs: list[Run]) -> str:
         return np.asarray(run["verdict"] == verdict)
 
     cells = [
-        data, f"{rate:.0%}", " → ".join(mean(lambda r, i=i: r["right"][i]) for i in (0, 1)),  # type: ignore[misc]
+        data,
+        f"{rate:.0%}",
+        " → ".join(mean(lambda r, i=i: r["right"][i]) for i in (0, 1)),  # type: ignore[misc]
         mean(lambda r: r["wrong"].mean()),
         f"{mean(lambda r: r['share'][0])} [{mean(lambda r: r['share'][1])}, {mean(lambda r: r['share'][2])}]",
-        f"{mean(lambda r: share(r['wrong'][called(r, WRONG)]))}, "
-        f"{mean(lambda r: called(r, WRONG)[r['wrong']].mean())}",
+        f"{mean(lambda r: share(r['wrong'][called(r, WRONG)]))}, {mean(lambda r: called(r, WRONG)[r['wrong']].mean())}",
         f"{mean(lambda r: called(r, HARD).mean())}, {mean(lambda r: share(~r['wrong'][called(r, HARD)]))}",
         mean(lambda r: called(r, WRONG)[r["planted_hard"] & ~r["wrong"]].mean()),
         mean(lambda r: called(r, WRONG)[~r["planted_hard"] & ~r["wrong"]].mean()),
-    ]  # fmt: skip
+    ]
     return f"| {' | '.join(cells)} |"
 
 
 def table(results: dict[tuple[str, float], list[Run]], sizes: dict[str, str], seeds: int) -> str:
     """clips.md."""
     lines = [
-        "# Wrong labels and hard clips planted in data sets of clips", "",
-        "`python benchmarks/audit/clips.py PREPARED/ravdess-tracks PREPARED/acted-features --work FOLDER`", "",
-        *(f"- {name}: {words}" for name, words in sizes.items()), "",
+        "# Wrong labels and hard clips planted in data sets of clips",
+        "",
+        "`python benchmarks/audit/clips.py PREPARED/ravdess-tracks PREPARED/acted-features --work FOLDER`",
+        "",
+        *(f"- {name}: {words}" for name, words in sizes.items()),
+        "",
         f"{seeds} seeds (other noise, other hard clips, other folds; folds by actor), {VIEWS} looks at each clip. A "
         "fifth of the expressive clips is hard: three quarters of their frames are a neutral clip's of the same actor. "
         "P@.9: share of wrong labels among the first rows of a ranking, down to where 90 % of them are found; AP: "
-        "average precision. Differences: audit minus rival, paired, 95 % bootstrap over actors and seeds.", "",
-        "## Wrong", "", "| clips | noise | ranking | P@.9 | difference | AP | difference |",
-        "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+        "average precision. Differences: audit minus rival, paired, 95 % bootstrap over actors and seeds.",
+        "",
+        "## Wrong",
+        "",
+        "| clips | noise | ranking | P@.9 | difference | AP | difference |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for (data, rate), runs in results.items():
         lines += block(data, rate, runs, WRONGS, [found_90, average])
-    lines += ["", "## Hard", "", "Planted hard clips against all others, among clips with right labels.", "",
-              "| clips | noise | ranking | AUROC | difference |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines += [
+        "",
+        "## Hard",
+        "",
+        "Planted hard clips against all others, among clips with right labels.",
+        "",
+        "| clips | noise | ranking | AUROC | difference |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for (data, rate), runs in results.items():
         lines += block(data, rate, runs, HARDS, [hard_auroc])
-    lines += ["", "## Verdicts", "",
-              "| clips | noise | right, first → last round | planted | estimated share [95 %] | *wrong*: precision, "
-              "recall | *hard*: share of clips, right labels | right labels called wrong: hard clips | others |",
-              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines += [
+        "",
+        "## Verdicts",
+        "",
+        "| clips | noise | right, first → last round | planted | estimated share [95 %] | *wrong*: precision, "
+        "recall | *hard*: share of clips, right labels | right labels called wrong: hard clips | others |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     lines += [verdicts(data, rate, runs) for (data, rate), runs in results.items()]
     return "\n".join([*lines, ""])
 
@@ -190,16 +227,22 @@ def main(arguments: list[str]) -> None:
     asked = parser.parse_args(arguments)
     sets = {"RAVDESS, points": open_prepared(asked.tracks), "acted, features": open_prepared(asked.features)}
     sets["acted, sure labels"] = without(sets["acted, features"], "fear or disgust")
-    sizes = {name: f"{len(s.manifest):,} clips, {len(np.unique(s.manifest.subject))} actors, "
-                   f"{len(np.unique(s.manifest.label))} labels" for name, s in sets.items()}  # fmt: skip
+    sizes = {
+        name: f"{len(s.manifest):,} clips, {len(np.unique(s.manifest.subject))} actors, "
+        f"{len(np.unique(s.manifest.label))} labels"
+        for name, s in sets.items()
+    }
     results: dict[tuple[str, float], list[Run]] = {}
     for name, opened in sets.items():
         for rate in RATES:
             results[name, rate] = [kept(opened, name, rate, seed, asked.work) for seed in asked.seeds]
             runs = results[name, rate]
             every = np.arange(len(opened.manifest))
-            print(f"{name} {rate:.0%}:", *(f"{k} {np.mean([average(r, k, every) for r in runs]):.3f}" for k in WRONGS),
-                  flush=True)  # fmt: skip
+            print(
+                f"{name} {rate:.0%}:",
+                *(f"{k} {np.mean([average(r, k, every) for r in runs]):.3f}" for k in WRONGS),
+                flush=True,
+            )
     target = Path(__file__).with_suffix(".md")
     target.write_text(table(results, sizes, len(asked.seeds)), encoding="utf-8")
     print(f"Written: {target}")

@@ -55,8 +55,14 @@ def open_rows(prepared: Path, pack: Path, count: int) -> tuple[Opened, NDArray[n
     rest = [c for c in range(len(columns)) if c not in order.tolist()]
     share = votes[at[rows]][:, [*order, *rest]]
     manifest = opened.manifest.select(rows)
-    given = Manifest(id=manifest.id, path=manifest.path, label=labels[at[rows]], labels=vocabulary,
-                     split=manifest.split, group=manifest.group)  # fmt: skip
+    given = Manifest(
+        id=manifest.id,
+        path=manifest.path,
+        label=labels[at[rows]],
+        labels=vocabulary,
+        split=manifest.split,
+        group=manifest.group,
+    )
     return replace(opened, manifest=given, faces=opened.faces[rows]), share / share.sum(1, keepdims=True)
 
 
@@ -88,25 +94,37 @@ def audit(opened: Opened, work: Path, groups: NDArray[np.int64], seed: int) -> d
     first, last = looked.first.mean(0), signals.agreement.mean
     share = share_interval(signals, quality, groups)
     found: dict[str, Any] = {
-        "audit": quality.score, "hardness": hardness(signals, quality), "p_wrong": quality.wrong,
-        "entropy": relative_entropy(last), "entropy_first": relative_entropy(first),
-        "disagreement": 1 - signals.agreement.majority, "verdict": label_verdicts(signals, quality),
-        "suggested": quality.suggested, "share": [share.value, share.low, share.high],
-    }  # fmt: skip
+        "audit": quality.score,
+        "hardness": hardness(signals, quality),
+        "p_wrong": quality.wrong,
+        "entropy": relative_entropy(last),
+        "entropy_first": relative_entropy(first),
+        "disagreement": 1 - signals.agreement.majority,
+        "verdict": label_verdicts(signals, quality),
+        "suggested": quality.suggested,
+        "share": [share.value, share.low, share.high],
+    }
     for name, p in (("first", first), ("last", last)):
         found[f"loss_{name}"] = -get_label_quality_scores(label, p, method="self_confidence")
         found[f"margin_{name}"] = -get_label_quality_scores(label, p, method="normalized_margin")
     return found
 
 
-WRONGS = {"audit": "**audit**", "loss_last": "loss, last round (cleanlab's self-confidence)",
-          "margin_last": "cleanlab's normalised margin, last round",
-          "loss_first": "loss, first round (cleanlab's self-confidence)",
-          "margin_first": "cleanlab's normalised margin, first round"}  # fmt: skip
-HARDS = {"hardness": "**audit's hardness**", "entropy": "softmax entropy, last round",
-         "entropy_first": "softmax entropy, first round", "loss_last": "cleanlab's self-confidence, last round",
-         "loss_first": "cleanlab's self-confidence, first round",
-         "disagreement": "disagreement of looks alone"}  # fmt: skip
+WRONGS = {
+    "audit": "**audit**",
+    "loss_last": "loss, last round (cleanlab's self-confidence)",
+    "margin_last": "cleanlab's normalised margin, last round",
+    "loss_first": "loss, first round (cleanlab's self-confidence)",
+    "margin_first": "cleanlab's normalised margin, first round",
+}
+HARDS = {
+    "hardness": "**audit's hardness**",
+    "entropy": "softmax entropy, last round",
+    "entropy_first": "softmax entropy, first round",
+    "loss_last": "cleanlab's self-confidence, last round",
+    "loss_first": "cleanlab's self-confidence, first round",
+    "disagreement": "disagreement of looks alone",
+}
 
 
 def table(runs: list[dict[str, Any]], opened: Opened, votes: NDArray[np.float64], groups: NDArray[np.int64]) -> str:
@@ -122,28 +140,41 @@ def table(runs: list[dict[str, Any]], opened: Opened, votes: NDArray[np.float64]
     torn = most <= 0.6
     vote_entropy = relative_entropy(votes)
     lines = [
-        "# FER2013's own labels against FERPlus' votes", "",
-        "`python benchmarks/audit/fer2013.py PREPARED/ferplus PACK --work FOLDER`", "",
+        "# FER2013's own labels against FERPlus' votes",
+        "",
+        "`python benchmarks/audit/fer2013.py PREPARED/ferplus PACK --work FOLDER`",
+        "",
         f"{len(label):,} faces of the training part; {int(judged.sum()):,} have a strict majority for one of 7 "
         f"classes, of which {wrong.sum() / judged.sum():.1%} contradict FER2013's label; {int(others.sum()):,} have "
         f"one for contempt, unknown or no face; {len(runs)} seeds. Differences: audit minus rival, paired, 95 % "
-        "bootstrap over near-duplicates' groups and seeds.", "",
-        "| wrong labels, ranked by | average precision | difference |", "| --- | --- | --- |",
-    ]  # fmt: skip
+        "bootstrap over near-duplicates' groups and seeds.",
+        "",
+        "| wrong labels, ranked by | average precision | difference |",
+        "| --- | --- | --- |",
+    ]
     lines += _block(runs, WRONGS, judged, groups, lambda score, at: average_precision(score, wrong[at]))
-    lines += ["", f"*Hard*: {int((plural & torn).sum()):,} of {int(plural.sum()):,} rows whose label is the commonest "
-              "vote have 6 of 10 votes or fewer for it.", "",
-              "| hard rows, ranked by | AUROC | difference |", "| --- | --- | --- |"]  # fmt: skip
+    lines += [
+        "",
+        f"*Hard*: {int((plural & torn).sum()):,} of {int(plural.sum()):,} rows whose label is the commonest "
+        "vote have 6 of 10 votes or fewer for it.",
+        "",
+        "| hard rows, ranked by | AUROC | difference |",
+        "| --- | --- | --- |",
+    ]
     lines += _block(runs, HARDS, plural, groups, lambda score, at: auroc(score, torn[at]))
     lines += ["", "| entropy of the votes, correlated with (all rows) | Spearman | difference |", "| --- | --- | --- |"]
-    lines += _block(runs, HARDS, np.ones(len(label), bool), groups,
-                    lambda score, at: spearman(score, vote_entropy[at]))  # fmt: skip
+    lines += _block(runs, HARDS, np.ones(len(label), bool), groups, lambda score, at: spearman(score, vote_entropy[at]))
     lines += ["", *_verdict_lines(runs, wrong, right, others, judged, top)]
     return "\n".join([*lines, ""])
 
 
-def _block(runs: list[dict[str, Any]], names: dict[str, str], rows: Bools, groups: NDArray[np.int64],
-           measure: Callable[[Any, Any], float]) -> list[str]:  # fmt: skip
+def _block(
+    runs: list[dict[str, Any]],
+    names: dict[str, str],
+    rows: Bools,
+    groups: NDArray[np.int64],
+    measure: Callable[[Any, Any], float],
+) -> list[str]:
     index = np.flatnonzero(rows)
 
     def side(name: str) -> list[Callable[[NDArray[np.int64]], float]]:
@@ -160,13 +191,15 @@ def _block(runs: list[dict[str, Any]], names: dict[str, str], rows: Bools, group
     return lines
 
 
-def _verdict_lines(runs: list[dict[str, Any]], wrong: Bools, right: Bools, others: Bools, judged: Bools,
-                   top: NDArray[np.int64]) -> list[str]:  # fmt: skip
+def _verdict_lines(
+    runs: list[dict[str, Any]], wrong: Bools, right: Bools, others: Bools, judged: Bools, top: NDArray[np.int64]
+) -> list[str]:
     def mean(value: Callable[[dict[str, Any]], float]) -> str:
         return f"{np.mean([value(r) for r in runs]):.3f}"
 
     return [
-        "| of the rows with a strict majority | |", "| --- | --- |",
+        "| of the rows with a strict majority | |",
+        "| --- | --- |",
         f"| estimated share of wrong labels, all rows | {mean(lambda r: r['share'][0])} "
         f"[{mean(lambda r: r['share'][1])}, {mean(lambda r: r['share'][2])}] |",
         f"| truly wrong | {wrong.sum() / judged.sum():.3f} |",
@@ -177,7 +210,7 @@ def _verdict_lines(runs: list[dict[str, Any]], wrong: Bools, right: Bools, other
         f"| *hard, keep*: share of all rows | {mean(lambda r: (r['verdict'] == HARD).mean())} |",
         f"| rows voted contempt, unknown or no face: called doubtful or wrong | "
         f"{mean(lambda r: np.isin(r['verdict'], (DOUBTFUL, WRONG))[others].mean())} |",
-    ]  # fmt: skip
+    ]
 
 
 def main(arguments: list[str]) -> None:

@@ -34,23 +34,33 @@ from tronie.data.prepared import Opened, open_prepared
 from tronie.metrics.folds import joined_groups, stratified_folds
 from tronie.metrics.intervals import Interval, paired
 
-STRENGTHS = {"weak": "dlib's face net, 32 components", "middle": "dlib's face net, 512 components",
-             "strong": "dlib's and a net trained on FERPlus, 1024"}  # fmt: skip
+STRENGTHS = {
+    "weak": "dlib's face net, 32 components",
+    "middle": "dlib's face net, 512 components",
+    "strong": "dlib's and a net trained on FERPlus, 1024",
+}
 NOISES: dict[str, tuple[str, float]] = {
-    "symmetric 10 %": ("symmetric", 0.1), "symmetric 20 %": ("symmetric", 0.2), "symmetric 30 %": ("symmetric", 0.3),
+    "symmetric 10 %": ("symmetric", 0.1),
+    "symmetric 20 %": ("symmetric", 0.2),
+    "symmetric 30 %": ("symmetric", 0.3),
     "pair 20 %": ("pair", 0.2),
-}  # fmt: skip
+}
 RIVALS = {
-    "loss": "loss, last round (cleanlab's self-confidence)", "margin": "cleanlab's normalised margin, last round",
+    "loss": "loss, last round (cleanlab's self-confidence)",
+    "margin": "cleanlab's normalised margin, last round",
     "first_loss": "loss, first round (cleanlab's self-confidence)",
     "first_margin": "cleanlab's normalised margin, first round",
-}  # fmt: skip
+}
 
 
 def features(strength: str, opened: Opened, run: Path, work: Path) -> NDArray[np.float32]:
     """Views ``(4, n, d)`` of one of STRENGTHS, kept in ``work``."""
-    x = components(opened, work, model=run if strength == "strong" else None,
-                   progress=lambda d, n: print(f"\r{d:,} of {n:,}", end="", flush=True))  # fmt: skip
+    x = components(
+        opened,
+        work,
+        model=run if strength == "strong" else None,
+        progress=lambda d, n: print(f"\r{d:,} of {n:,}", end="", flush=True),
+    )
     return x[:, :, :32] if strength == "weak" else x
 
 
@@ -64,8 +74,12 @@ def looks(x: NDArray[np.float32], planted: Corruption, groups: NDArray[np.int64]
     """Predictions out of sample under planted labels: what takes the time."""
     fold = stratified_folds(planted.after, groups, 5, seed)
     looked = look(x, planted.after, len(planted.labels), fold, seed=seed)
-    return {"looks": looked.looks.astype(np.float32), "first": looked.first.mean(0), "near": looked.neighbours,
-            "fold": fold}  # fmt: skip
+    return {
+        "looks": looked.looks.astype(np.float32),
+        "first": looked.first.mean(0),
+        "near": looked.neighbours,
+        "fold": fold,
+    }
 
 
 def condition(kept: dict[str, Any], planted: Corruption, groups: NDArray[np.int64], seed: int) -> dict[str, Any]:
@@ -79,11 +93,15 @@ def condition(kept: dict[str, Any], planted: Corruption, groups: NDArray[np.int6
     verdict, share = label_verdicts(signals, quality), share_interval(signals, quality, groups)
     first, last = kept["first"], signals.agreement.mean
     found: dict[str, Any] = {
-        "wrong": planted.flipped, "ours": quality.score, "p_wrong": quality.wrong, "hard": verdict == HARD,
-        "called": verdict == WRONG, "share": [share.value, share.low, share.high],
+        "wrong": planted.flipped,
+        "ours": quality.score,
+        "p_wrong": quality.wrong,
+        "hard": verdict == HARD,
+        "called": verdict == WRONG,
+        "share": [share.value, share.low, share.high],
         "suggested": quality.suggested == planted.before,
         "right": [float((p.argmax(1) == planted.before).mean()) for p in (first, last)],
-    }  # fmt: skip
+    }
     for name, p in (("first_", first), ("", last)):
         for score, method in (("loss", "self_confidence"), ("margin", "normalized_margin")):
             found[name + score] = -get_label_quality_scores(label, p, method=method)
@@ -111,33 +129,42 @@ def kept_at(work: Path, strength: str, noise: str, seed: int) -> Path:
 
 def _head(rows: int, seeds: int) -> list[str]:
     return [
-        "# Wrong labels planted in RAF-DB's training part, and found", "",
-        "`python benchmarks/audit/injected.py PREPARED/rafdb --run RUN --work FOLDER`", "",
+        "# Wrong labels planted in RAF-DB's training part, and found",
+        "",
+        "`python benchmarks/audit/injected.py PREPARED/rafdb --run RUN --work FOLDER`",
+        "",
         f"{rows:,} faces, {seeds} seeds (other noise, other folds); on seeds 0, 11 and 12 the audit was chosen, and "
         "they are not among them. P@.9: share of wrong labels among the first rows of a ranking, down to where 90 % of "
         "them are found; AP: average precision. Differences: audit minus rival, paired, 95 % bootstrap over "
         "near-duplicates' groups and seeds. The rivals get the probabilities that the audit made itself, in its last "
-        "round and in its first. Labels of RAF-DB that were wrong before count as false alarms.", "",
+        "round and in its first. Labels of RAF-DB that were wrong before count as false alarms.",
+        "",
         "| features | noise | right | ranking | P@.9 | difference | AP | difference |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]  # fmt: skip
+    ]
 
 
 _HARD_HEAD = [
-    "", "*right*: share of the rows whose true label the probabilities name, first and last round.", "",
-    "## Verdicts", "",
+    "",
+    "*right*: share of the rows whose true label the probabilities name, first and last round.",
+    "",
+    "## Verdicts",
+    "",
     "*Hard, keep* is to hold 90 % right labels or more, and a tenth of all rows at 30 % noise. cleanlab's own list "
     "(`find_label_issues`, last round) has no ranking that could be cut elsewhere: the audit is cut where it finds as "
-    "many.", "",
+    "many.",
+    "",
     "| features | noise | planted | estimated share [95 %] | *wrong*: rows, precision, recall | suggestion right | "
     "*hard*: share of rows, right labels | cleanlab's list: precision, recall | audit at that recall |",
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-]  # fmt: skip
+]
 
 
 def _rows(strength: str, noise: str, runs: list[dict[str, Any]], groups: NDArray[np.int64]) -> list[str]:
     measures: dict[str, Callable[[Any, Any], float]] = {
-        "P@.9": lambda score, wrong: precision_at(score, wrong, 0.9), "AP": average_precision}  # fmt: skip
+        "P@.9": lambda score, wrong: precision_at(score, wrong, 0.9),
+        "AP": average_precision,
+    }
     right = " → ".join(f"{np.mean([r['right'][i] for r in runs]):.3f}" for i in (0, 1))
     lines = []
     for name, words in ({"ours": "**audit**"} | RIVALS).items():
@@ -149,8 +176,9 @@ def _rows(strength: str, noise: str, runs: list[dict[str, Any]], groups: NDArray
     return lines
 
 
-def _difference(runs: list[dict[str, Any]], rival: str, measure: Callable[[Any, Any], float],
-                groups: NDArray[np.int64]) -> str:  # fmt: skip
+def _difference(
+    runs: list[dict[str, Any]], rival: str, measure: Callable[[Any, Any], float], groups: NDArray[np.int64]
+) -> str:
     def side(name: str) -> list[Callable[[NDArray[np.int64]], float]]:
         return [lambda at, r=r: measure(r[name][at], r["wrong"][at]) for r in runs]  # type: ignore[misc]
 
@@ -167,7 +195,9 @@ def _hard_row(strength: str, noise: str, runs: list[dict[str, Any]]) -> str:
 
     share = [mean(lambda r, i=i: r["share"][i]) for i in range(3)]  # type: ignore[misc]
     cells = [
-        STRENGTHS[strength], noise, f"{mean(lambda r: r['wrong'].mean()):.3f}",
+        STRENGTHS[strength],
+        noise,
+        f"{mean(lambda r: r['wrong'].mean()):.3f}",
         f"{share[0]:.3f} [{share[1]:.3f}, {share[2]:.3f}]",
         f"{mean(lambda r: r['called'].sum()):,.0f}, {mean(lambda r: r['wrong'][r['called']].mean()):.3f}, "
         f"{mean(lambda r: r['called'][r['wrong']].mean()):.3f}",
@@ -175,7 +205,7 @@ def _hard_row(strength: str, noise: str, runs: list[dict[str, Any]]) -> str:
         f"{mean(lambda r: r['hard'].mean()):.3f}, {mean(lambda r: (~r['wrong'])[r['hard']].mean()):.3f}",
         f"{mean(lambda r: r['wrong'][r['flags']].mean()):.3f}, {mean(lambda r: r['flags'][r['wrong']].mean()):.3f}",
         f"{mean(at_flags):.3f}",
-    ]  # fmt: skip
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -204,9 +234,12 @@ def main(arguments: list[str]) -> None:
                 if not path.is_file():
                     found = condition(looks(x, planted, groups, seed), planted, groups, seed)
                     np.savez_compressed(path, **found)
-                    print(f"{path.stem}: {precision_at(found['ours'], found['wrong'], 0.9):.4f} against "
-                          f"{precision_at(found['loss'], found['wrong'], 0.9):.4f}, first "
-                          f"{precision_at(found['first_loss'], found['wrong'], 0.9):.4f}", flush=True)  # fmt: skip
+                    print(
+                        f"{path.stem}: {precision_at(found['ours'], found['wrong'], 0.9):.4f} against "
+                        f"{precision_at(found['loss'], found['wrong'], 0.9):.4f}, first "
+                        f"{precision_at(found['first_loss'], found['wrong'], 0.9):.4f}",
+                        flush=True,
+                    )
     target = Path(__file__).with_suffix(".md")
     target.write_text(table(asked.work, len(manifest), groups, asked.seeds), encoding="utf-8")
     print(f"Written: {target}")

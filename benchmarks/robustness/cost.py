@@ -106,10 +106,15 @@ def measured(films: dict[tuple[str, str], Path], rate: float, repeat: int) -> li
                 if fps == rate:
                     facts[name, size] = timeline.looked[0].end - timeline.looked[0].start, len(timeline) / count
     return [
-        Film(name, size, min(spent[name, size, 0.0]) / seconds,
-             {fps: min(spent[name, size, fps]) / seconds for fps in readers}, faces)
+        Film(
+            name,
+            size,
+            min(spent[name, size, 0.0]) / seconds,
+            {fps: min(spent[name, size, fps]) / seconds for fps in readers},
+            faces,
+        )
         for (name, size), (seconds, faces) in facts.items()
-    ]  # fmt: skip
+    ]
 
 
 def bytes_per_row() -> float:
@@ -120,8 +125,13 @@ def bytes_per_row() -> float:
     columns = {name: rng.uniform(0, 1, n) for name in empty.columns}
     columns |= {name: rng.uniform(100, 900, n) for name in ("x", "y", "width", "height", "face_size", "time")}
     columns |= {"frame": np.arange(n) + 50_000, "track": np.zeros(n, int), "usable": np.ones(n, bool)}
-    for name, word in (("source", "archive/2026/film_0001.mp4"), ("label", "happiness"), ("model", "0" * 12),
-                       ("settings", "1" * 12), ("version", "0.1.0")):  # fmt: skip
+    for name, word in (
+        ("source", "archive/2026/film_0001.mp4"),
+        ("label", "happiness"),
+        ("model", "0" * 12),
+        ("settings", "1" * 12),
+        ("version", "0.1.0"),
+    ):
         columns[name] = np.array([word] * n, object)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.csv"
@@ -160,35 +170,63 @@ def table(given: argparse.Namespace, films: list[Film]) -> str:
     """The page's table and sentences."""
     seconds, row = given.hours * 3600, bytes_per_row()
     mbits = dict(zip(SIZES, given.mbit, strict=True))
-    heading = ["film", "faces a frame", "frames looked at", "times film speed, one core", "core-hours",
-               *(f"days on {n:,} cores" for n in given.cores), "price", "of it decoding", "read per core",
-               "tables"]  # fmt: skip
-    lines = [f"{given.hours:,} hours of film at {given.rate:g} frames a second; a core-hour at {given.price:g} (of any "
-             f"currency). Load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; "
-             f"quote ratios.", "", _row(heading), _row(["---"] * len(heading))]  # fmt: skip
+    heading = [
+        "film",
+        "faces a frame",
+        "frames looked at",
+        "times film speed, one core",
+        "core-hours",
+        *(f"days on {n:,} cores" for n in given.cores),
+        "price",
+        "of it decoding",
+        "read per core",
+        "tables",
+    ]
+    lines = [
+        f"{given.hours:,} hours of film at {given.rate:g} frames a second; a core-hour at {given.price:g} (of any "
+        f"currency). Load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; "
+        f"quote ratios.",
+        "",
+        _row(heading),
+        _row(["---"] * len(heading)),
+    ]
     speeds = []
     for film, fps in itertools.product(films, (given.rate, 5.0, 1.0)):
         each, mbit = film.whole[fps], mbits[film.size]
         hours = each * seconds / 3600
         speeds.append((1 / each, mbit))
-        lines.append(_row([
-            f"{film.name}, {film.size}", f"{film.faces:.1f}", "every" if fps == given.rate else f"{fps:g} a second",
-            f"{1 / each:.1f}", f"{hours:,.0f}", *(f"{hours / n / 24:,.1f}" for n in given.cores),
-            f"{hours * given.price:,.0f}", f"{film.decode / each:.0%}", f"{mbit / each / 8:.1f} MB/s",
-            f"{film.faces * fps * seconds * row / 1e12:.2f} TB",
-        ]))  # fmt: skip
+        lines.append(
+            _row(
+                [
+                    f"{film.name}, {film.size}",
+                    f"{film.faces:.1f}",
+                    "every" if fps == given.rate else f"{fps:g} a second",
+                    f"{1 / each:.1f}",
+                    f"{hours:,.0f}",
+                    *(f"{hours / n / 24:,.1f}" for n in given.cores),
+                    f"{hours * given.price:,.0f}",
+                    f"{film.decode / each:.0%}",
+                    f"{mbit / each / 8:.1f} MB/s",
+                    f"{film.faces * fps * seconds * row / 1e12:.2f} TB",
+                ]
+            )
+        )
     rate, join, most = ledger_rate(), join_seconds(), max(given.cores)
     fastest = max(speed for speed, _ in speeds) / 3600  # films of an hour that a core ends in a second
     streams = [speed * mbit * most / 8e3 for speed, mbit in speeds]
     easy, mixed = films[0].whole, next(film for film in films[1:] if film.size == films[0].size).whole
-    times = ", ".join(f"{mixed[fps] / easy[fps]:.1f} {word}" for fps, word in (
-        (given.rate, "at every frame"), (5.0, "at 5 a second"), (1.0, "at 1 a second")))  # fmt: skip
-    said = (f"The mixed film costs so many times as much as the one with a single face: {times}. A row takes {row:.0f} "
-            f"bytes. The ledger notes {rate:,.0f} films a second, begun and done, each seen onto "
-            f"the disk; {most:,} cores end {most * fastest:.1f} films of an hour a second at the fastest row above, so "
-            f"one ledger bears {rate / fastest:,.0f} cores. Joining `segments.csv` costs {join * 1e3:.1f} CPU-ms per "
-            f"hour of film with 300 segments: {join * given.hours / 60:,.0f} minutes on one core at the end. At "
-            f"{most:,} cores the films must come at {min(streams):.1f} to {max(streams):.1f} GB/s.")  # fmt: skip
+    times = ", ".join(
+        f"{mixed[fps] / easy[fps]:.1f} {word}"
+        for fps, word in ((given.rate, "at every frame"), (5.0, "at 5 a second"), (1.0, "at 1 a second"))
+    )
+    said = (
+        f"The mixed film costs so many times as much as the one with a single face: {times}. A row takes {row:.0f} "
+        f"bytes. The ledger notes {rate:,.0f} films a second, begun and done, each seen onto "
+        f"the disk; {most:,} cores end {most * fastest:.1f} films of an hour a second at the fastest row above, so "
+        f"one ledger bears {rate / fastest:,.0f} cores. Joining `segments.csv` costs {join * 1e3:.1f} CPU-ms per "
+        f"hour of film with 300 segments: {join * given.hours / 60:,.0f} minutes on one core at the end. At "
+        f"{most:,} cores the films must come at {min(streams):.1f} to {max(streams):.1f} GB/s."
+    )
     return "\n".join([*lines, "", said])
 
 

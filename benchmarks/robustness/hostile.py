@@ -87,8 +87,19 @@ def worker(kind: str, seed: int, start: int, count: int, limit: float) -> None:
                 heard.add(known)
                 corpus.append(data)
             bad = data.hex() if word in VERDICTS else ""
-            print(json.dumps({"end": number, "word": word, "said": known, "seconds": time.process_time() - began,
-                              "bytes": bad[:20_000]}), file=out, flush=True)  # fmt: skip
+            print(
+                json.dumps(
+                    {
+                        "end": number,
+                        "word": word,
+                        "said": known,
+                        "seconds": time.process_time() - began,
+                        "bytes": bad[:20_000],
+                    }
+                ),
+                file=out,
+                flush=True,
+            )
 
 
 def attempt(reader: Reader, data: bytes, number: int) -> tuple[str, str]:
@@ -161,14 +172,26 @@ def campaign(kind: str, seed: int, count: int, limit: float) -> dict[str, Any]:
 
 def report(done: list[dict[str, Any]], command: str, seed: int, limit: float) -> str:
     """The table."""
-    text = ["# Hostile input", "", f"`{command}`", "",
-            f"Seed {seed}; at most {limit:g} CPU-s and {MEMORY >> 30} GiB of address space for a file.", "",
-            "| files | damaged | refused in one sentence | read all the same | different answers | slowest, CPU-s | "
-            + " | ".join(VERDICTS) + " |", "|" + " --- |" * (6 + len(VERDICTS))]  # fmt: skip
+    text = [
+        "# Hostile input",
+        "",
+        f"`{command}`",
+        "",
+        f"Seed {seed}; at most {limit:g} CPU-s and {MEMORY >> 30} GiB of address space for a file.",
+        "",
+        "| files | damaged | refused in one sentence | read all the same | different answers | slowest, CPU-s | "
+        + " | ".join(VERDICTS)
+        + " |",
+        "|" + " --- |" * (6 + len(VERDICTS)),
+    ]
     for one in done:
         words = one["words"]
-        cells = [one["kind"], *(f"{n:,}" for n in (one["count"], words["refused"], words["read"], one["answers"])),
-                 f"{one['slowest']:.1f}", *(str(words[v]) for v in VERDICTS)]  # fmt: skip
+        cells = [
+            one["kind"],
+            *(f"{n:,}" for n in (one["count"], words["refused"], words["read"], one["answers"])),
+            f"{one['slowest']:.1f}",
+            *(str(words[v]) for v in VERDICTS),
+        ]
         text.append(f"| {' | '.join(cells)} |")
     for bad in [b for one in done for b in one["bad"]][:40]:
         text += ["", f"- {bad['kind']} {bad['end']}: {bad['word']} {printable(bad.get('said', ''))[:300]}"]

@@ -24,12 +24,24 @@ def pictures() -> list[bytes]:
     plain = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
     exif = Image.Exif()
     exif[0x0112] = 6
-    made = [("JPEG", plain, {"exif": exif}), ("JPEG", plain.convert("L"), {"progressive": True}),
-            ("JPEG", plain.convert("CMYK"), {}), ("PNG", plain, {}), ("PNG", plain.convert("P"), {}),
-            ("PNG", plain.convert("RGBA"), {}), ("PNG", plain.convert("L").convert("I"), {}),
-            ("GIF", plain, {"save_all": True, "append_images": [plain, plain]}), ("BMP", plain, {}),
-            ("TIFF", plain, {"compression": "tiff_lzw"}), ("TIFF", plain.convert("F"), {}), ("WEBP", plain, {}),
-            ("PPM", plain, {}), ("ICO", plain, {}), ("AVIF", plain, {}), ("JPEG2000", plain, {})]  # fmt: skip
+    made = [
+        ("JPEG", plain, {"exif": exif}),
+        ("JPEG", plain.convert("L"), {"progressive": True}),
+        ("JPEG", plain.convert("CMYK"), {}),
+        ("PNG", plain, {}),
+        ("PNG", plain.convert("P"), {}),
+        ("PNG", plain.convert("RGBA"), {}),
+        ("PNG", plain.convert("L").convert("I"), {}),
+        ("GIF", plain, {"save_all": True, "append_images": [plain, plain]}),
+        ("BMP", plain, {}),
+        ("TIFF", plain, {"compression": "tiff_lzw"}),
+        ("TIFF", plain.convert("F"), {}),
+        ("WEBP", plain, {}),
+        ("PPM", plain, {}),
+        ("ICO", plain, {}),
+        ("AVIF", plain, {}),
+        ("JPEG2000", plain, {}),
+    ]
     seeds = []
     for name, picture, options in made:
         out = io.BytesIO()
@@ -48,9 +60,19 @@ def films(folder: Path) -> list[bytes]:
     seeds = []
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(8)]
-    for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"),
-                        ("a.mov", "mjpeg"), ("a.ts", "mpeg2video"), ("a.mpg", "mpeg1video"), ("a.flv", "flv"),
-                        ("a.gif", "gif"), ("a.nut", "ffv1"), ("a.y4m", "wrapped_avframe")):  # fmt: skip
+    for name, codec in (
+        ("a.mp4", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.webm", "libvpx"),
+        ("a.avi", "mpeg4"),
+        ("a.mov", "mjpeg"),
+        ("a.ts", "mpeg2video"),
+        ("a.mpg", "mpeg1video"),
+        ("a.flv", "flv"),
+        ("a.gif", "gif"),
+        ("a.nut", "ffv1"),
+        ("a.y4m", "wrapped_avframe"),
+    ):
         try:
             with av.open(str(folder / name), "w") as container:
                 stream = container.add_stream(codec, rate=25)
@@ -73,12 +95,22 @@ def graph() -> bytes:
     rng = np.random.default_rng(0)
     weights = h.make_tensor("w", T.FLOAT, [12, 3], rng.normal(size=36).astype(np.float32).tolist())
     shape = h.make_tensor("shape", T.INT64, [2], [-1, 12])
-    nodes = [h.make_node("Cast", ["faces"], ["x"], to=T.FLOAT), h.make_node("Reshape", ["x", "shape"], ["flat"]),
-             h.make_node("MatMul", ["flat", "w"], ["logits"])]  # fmt: skip
+    nodes = [
+        h.make_node("Cast", ["faces"], ["x"], to=T.FLOAT),
+        h.make_node("Reshape", ["x", "shape"], ["flat"]),
+        h.make_node("MatMul", ["flat", "w"], ["logits"]),
+    ]
     nodes += [h.make_node("Identity", ["flat"], ["feature"])]
-    whole = h.make_graph(nodes, "tiny", [h.make_tensor_value_info("faces", T.UINT8, ["n", 2, 2, 3])],
-                         [h.make_tensor_value_info("logits", T.FLOAT, ["n", 3]),
-                          h.make_tensor_value_info("feature", T.FLOAT, ["n", 12])], [weights, shape])  # fmt: skip
+    whole = h.make_graph(
+        nodes,
+        "tiny",
+        [h.make_tensor_value_info("faces", T.UINT8, ["n", 2, 2, 3])],
+        [
+            h.make_tensor_value_info("logits", T.FLOAT, ["n", 3]),
+            h.make_tensor_value_info("feature", T.FLOAT, ["n", 12]),
+        ],
+        [weights, shape],
+    )
     return _bytes(whole)
 
 
@@ -89,11 +121,18 @@ def temporal_graph() -> bytes:
 
     rng = np.random.default_rng(0)
     weights = h.make_tensor("w", T.FLOAT, [12, 3], rng.normal(size=36).astype(np.float32).tolist())
-    nodes = [h.make_node("ReduceMean", ["clips"], ["mean"], axes=[1], keepdims=0),
-             h.make_node("MatMul", ["mean", "w"], ["logits"]), h.make_node("Abs", ["logits"], ["where"])]  # fmt: skip
-    whole = h.make_graph(nodes, "tiny", [h.make_tensor_value_info("clips", T.FLOAT, ["n", 4, 12])],
-                         [h.make_tensor_value_info("logits", T.FLOAT, ["n", 3]),
-                          h.make_tensor_value_info("where", T.FLOAT, ["n", 3])], [weights])  # fmt: skip
+    nodes = [
+        h.make_node("ReduceMean", ["clips"], ["mean"], axes=[1], keepdims=0),
+        h.make_node("MatMul", ["mean", "w"], ["logits"]),
+        h.make_node("Abs", ["logits"], ["where"]),
+    ]
+    whole = h.make_graph(
+        nodes,
+        "tiny",
+        [h.make_tensor_value_info("clips", T.FLOAT, ["n", 4, 12])],
+        [h.make_tensor_value_info("logits", T.FLOAT, ["n", 3]), h.make_tensor_value_info("where", T.FLOAT, ["n", 3])],
+        [weights],
+    )
     return _bytes(whole)
 
 
@@ -107,12 +146,33 @@ def _bytes(whole: Any) -> bytes:
     return data
 
 
-INFO = {"name": "tiny", "labels": ["anger", "happiness", "neutral"], "graph": "encoder.onnx", "graph_sha256": "",
-        "size": 2, "frames": 1, "temperature": 1.3, "calibrated": "nothing", "licence": "none", "seen": ["nothing"],
-        "scores": {"accuracy": [0.5, 0.4, 0.6]}, "made_by": "hand", "format": 1,
-        "segments": {"a": 1.0, "b": 0.1, "fitted_on": "x", "offsets": {"anger": 0.1}, "settings": {}}}  # fmt: skip
-CLIP = {"graph": "temporal.onnx", "graph_sha256": "", "frames": 4, "width": 12, "each": 1, "looks": 2, "window": 1.0,
-        "hop": 0.5, "encoder": "tiny"}  # fmt: skip
+INFO = {
+    "name": "tiny",
+    "labels": ["anger", "happiness", "neutral"],
+    "graph": "encoder.onnx",
+    "graph_sha256": "",
+    "size": 2,
+    "frames": 1,
+    "temperature": 1.3,
+    "calibrated": "nothing",
+    "licence": "none",
+    "seen": ["nothing"],
+    "scores": {"accuracy": [0.5, 0.4, 0.6]},
+    "made_by": "hand",
+    "format": 1,
+    "segments": {"a": 1.0, "b": 0.1, "fitted_on": "x", "offsets": {"anger": 0.1}, "settings": {}},
+}
+CLIP = {
+    "graph": "temporal.onnx",
+    "graph_sha256": "",
+    "frames": 4,
+    "width": 12,
+    "each": 1,
+    "looks": 2,
+    "window": 1.0,
+    "hop": 0.5,
+    "encoder": "tiny",
+}
 """What makes :data:`INFO` a video model's."""
 
 
@@ -204,8 +264,14 @@ class Reader:
         timeline = Timeline(columns, labels, empty.provenance)
         timeline.save(self.folder / "t.csv")
         timeline.save(self.folder / "t.json")
-        Manifest(np.array(["a", "b"]), np.array(["a.png", "b.npz::3"]), np.array([0, 1]), labels,
-                 votes=np.ones((2, 3)), root=self.folder).save(self.folder / "m.csv")  # fmt: skip
+        Manifest(
+            np.array(["a", "b"]),
+            np.array(["a.png", "b.npz::3"]),
+            np.array([0, 1]),
+            labels,
+            votes=np.ones((2, 3)),
+            root=self.folder,
+        ).save(self.folder / "m.csv")
         (self.folder / "own.csv").write_text("path,label,split,fold,valence\na.png,anger,train,0,0.5\nb.png,joy,,,\n")
         (self.folder / "names.csv").write_text("track,name\n0,Anna\n1,Ben\n")
         self._sidecar = (self.folder / "t.meta.json").read_bytes()
@@ -226,8 +292,10 @@ class Reader:
         (self.folder / which).write_bytes(data)
         (self.folder / "t.meta.json").write_bytes(data if which == "t.meta.json" else self._sidecar)
         readers: list[Callable[[Path], Any]] = {
-            "m.csv": [Manifest.load, csvfile.read], "own.csv": [csvfile.read], "names.csv": [read_names]
-        }.get(which, [lambda p: Timeline.load(p).segments(), read_spans])  # fmt: skip
+            "m.csv": [Manifest.load, csvfile.read],
+            "own.csv": [csvfile.read],
+            "names.csv": [read_names],
+        }.get(which, [lambda p: Timeline.load(p).segments(), read_spans])
         answers = []
         for read in readers:
             try:

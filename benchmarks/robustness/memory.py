@@ -50,8 +50,9 @@ def reached(out: Path) -> float:
 
 def watch(film: Path, out: Path, every: float) -> tuple[list[tuple[float, float]], float]:
     """Read the film; (seconds of film, MB) again and again while it runs, and the highest MB of all."""
-    process = subprocess.Popen([sys.executable, "-m", "tronie", "predict", str(film), "--out", str(out), "--detector",
-                                "whole", "--quiet"])  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tronie", "predict", str(film), "--out", str(out), "--detector", "whole", "--quiet"]
+    )
     seen, peak = [], 0.0
     while process.poll() is None:
         memory = resident(process.pid)

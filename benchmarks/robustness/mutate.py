@@ -7,8 +7,33 @@ import re
 import numpy as np
 
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-_WORDS = ("", "-1", "0", "1e999", "NaN", "null", "true", "[]", "{}", '"', "'", "\x00", "\ufeff", "99999999999999999999",
-          "../../etc/passwd", "::", "😀", "\ud7ff", "a" * 5000, ",", "\n", "\r", "=", "[[", "]]")  # fmt: skip
+_WORDS = (
+    "",
+    "-1",
+    "0",
+    "1e999",
+    "NaN",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    '"',
+    "'",
+    "\x00",
+    "\ufeff",
+    "99999999999999999999",
+    "../../etc/passwd",
+    "::",
+    "😀",
+    "\ud7ff",
+    "a" * 5000,
+    ",",
+    "\n",
+    "\r",
+    "=",
+    "[[",
+    "]]",
+)
 
 
 def mutated(seeds: list[bytes], rng: np.random.Generator, *, text: bool) -> bytes:

@@ -78,7 +78,7 @@ def people(data: Path) -> list[Budget]:
     return [
         Budget("20 faces in 1080p, full search and chain", "≤ 120 CPU-ms", min(spent), _least(spent), most=120),
         Budget("… of the 20 found", "all 20, none wrong", hits - wrong, f"{hits}, {wrong} wrong", least=20),
-    ]  # fmt: skip
+    ]
 
 
 def photo(picture: Path) -> Budget:
@@ -196,7 +196,7 @@ def main() -> None:
         installed(given.installed),
         *steady(given.checked),
         tests(given.tests),
-    ]  # fmt: skip
+    ]
     ended = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     cores = os.cpu_count()
     load = f"{cores} cores; load average {begun:.0f} when it began, {ended:.0f} when it ended (1 is our own)."

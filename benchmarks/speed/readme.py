@@ -20,8 +20,10 @@ BEGIN, END = "<!-- speed: begin (benchmarks/speed/readme.py) -->", "<!-- speed: 
 def block(peers: list[dict[str, Any]], budgets: list[dict[str, Any]]) -> str:
     """The table of all that ran, the first row ours, and a line of what else was measured."""
     ours = peers[0]
-    lines = ["| CPU-ms a frame | 640×360 | 1080p | 20 faces | of 20 found | changes of label (6 right) | labels kept |",
-             "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| CPU-ms a frame | 640×360 | 1080p | 20 faces | of 20 found | changes of label (6 right) | labels kept |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for one in peers:
         if "error" in one:
             continue

@@ -176,5 +176,7 @@ if __name__ == "__main__":
         print(f"cold command, {given.photo.name}: {min(photo(given.photo)):.2f} CPU-s")
     if given.minutes:
         short, long = memory(given.films[0], given.minutes)
-        print(f"memory, {given.films[0].name} looped: {short:.0f} MB at {given.minutes / 10:g} min, {long:.0f} MB at "
-              f"{given.minutes:g} min")  # fmt: skip
+        print(
+            f"memory, {given.films[0].name} looped: {short:.0f} MB at {given.minutes / 10:g} min, {long:.0f} MB at "
+            f"{given.minutes:g} min"
+        )

@@ -64,12 +64,18 @@ def least(work: Callable[[int], object], repeats: int) -> float:
 
 def table(found: list[tuple[str, int, float, float, float]]) -> str:
     """training.md: encoder, side, and milliseconds a face to cut, to cut and vary, and to learn."""
-    lines = ["# What varying faces costs in training", "", "    python benchmarks/speed/training.py", "",
-             f"CPU-ms a face on one thread, forward and backward in {'bf16' if fast_precision().bf16 else 'float32'}, "
-             "batches of 32; all variations of a recipe's",
-             "defaults (affine, colour, blur, low resolution, erasing, on uint8).", "",
-             "| encoder | side | cut | cut and vary | learn | share of varying |",
-             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "# What varying faces costs in training",
+        "",
+        "    python benchmarks/speed/training.py",
+        "",
+        f"CPU-ms a face on one thread, forward and backward in {'bf16' if fast_precision().bf16 else 'float32'}, "
+        "batches of 32; all variations of a recipe's",
+        "defaults (affine, colour, blur, low resolution, erasing, on uint8).",
+        "",
+        "| encoder | side | cut | cut and vary | learn | share of varying |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name, side, plain, varied, learnt in found:
         share = (varied - plain) / (varied + learnt)
         lines.append(f"| {name} | {side} | {plain:.2f} | {varied:.2f} | {learnt:.1f} | {share:.1%} |")
@@ -88,9 +94,11 @@ def main(arguments: list[str]) -> None:
     for name, side in ENCODERS:
         method = Baseline(BASIC7, BaselineConfig(encoder=name, size=side)).train()
         cuts = epoch(rows, View(side, augment=True), 0)
-        costs = (least(lambda n, side=side: epoch(rows, View(side), n), asked.repeats),  # type: ignore[misc]
-                 least(lambda n, side=side: epoch(rows, View(side, augment=True), n), asked.repeats),  # type: ignore[misc]
-                 least(lambda n, method=method, cuts=cuts: learn(method, cuts), asked.repeats))  # type: ignore[misc]  # fmt: skip
+        costs = (
+            least(lambda n, side=side: epoch(rows, View(side), n), asked.repeats),  # type: ignore[misc]
+            least(lambda n, side=side: epoch(rows, View(side, augment=True), n), asked.repeats),  # type: ignore[misc]
+            least(lambda n, method=method, cuts=cuts: learn(method, cuts), asked.repeats),
+        )  # type: ignore[misc]
         plain, varied, learnt = (1000 * seconds / asked.faces for seconds in costs)
         found.append((name, side, plain, varied, learnt))
         print(table(found[-1:]).splitlines()[-1], flush=True)

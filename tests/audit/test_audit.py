@@ -58,8 +58,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     faces += [np.full((80, 80, 3), 7, np.uint8), faces[3]]
     n = len(ids)
     np.save(folder / "faces.npy", np.stack([np.stack([f, f]) for f in faces]).astype(np.uint8))
-    Manifest(id=np.array(ids), path=np.array([f"faces.npy::{i}" for i in range(n)]), label=np.array(label),
-             labels=LABELS, split=np.array(split), root=folder).save(folder / "manifest.csv")  # fmt: skip
+    Manifest(
+        id=np.array(ids),
+        path=np.array([f"faces.npy::{i}" for i in range(n)]),
+        label=np.array(label),
+        labels=LABELS,
+        split=np.array(split),
+        root=folder,
+    ).save(folder / "manifest.csv")
     note = {"missed": ["a/frown/3"], "unread": [["a/broken", "it is no picture"]]}
     (folder / "prepared.json").write_text(json.dumps(note))
     return folder
@@ -178,8 +184,9 @@ def test_decisions_of_a_person_come_first(prepared: Path, probabilities: Path, t
         audit(prepared, out=tmp_path / "out", probabilities=[probabilities], decisions=decisions)
 
 
-def test_the_command_says_what_it_found(prepared: Path, probabilities: Path, tmp_path: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_the_command_says_what_it_found(
+    prepared: Path, probabilities: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     line = [
         "audit",
         str(prepared),
@@ -238,9 +245,7 @@ def test_an_audit_that_is_too_weak_gives_no_share_in_its_figures_either(prepared
     assert "estimated <b>" not in (tmp_path / "found" / "audit.html").read_text()
 
 
-def test_an_audit_s_tables_hold_no_formulas_with_csv_safe(
-    prepared: Path, probabilities: Path, tmp_path: Path
-) -> None:
+def test_an_audit_s_tables_hold_no_formulas_with_csv_safe(prepared: Path, probabilities: Path, tmp_path: Path) -> None:
     manifest = Manifest.load(prepared / "manifest.csv")
     told = dict(np.load(probabilities))
     told["id"] = ids = np.array([f"=1+1/{name}" for name in manifest.id.tolist()])

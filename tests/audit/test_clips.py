@@ -32,8 +32,12 @@ def clips(n: int = 40) -> Opened:
     label = np.arange(n) % 2
     means = 3 * np.eye(2)[np.repeat(label, FRAMES)] @ rng.normal(size=(2, 12))
     frames = means + rng.normal(size=(FRAMES * n, 12)) * 0.5
-    manifest = Manifest(id=np.array([f"c{i}" for i in range(n)]), path=np.array([f"frames.npy::{i}" for i in range(n)]),
-                        label=label, labels=LabelSet(("a", "b")))  # fmt: skip
+    manifest = Manifest(
+        id=np.array([f"c{i}" for i in range(n)]),
+        path=np.array([f"frames.npy::{i}" for i in range(n)]),
+        label=label,
+        labels=LabelSet(("a", "b")),
+    )
     return Opened(manifest, frames.astype(np.float16), np.arange(n + 1) * FRAMES, "features")
 
 

@@ -26,8 +26,12 @@ def faces(n: int = 6, frames: int = 20) -> Opened:
     rng = np.random.default_rng(0)
     one = rng.integers(0, 256, (n, 8, 8, 3)).repeat(10, 1).repeat(10, 2).repeat(frames, 0).reshape(-1, 80, 80, 3)
     pixels = (one + rng.integers(-9, 10, one.shape)).clip(0, 255).astype(np.uint8)
-    manifest = Manifest(id=np.array([f"c{i}" for i in range(n)]), path=np.array([f"frames.npy::{i}" for i in range(n)]),
-                        label=np.arange(n) % 2, labels=LabelSet(("a", "b")))  # fmt: skip
+    manifest = Manifest(
+        id=np.array([f"c{i}" for i in range(n)]),
+        path=np.array([f"frames.npy::{i}" for i in range(n)]),
+        label=np.arange(n) % 2,
+        labels=LabelSet(("a", "b")),
+    )
     return Opened(manifest, pixels, np.arange(n + 1) * frames)
 
 
@@ -65,8 +69,13 @@ def test_flaws_by_pixels(tmp_path: Path) -> None:
     faces = np.repeat(np.repeat(coarse, 10, 1), 10, 2)
     faces = np.concatenate([faces, faces[:1], faces[1:2] // 2 + 60, np.full((2, 80, 80, 3), 90, np.uint8)])
     split = np.array(["train", "train", "train", "test", "train", "test", "train", "train"])
-    manifest = Manifest(id=np.array(list("abcdefgh")), path=np.array(list("abcdefgh")), label=np.zeros(8),
-                        labels=LabelSet(("x", "y")), split=split)  # fmt: skip
+    manifest = Manifest(
+        id=np.array(list("abcdefgh")),
+        path=np.array(list("abcdefgh")),
+        label=np.zeros(8),
+        labels=LabelSet(("x", "y")),
+        split=split,
+    )
     flaws = find_flaws(manifest, Opened(manifest, np.stack([faces, faces], 1)), {"c"})
     assert flaws.duplicate_of.tolist() == [-1, -1, -1, -1, 0, -1, -1, -1]
     assert flaws.leaked_to.tolist() == [-1, 5, -1, -1, -1, -1, -1, -1]

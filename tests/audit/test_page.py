@@ -21,16 +21,40 @@ CARDS = [
     Card("four", "hard", "anger", "neutral", 0.2, "Torn.", b""),
 ]
 CONTENT: dict[str, Any] = {
-    "settings": {"data": NASTY, "folds": "5", "views": ""}, "rows": 40, "labels": ["anger", "neutral"], "looks": 4,
-    "told_apart": 0.7, "weak": False, "hash": "abc",
+    "settings": {"data": NASTY, "folds": "5", "views": ""},
+    "rows": 40,
+    "labels": ["anger", "neutral"],
+    "looks": 4,
+    "told_apart": 0.7,
+    "weak": False,
+    "hash": "abc",
     "verdicts": {"clean": 35, "hard": 1, "doubtful": 0, "wrong": 3, "unusable": 1, "duplicate": 0, "leaked": 0},
     "share": {"value": 0.08, "low": 0.04, "high": 0.12},
-    "table": [[18.0, 2.0], [1.0, 19.0]], "per_label": [[20, 2.0, 2], [20, 1.0, 1]],
-    "proofs": [{"kind": "even", "planted": 4, "found": 0.9, "precision": 0.8, "precision_90": 0.7, "average": 0.9,
-                "share": 0.17, "expected": 0.18},
-               {"kind": "confused", "planted": 4, "found": 0.8, "precision": None, "precision_90": None,
-                "average": None, "share": None, "expected": None}],
-}  # fmt: skip
+    "table": [[18.0, 2.0], [1.0, 19.0]],
+    "per_label": [[20, 2.0, 2], [20, 1.0, 1]],
+    "proofs": [
+        {
+            "kind": "even",
+            "planted": 4,
+            "found": 0.9,
+            "precision": 0.8,
+            "precision_90": 0.7,
+            "average": 0.9,
+            "share": 0.17,
+            "expected": 0.18,
+        },
+        {
+            "kind": "confused",
+            "planted": 4,
+            "found": 0.8,
+            "precision": None,
+            "precision_90": None,
+            "average": None,
+            "share": None,
+            "expected": None,
+        },
+    ],
+}
 
 
 def test_the_page_says_what_was_found_and_escapes_the_data() -> None:

@@ -42,8 +42,14 @@ def clips(scripts: dict[str, ModuleType]) -> Any:
     frame[:, 0] += np.repeat(label, FRAMES) % 5 - 2
     frame[:, 1:] += 3 * np.repeat(actor, FRAMES)[:, None]
     said = rng.dirichlet(np.ones(6), len(frame))
-    manifest = Manifest(np.array([f"{i}" for i in range(36)]), np.array([f"frames.npy::{i}" for i in range(36)]), label,
-                        LABELS, split=np.full(36, "train"), group=actor)  # fmt: skip
+    manifest = Manifest(
+        np.array([f"{i}" for i in range(36)]),
+        np.array([f"frames.npy::{i}" for i in range(36)]),
+        label,
+        LABELS,
+        split=np.full(36, "train"),
+        group=actor,
+    )
     return scripts["acted_clips"].Clips(manifest, frame, np.arange(37) * FRAMES, said)
 
 
@@ -113,8 +119,11 @@ def test_runs_are_made_once_and_the_tables_can_be_printed(
     scripts: dict[str, ModuleType], clips: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench, made = scripts["rdfer_acted"], scripts["acted_clips"]
-    trials = [made.Trial(row, *bench.ROWS[row], seed, "c", WIDTH, LABELS.names, 1, 3 if row == "RDFER" else 0)
-              for seed in (0, 1) for row in ("mean", "RDFER")]  # fmt: skip
+    trials = [
+        made.Trial(row, *bench.ROWS[row], seed, "c", WIDTH, LABELS.names, 1, 3 if row == "RDFER" else 0)
+        for seed in (0, 1)
+        for row in ("mean", "RDFER")
+    ]
     made.do(trials, {"c": clips}, tmp_path, "m")
     assert "4 of 4" in capsys.readouterr().err
     made.do(trials, {"c": clips}, tmp_path, "m")

@@ -155,8 +155,23 @@ def test_a_cache_of_other_rows_is_refused(scripts: dict[str, ModuleType], prepar
 def test_the_noise_table_runs_on_it(
     scripts: dict[str, ModuleType], prepared: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [str(prepared), "--cached", str(cache), "--out", str(tmp_path / "runs.jsonl"), "--rows", "plain", "eac",
-             "ke2nt+agreement", "--rates", "symmetric:0.3", "--seeds", "0", "--epochs", "3"]  # fmt: skip
+    given = [
+        str(prepared),
+        "--cached",
+        str(cache),
+        "--out",
+        str(tmp_path / "runs.jsonl"),
+        "--rows",
+        "plain",
+        "eac",
+        "ke2nt+agreement",
+        "--rates",
+        "symmetric:0.3",
+        "--seeds",
+        "0",
+        "--epochs",
+        "3",
+    ]
     assert scripts["noise"].main(given) == 0
     kept = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
     assert [line["row"] for line in kept] == ["plain", "eac", "ke2nt+agreement"]
@@ -165,11 +180,28 @@ def test_the_noise_table_runs_on_it(
 
 
 def test_the_table_of_ke2nts_parts_runs_on_it(
-    scripts: dict[str, ModuleType], prepared: Path, cache: Path, capsys: pytest.CaptureFixture[str],
+    scripts: dict[str, ModuleType],
+    prepared: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    given = ["ke2nt.py", str(prepared), "--from", "resnet18-half", "--out", str(cache.parent), "--seeds", "0",
-             "--rows", "linear head", "all three", "all, random vectors 1", "--epochs", "2"]  # fmt: skip
+) -> None:
+    given = [
+        "ke2nt.py",
+        str(prepared),
+        "--from",
+        "resnet18-half",
+        "--out",
+        str(cache.parent),
+        "--seeds",
+        "0",
+        "--rows",
+        "linear head",
+        "all three",
+        "all, random vectors 1",
+        "--epochs",
+        "2",
+    ]
     monkeypatch.setattr(sys, "argv", given)
     assert scripts["ke2nt"].main() == 0
     lines = capsys.readouterr().out.splitlines()

@@ -47,8 +47,10 @@ def test_the_table_counts_what_was_measured(cost, monkeypatch) -> None:
     for name, value in (("bytes_per_row", 200.0), ("ledger_rate", 50.0), ("join_seconds", 0.001)):
         monkeypatch.setattr(cost, name, lambda value=value: value)
     given = argparse.Namespace(hours=1000, rate=25.0, cores=[10], mbit=[1.5, 6.0], price=0.1)
-    films = [cost.Film("one face", "640x360", 0.02, {25.0: 0.2, 5.0: 0.1, 1.0: 0.05}, 1.0),
-             cost.Film("mixed", "640x360", 0.02, {25.0: 0.5, 5.0: 0.2, 1.0: 0.1}, 2.0)]  # fmt: skip
+    films = [
+        cost.Film("one face", "640x360", 0.02, {25.0: 0.2, 5.0: 0.1, 1.0: 0.05}, 1.0),
+        cost.Film("mixed", "640x360", 0.02, {25.0: 0.5, 5.0: 0.2, 1.0: 0.1}, 2.0),
+    ]
     lines = cost.table(given, films).splitlines()
     cells = [cell.strip() for cell in lines[8].strip("|").split("|")]
     assert cells == ["mixed, 640x360", "2.0", "5 a second", "5.0", "200", "0.8", "20", "10%", "0.9 MB/s", "0.01 TB"]

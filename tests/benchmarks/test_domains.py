@@ -45,13 +45,28 @@ def stored(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
 def packs(tmp_path: Path, scripts: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three tiny packs: film stills and LFW share a photo, enlarged; two stills of one film show the same."""
     stills = [picture(0), picture(1), picture(1), picture(2)]
-    np.savez(tmp_path / "stills.npz", **stored(stills), label=np.array([0, 5, 5, 6]), film=np.array([3, 4, 4, 4]),
-             label_names=np.array(SEVEN))  # fmt: skip
-    np.savez(tmp_path / "lfw.npz", **stored([picture(5), picture(0, 96)]), label=np.array([7, 3]),
-             subject=np.array([1, 2]), label_names=np.array([*SEVEN, "contempt"]))  # fmt: skip
+    np.savez(
+        tmp_path / "stills.npz",
+        **stored(stills),
+        label=np.array([0, 5, 5, 6]),
+        film=np.array([3, 4, 4, 4]),
+        label_names=np.array(SEVEN),
+    )
+    np.savez(
+        tmp_path / "lfw.npz",
+        **stored([picture(5), picture(0, 96)]),
+        label=np.array([7, 3]),
+        subject=np.array([1, 2]),
+        label_names=np.array([*SEVEN, "contempt"]),
+    )
     votes = np.array([[5, 1, 0, 0, 0, 0, 2], [0, 0, 0, 4, 4, 0, 0]], np.float32)
-    np.savez(tmp_path / "performers.npz", **stored([picture(7), picture(8)]), votes=votes, subject=np.array([0, 1]),
-             vote_names=np.array(["happy", "angry", "sad", "fear", "disgust", "surprise", "peace"]))  # fmt: skip
+    np.savez(
+        tmp_path / "performers.npz",
+        **stored([picture(7), picture(8)]),
+        votes=votes,
+        subject=np.array([0, 1]),
+        vote_names=np.array(["happy", "angry", "sad", "fear", "disgust", "surprise", "peace"]),
+    )
     files = {"film-stills": "stills.npz", "lfw": "lfw.npz", "performers": "performers.npz"}
     for module in (scripts.domain_packs, scripts.domain_twins):
         monkeypatch.setattr(module, "FILES", files)
@@ -77,8 +92,9 @@ def test_a_photo_in_two_packs_is_found_and_one_within_a_film_is_not(scripts: Any
     assert [(a, b) for a, b, _, _ in found] == [("film-stills/0", "lfw/1")]
 
 
-def test_twins_and_rows_without_a_label_are_not_judged(scripts: Any, packs: Path,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_twins_and_rows_without_a_label_are_not_judged(
+    scripts: Any, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     domains = scripts.domains
     monkeypatch.setattr(domains, "twin_rows", lambda: {"film-stills/0": {"lfw/1"}, "lfw/1": {"film-stills/0"}})
     rows, left = domains.rows_of(domains.Domain("film stills", "film-stills", "film stills"), packs)

@@ -62,8 +62,14 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoded = [cv2.imencode(".png", picture)[1] for picture in pictures]
     folder = tmp_path_factory.mktemp("pack")
     words = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"]
-    np.savez(folder / "rafdb_train.npz", blob=np.concatenate(encoded), name=np.array(names), label=label,
-             offsets=np.cumsum([0] + [len(e) for e in encoded]), label_names=np.array(words))  # fmt: skip
+    np.savez(
+        folder / "rafdb_train.npz",
+        blob=np.concatenate(encoded),
+        name=np.array(names),
+        label=label,
+        offsets=np.cumsum([0] + [len(e) for e in encoded]),
+        label_names=np.array(words),
+    )
     return folder
 
 
@@ -111,8 +117,16 @@ def test_roles_never_share_a_face(noise: ModuleType, pack: Path) -> None:
 
 
 def line(seed: int, truth: str, last: str, row: str = "plain") -> dict[str, Any]:
-    return {"row": row, "noise": "symmetric:0", "seed": seed, "reported": "a", "faces": [1, 2, 3], "truth": truth,
-            "last": last, "chosen": truth}  # fmt: skip
+    return {
+        "row": row,
+        "noise": "symmetric:0",
+        "seed": seed,
+        "reported": "a",
+        "faces": [1, 2, 3],
+        "truth": truth,
+        "last": last,
+        "chosen": truth,
+    }
 
 
 def test_the_figures_by_hand(noise: ModuleType) -> None:

@@ -50,10 +50,17 @@ def files():
     return script("hostile_files")
 
 
-@pytest.mark.parametrize(("kind", "count", "needs"), [
-    ("pictures", 300, "PIL"), ("films", 40, "av"), ("models", 80, "onnx"), ("clips", 60, "onnx"),
-    ("tables", 150, "numpy"), ("settings", 60, "torch"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "count", "needs"),
+    [
+        ("pictures", 300, "PIL"),
+        ("films", 40, "av"),
+        ("models", 80, "onnx"),
+        ("clips", 60, "onnx"),
+        ("tables", 150, "numpy"),
+        ("settings", 60, "torch"),
+    ],
+)
 def test_damaged_files_end_in_a_sentence(hostile, kind, count, needs) -> None:
     pytest.importorskip(needs)
     done = hostile.campaign(kind, 1, count, 20.0)
@@ -62,11 +69,19 @@ def test_damaged_files_end_in_a_sentence(hostile, kind, count, needs) -> None:
     assert done["words"]["refused"] > count / 10 and done["answers"] > 5
 
 
-@pytest.mark.parametrize(("kind", "count", "needs"), [
-    ("graphs", 60, "onnx"), ("arrays", 80, "numpy"), ("coders", 60, "numpy"), ("sheets", 60, "numpy"),
-    ("documents", 60, "onnx"), pytest.param("containers", 40, "av", marks=pytest.mark.slow),
-    pytest.param("names", 12, "av", marks=pytest.mark.slow), pytest.param("archives", 12, "av", marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "count", "needs"),
+    [
+        ("graphs", 60, "onnx"),
+        ("arrays", 80, "numpy"),
+        ("coders", 60, "numpy"),
+        ("sheets", 60, "numpy"),
+        ("documents", 60, "onnx"),
+        pytest.param("containers", 40, "av", marks=pytest.mark.slow),
+        pytest.param("names", 12, "av", marks=pytest.mark.slow),
+        pytest.param("archives", 12, "av", marks=pytest.mark.slow),
+    ],
+)
 def test_damaged_structure_ends_in_a_sentence_and_reaches_for_nothing(hostile, kind, count, needs) -> None:
     pytest.importorskip(needs)
     done = hostile.campaign(kind, 1, count, 20.0)
@@ -77,9 +92,12 @@ def test_damaged_structure_ends_in_a_sentence_and_reaches_for_nothing(hostile, k
 def test_the_campaign_notices_what_it_is_for(hostile, files, tmp_path) -> None:
     """A reader that dies, hangs, raises or answers falsely is counted as such."""
     reader = files.Reader("tables", tmp_path)
-    for answer, verdict in ((ZeroDivisionError("x"), "traceback"),
-                            (ModelError("It is damaged."), "refused"), ("read", "read"),
-                            ("FALSE ANSWER", "false answer")):  # fmt: skip
+    for answer, verdict in (
+        (ZeroDivisionError("x"), "traceback"),
+        (ModelError("It is damaged."), "refused"),
+        ("read", "read"),
+        ("FALSE ANSWER", "false answer"),
+    ):
 
         def read(data: bytes, number: int, answer=answer) -> str:
             if isinstance(answer, Exception):
@@ -160,8 +178,9 @@ def test_a_model_folder_runs_no_code_and_opens_nothing_but_its_own_files(folder)
     (folder / "weights.pkl").write_bytes(pickle.dumps(print))
     (folder / "custom_ops.so").write_bytes(b"\x7fELF")
     here = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run([sys.executable, "-c", WATCH, str(folder)], capture_output=True, text=True, env=here,
-                         cwd=folder, check=False)  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", WATCH, str(folder)], capture_output=True, text=True, env=here, cwd=folder, check=False
+    )
     assert (run.returncode, run.stdout) == (0, "[]\n"), run.stderr
 
 

@@ -82,8 +82,10 @@ def test_neutral_clips_weigh_as_much_as_all_others(bench, clips) -> None:
 
 def test_a_majority_is_counted_over_a_second(bench) -> None:
     happy, sad = (BASIC7.names.index(name) for name in ("happiness", "sadness"))
-    looks = [Look(i, 0.1 * i, 0.1, 0, (0.0, 0.0, 9.0, 9.0), 0.9, 1.0, True, np.eye(7)[sad if i == 10 else happy])
-             for i in range(20)]  # fmt: skip
+    looks = [
+        Look(i, 0.1 * i, 0.1, 0, (0.0, 0.0, 9.0, 9.0), 0.9, 1.0, True, np.eye(7)[sad if i == 10 else happy])
+        for i in range(20)
+    ]
     clip = bench.Clip(1, 1, 2, looks)
     assert [label for _, _, label in bench.majority(clip, BASIC7, 0.0)] == [happy, sad, happy]
     ((start, end, label),) = bench.majority(clip, BASIC7, 1.0)
@@ -95,11 +97,16 @@ def test_a_guard_may_not_cost_true_expressions(bench) -> None:
 
     def tried(false, seen) -> object:
         codes = np.array([0, 0, 1, 2, 3, 5])
-        return guard.Guarded(np.arange(6), codes, np.full(6, 30.0), np.array([false, false, 0, 0, 0, 0]),
-                             np.array([True, True, *seen]))  # fmt: skip
+        return guard.Guarded(
+            np.arange(6), codes, np.full(6, 30.0), np.array([false, false, 0, 0, 0, 0]), np.array([True, True, *seen])
+        )
 
-    ways = {(6.5, 0.0): tried(5, [True] * 4), (6.5, 0.1): tried(3, [True] * 4), (6.5, 0.2): tried(3, [True] * 4),
-            (5.0, 0.3): tried(0, [True, True, False, True])}  # fmt: skip
+    ways = {
+        (6.5, 0.0): tried(5, [True] * 4),
+        (6.5, 0.1): tried(3, [True] * 4),
+        (6.5, 0.2): tried(3, [True] * 4),
+        (5.0, 0.3): tried(0, [True, True, False, True]),
+    }
     assert guard.BEFORE in guard.GUARDS
     assert guard.per_minute(ways[6.5, 0.1], np.arange(6)) == 6
     assert guard.chosen_guard(ways, np.arange(6)) == (6.5, 0.1)

@@ -43,8 +43,10 @@ def compare() -> ModuleType:
 
 def measured(name: str, cpu: float, **more: Any) -> dict[str, Any]:
     """A contestant's figures."""
-    clips = {key: {"cpu": cpu * k, "wall": cpu, "peak": 100.0, "faces": 1.0}
-             for key, k in (("360p", 1), ("1080p", 2), ("crowd", 10))}  # fmt: skip
+    clips = {
+        key: {"cpu": cpu * k, "wall": cpu, "peak": 100.0, "faces": 1.0}
+        for key, k in (("360p", 1), ("1080p", 2), ("crowd", 10))
+    }
     return {"name": name, **clips, "found": 20, **more}
 
 
@@ -64,8 +66,10 @@ def test_ratios_are_to_the_first_row_and_errors_are_said(page: ModuleType) -> No
 
 
 def test_the_readme_block_is_replaced_and_nothing_else(readme: ModuleType) -> None:
-    told = [{"what": "photo", "shown": "0.6 s", "value": 0.6, "readme": True},
-            {"what": "tests", "shown": "", "value": None, "readme": True}]  # fmt: skip
+    told = [
+        {"what": "photo", "shown": "0.6 s", "value": 0.6, "readme": True},
+        {"what": "tests", "shown": "", "value": None, "readme": True},
+    ]
     made = readme.block(
         [measured("tronie", 5.0, **READS), measured("other", 10.0), {"name": "gone", "error": "x"}], told
     )
@@ -88,10 +92,11 @@ def test_changes_and_the_majority_by_hand(compare: ModuleType) -> None:
 def test_a_varied_photo_is_compared_where_its_faces_came_from(compare: ModuleType) -> None:
     shift = {"a|moved": lambda box: box - np.array([50, 0, 0, 0]), "b|same": lambda box: box}
     answer = {
-        "a": {"faces": [[[0, 0, 10, 10, "happy"], [100, 0, 10, 10, "sad"]]]}, "b": {"faces": [[]]},
+        "a": {"faces": [[[0, 0, 10, 10, "happy"], [100, 0, 10, 10, "sad"]]]},
+        "b": {"faces": [[]]},
         "a|moved": {"faces": [[[50, 0, 10, 10, "happy"], [150, 0, 10, 10, "happy"]]]},
         "b|same": {"faces": [[[5, 5, 10, 10, "sad"]]]},
-    }  # fmt: skip
+    }
     found = compare.steadied(answer, shift)
     assert (found.all, found.same, found.lost, found.extra) == (2, 1, 0, 1)
 

@@ -46,9 +46,16 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
             names.append(f"02-01-0{label + 1}-0{1 if label == 0 else 1 + actor % 2}-01-01-{actor:02d}.mp4")
             labels.append(label)
     path = tmp_path_factory.mktemp("tracks") / "ravdess_tracks_train.npz"
-    np.savez(path, delta=np.concatenate(deltas, 1).astype(np.int16), offsets=np.array(offsets), name=np.array(names),
-             label=np.array(labels, np.uint8), actor=np.repeat(np.arange(1, 21), 8).astype(np.int8),
-             intensity=np.ones(160, np.int8), label_names=np.array(["neutral"] * 8))  # fmt: skip
+    np.savez(
+        path,
+        delta=np.concatenate(deltas, 1).astype(np.int16),
+        offsets=np.array(offsets),
+        name=np.array(names),
+        label=np.array(labels, np.uint8),
+        actor=np.repeat(np.arange(1, 21), 8).astype(np.int8),
+        intensity=np.ones(160, np.int8),
+        label_names=np.array(["neutral"] * 8),
+    )
     return path
 
 
@@ -72,8 +79,10 @@ def test_a_table_is_made_once_and_printed_again(
     assert out.read_text().splitlines() == lines and again.out == first.out and again.err == ""
 
 
-@pytest.mark.parametrize(("script", "rows"), [
-    ("rdfer_needle", ["learned by steps"]), ("rdfer_noise", ["RDFER"]), ("rdfer_agreement", ["drop"])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("script", "rows"),
+    [("rdfer_needle", ["learned by steps"]), ("rdfer_noise", ["RDFER"]), ("rdfer_agreement", ["drop"])],
+)
 def test_the_other_tables_can_be_made(
     scripts: dict[str, ModuleType],
     pack: Path,
@@ -123,8 +132,14 @@ def test_the_margin_is_compared_with_losses_run_by_run(scripts: dict[str, Module
         wrong = rng.random(count) < 0.3
         margins, losses = rng.normal(2 * wrong, 1), rng.normal(wrong, 1)
         gaps.append(by_pairs(margins, wrong) - by_pairs(losses, wrong))
-        runs.append({"seed": seed, "margins": margins.tolist(), "losses": losses.tolist(),
-                     "flipped": np.flatnonzero(wrong).tolist()})  # fmt: skip
+        runs.append(
+            {
+                "seed": seed,
+                "margins": margins.tolist(),
+                "losses": losses.tolist(),
+                "flipped": np.flatnonzero(wrong).tolist(),
+            }
+        )
     said = noise.better(tracks, runs, "margins", "losses")
     assert float(said.split()[0]) == pytest.approx(np.mean(gaps), abs=6e-4)
     assert noise.better(tracks, [dict(runs[0], flipped=[])], "margins", "losses") == "–"

@@ -24,8 +24,29 @@ def track(seed: int, frames: int = 5) -> np.ndarray:
 def test_mirroring_twice_is_nothing_and_pairs_are_the_known_ones() -> None:
     assert np.array_equal(IBUG68_MIRROR[IBUG68_MIRROR], np.arange(68))
     assert sorted(IBUG68_MIRROR.tolist()) == list(range(68))
-    pairs = {0: 16, 8: 8, 17: 26, 21: 22, 27: 27, 30: 30, 31: 35, 33: 33, 36: 45, 39: 42, 37: 44, 41: 46, 48: 54,
-             51: 51, 55: 59, 57: 57, 60: 64, 61: 63, 62: 62, 65: 67, 66: 66}  # fmt: skip
+    pairs = {
+        0: 16,
+        8: 8,
+        17: 26,
+        21: 22,
+        27: 27,
+        30: 30,
+        31: 35,
+        33: 33,
+        36: 45,
+        39: 42,
+        37: 44,
+        41: 46,
+        48: 54,
+        51: 51,
+        55: 59,
+        57: 57,
+        60: 64,
+        61: 63,
+        62: 62,
+        65: 67,
+        66: 66,
+    }
     assert all(IBUG68_MIRROR[a] == b for a, b in pairs.items())
 
 
@@ -62,10 +83,15 @@ def test_place_and_scale_do_not_matter_and_movement_does(seed: int, scale: float
     assert np.abs(normalised(moved) - normalised(points)).max() > 0.05
 
 
-@pytest.mark.parametrize(("points", "sentence"), [
-    (np.zeros((4, 68, 2)), "lie on one point"), (np.full((4, 68, 2), np.nan), "no number"),
-    (np.zeros((4, 49, 2)), "no clip of iBUG's 68"), (np.zeros((0, 68, 2)), "no clip of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        (np.zeros((4, 68, 2)), "lie on one point"),
+        (np.full((4, 68, 2), np.nan), "no number"),
+        (np.zeros((4, 49, 2)), "no clip of iBUG's 68"),
+        (np.zeros((0, 68, 2)), "no clip of"),
+    ],
+)
 def test_no_face_is_said_in_a_sentence(points: np.ndarray, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence):
         normalised(points)

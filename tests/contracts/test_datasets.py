@@ -94,15 +94,23 @@ def test_a_misspelt_option_is_answered(name: str, tmp_path: Path) -> None:
         read(name, tmp_path, skip_mising=True)
 
 
-@pytest.mark.parametrize(("name", "listing"), [
-    ("rafdb", "basic/EmoLabel/list_patition_label.txt"),
-    ("rafdb-compound", "compound/EmoLabel/list_patition_label.txt"),
-    ("fer2013", "fer2013.csv"), ("ferplus", "fer2013new.csv"), ("affectnet8", "training.csv"), ("csv", "table.csv"),
-    ("ckplus", "Emotion/S005/001/S005_001_00000006_emotion.txt"),
-    ("ckplus-sequences", "FACS/S005/001/S005_001_00000006_facs.txt"),
-    ("dfew", "EmoLabel_DataSplit/test(single-labeled)/set_3.csv"), ("ferv39k", "4_setups/All_scenes/test_All.csv"),
-    ("mafw", "Train & Test Set/single/no_caption/set_5/test.txt"), ("crema-d", "finishedResponses.csv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "listing"),
+    [
+        ("rafdb", "basic/EmoLabel/list_patition_label.txt"),
+        ("rafdb-compound", "compound/EmoLabel/list_patition_label.txt"),
+        ("fer2013", "fer2013.csv"),
+        ("ferplus", "fer2013new.csv"),
+        ("affectnet8", "training.csv"),
+        ("csv", "table.csv"),
+        ("ckplus", "Emotion/S005/001/S005_001_00000006_emotion.txt"),
+        ("ckplus-sequences", "FACS/S005/001/S005_001_00000006_facs.txt"),
+        ("dfew", "EmoLabel_DataSplit/test(single-labeled)/set_3.csv"),
+        ("ferv39k", "4_setups/All_scenes/test_All.csv"),
+        ("mafw", "Train & Test Set/single/no_caption/set_5/test.txt"),
+        ("crema-d", "finishedResponses.csv"),
+    ],
+)
 def test_a_broken_list_names_file_and_line(name: str, listing: str, tmp_path: Path) -> None:
     fakes.FAKES[name][next(iter(fakes.FAKES[name]))](tmp_path)
     path = tmp_path / listing
@@ -117,11 +125,16 @@ def test_a_broken_list_names_file_and_line(name: str, listing: str, tmp_path: Pa
     assert str(path) in str(told.value) and f"line {len(whole)}" in str(told.value)
 
 
-@pytest.mark.parametrize(("name", "lost"), [
-    ("rafdb", "basic/Image/aligned/train_00002_aligned.jpg"), ("affectnet8", "Manually_Annotated_Images/3/train3.jpg"),
-    ("rafdb-compound", "compound/Image/aligned/train_0002_aligned.jpg"), ("csv", "faces/1.png"),
-    ("mafw", "data/clips/00004.mp4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("rafdb", "basic/Image/aligned/train_00002_aligned.jpg"),
+        ("affectnet8", "Manually_Annotated_Images/3/train3.jpg"),
+        ("rafdb-compound", "compound/Image/aligned/train_0002_aligned.jpg"),
+        ("csv", "faces/1.png"),
+        ("mafw", "data/clips/00004.mp4"),
+    ],
+)
 def test_a_missing_picture_is_named_and_may_be_left_out(name: str, lost: str, tmp_path: Path) -> None:
     expected = fakes.FAKES[name][next(iter(fakes.FAKES[name]))](tmp_path)
     (tmp_path / lost).unlink()

@@ -45,11 +45,19 @@ def results(timeline_of, planted, tmp_path_factory) -> dict[str, Any]:
     readings = [warm.push(planted.paint(faces, i), i / 5) for i, faces in enumerate(film)]
     manifest = Manifest(np.array(["a", "b"]), np.array(["a.jpg", "b.jpg"]), np.array([0, -1]), LabelSet(("x", "y")))
     return {
-        "timeline": timeline, "segments": timeline.segments(), "totals": timeline.summary(), "labels": BASIC7,
-        "streamed": warm.finish(), "readings": readings, "manifest": manifest, "progress": Progress("film.mp4", 1.0),
-        "settings": Settings(), "comparison": compare(timeline, folder / "coder.csv"),
-        "data sets": datasets("jaffe"), "files": segments(timeline, folder / "film.vtt"),
-    }  # fmt: skip
+        "timeline": timeline,
+        "segments": timeline.segments(),
+        "totals": timeline.summary(),
+        "labels": BASIC7,
+        "streamed": warm.finish(),
+        "readings": readings,
+        "manifest": manifest,
+        "progress": Progress("film.mp4", 1.0),
+        "settings": Settings(),
+        "comparison": compare(timeline, folder / "coder.csv"),
+        "data sets": datasets("jaffe"),
+        "files": segments(timeline, folder / "film.vtt"),
+    }
 
 
 def same(one: Any, other: Any) -> bool:
@@ -57,8 +65,11 @@ def same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.flags.writeable == other.flags.writeable and (
-            np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))  # fmt: skip
+        return (
+            one.dtype == other.dtype
+            and one.flags.writeable == other.flags.writeable
+            and (np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+        )
     if is_dataclass(one):
         return all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     if hasattr(one, "items"):
@@ -68,8 +79,20 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other or one != one)
 
 
-NAMES = ("timeline", "segments", "totals", "labels", "streamed", "readings", "manifest", "progress", "settings",
-         "comparison", "data sets", "files")  # fmt: skip
+NAMES = (
+    "timeline",
+    "segments",
+    "totals",
+    "labels",
+    "streamed",
+    "readings",
+    "manifest",
+    "progress",
+    "settings",
+    "comparison",
+    "data sets",
+    "files",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

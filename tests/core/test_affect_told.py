@@ -58,8 +58,13 @@ def test_where_no_row_counts_all_do_and_where_none_has_a_value_there_is_none(tol
 def test_a_table_without_them_is_as_it_was(plain, tmp_path) -> None:
     assert {(s.valence, s.arousal) for s in plain.segments()} == {(None, None)}
     plain.save(tmp_path / "a.csv")
-    written = [tmp_path / "a.csv", tmp_path / "a.meta.json", save_segments(plain.segments(), tmp_path / "s.csv"),
-               export(plain, tmp_path / "b.csv"), write_report(plain, tmp_path / "a.html")]  # fmt: skip
+    written = [
+        tmp_path / "a.csv",
+        tmp_path / "a.meta.json",
+        save_segments(plain.segments(), tmp_path / "s.csv"),
+        export(plain, tmp_path / "b.csv"),
+        write_report(plain, tmp_path / "a.html"),
+    ]
     assert not [path.name for path in written if "valence" in path.read_text("utf-8")]
     assert "affect" not in (tmp_path / "a.meta.json").read_text()
     assert "valence" not in film_text(plain) and "valence" not in str(facts(plain, 3.0))

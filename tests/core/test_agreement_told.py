@@ -27,8 +27,10 @@ def told(timeline_of) -> Timeline:
 
 def test_segments_say_how_many_clips_agree(told) -> None:
     assert [s.told for s in told.segments()] == [
-        "5 of 8 clips say happiness", "3 of 8 clips say sadness", "8 of 8 clips say anger",
-    ]  # fmt: skip
+        "5 of 8 clips say happiness",
+        "3 of 8 clips say sadness",
+        "8 of 8 clips say anger",
+    ]
     assert [s.agreement for s in told.segments()] == [0.625, 0.375, 1.0]
     assert [(s.said, s.clips) for s in told.segments()][1] == ("sadness", 8)
     unknown = replace(told, provenance=Provenance())  # a table of several models, or one without its sidecar

@@ -39,8 +39,13 @@ def claiming(path: Path) -> Path:
 
 
 def test_what_is_whole_is_read(tmp_path) -> None:
-    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array(["x", "yz"]), "c": np.array(3),
-              "d": np.zeros(100_000, np.uint8), "e": np.asfortranarray(np.ones((3, 2)))}  # fmt: skip
+    arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b": np.array(["x", "yz"]),
+        "c": np.array(3),
+        "d": np.zeros(100_000, np.uint8),
+        "e": np.asfortranarray(np.ones((3, 2))),
+    }
     np.savez_compressed(tmp_path / "a.npz", **arrays)
     np.savez(tmp_path / "b.npz", **arrays)
     for name in ("a.npz", "b.npz"):
@@ -82,9 +87,19 @@ def test_nothing_is_unpickled(tmp_path) -> None:
     assert not (tmp_path / "trapped").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'descr': [(((", b"x" * 50,
-                                     b"\x93NUMPY\x09\x00aaaa", b"\x93NUMPY\x01\x00\x05\x00{}   ",
-                                     b"\x93NUMPY\x01\x00\x08\x00{'a': (\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x01\x00\x10\x00{'descr': [(((",
+        b"x" * 50,
+        b"\x93NUMPY\x09\x00aaaa",
+        b"\x93NUMPY\x01\x00\x05\x00{}   ",
+        b"\x93NUMPY\x01\x00\x08\x00{'a': (\n",
+    ],
+)
 def test_damage_is_said(tmp_path, content) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     (tmp_path / "a.npy").write_bytes(content)

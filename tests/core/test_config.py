@@ -49,12 +49,28 @@ class Recipe:
 
 
 def test_nested_values_reach_their_types() -> None:
-    made = build(Recipe, {
-        "name": "a", "optim": {"rate": 1, "betas": [0, 0.5], "kind": "sgd"}, "views": [{"size": 64}, {}],
-        "seed": 3, "limit": "none", "folder": "a/b", "weights": {"fear": 2}, "method": {"x": [1, "y"]},
-    })  # fmt: skip
-    expected = Recipe("a", Optim(1.0, 100, (0.0, 0.5), "sgd"), (View(64), View()), 3, folder=Path("a/b"),
-                      weights={"fear": 2.0}, method={"x": [1, "y"]})  # fmt: skip
+    made = build(
+        Recipe,
+        {
+            "name": "a",
+            "optim": {"rate": 1, "betas": [0, 0.5], "kind": "sgd"},
+            "views": [{"size": 64}, {}],
+            "seed": 3,
+            "limit": "none",
+            "folder": "a/b",
+            "weights": {"fear": 2},
+            "method": {"x": [1, "y"]},
+        },
+    )
+    expected = Recipe(
+        "a",
+        Optim(1.0, 100, (0.0, 0.5), "sgd"),
+        (View(64), View()),
+        3,
+        folder=Path("a/b"),
+        weights={"fear": 2.0},
+        method={"x": [1, "y"]},
+    )
     assert made == expected
     assert isinstance(made.optim.rate, float) and isinstance(made.optim.betas[0], float)
 
@@ -156,16 +172,21 @@ def test_an_entry_of_a_list_of_tables_is_named_by_its_number() -> None:
             override(data, [wrong])
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("seed = " + "9" * 30, "more than 64 bits"), ("seed = " + "9" * 5000, "not TOML"),
-    ("seed = 0x" + "f" * 99, "64 bits"),
-    ("name = " + "[" * 5000, "nested too deep|nested more than 32|not TOML"),
-    ("a." * 4000 + "b = 1", "nested more than"),
-    ("name = " + "[" * 40 + "]" * 40, "nested more than 32"), ("\ud800".encode("utf-8", "surrogatepass"), "not TOML"),
-    ("k" * 5000 + " = 1", "Unknown setting 'kkk.*…'"),
-    ("name = " + "[" + "'x'," * 5000 + "]", "must be a text, not .*…"),
-    ("# " + "x" * (1 << 20), "such a file may have 1,048,576"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("seed = " + "9" * 30, "more than 64 bits"),
+        ("seed = " + "9" * 5000, "not TOML"),
+        ("seed = 0x" + "f" * 99, "64 bits"),
+        ("name = " + "[" * 5000, "nested too deep|nested more than 32|not TOML"),
+        ("a." * 4000 + "b = 1", "nested more than"),
+        ("name = " + "[" * 40 + "]" * 40, "nested more than 32"),
+        ("\ud800".encode("utf-8", "surrogatepass"), "not TOML"),
+        ("k" * 5000 + " = 1", "Unknown setting 'kkk.*…'"),
+        ("name = " + "[" + "'x'," * 5000 + "]", "must be a text, not .*…"),
+        ("# " + "x" * (1 << 20), "such a file may have 1,048,576"),
+    ],
+)
 def test_settings_of_others_are_refused_in_a_sentence_that_can_be_read(tmp_path, text, says) -> None:
     (tmp_path / "bad.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingError, match=says) as caught:

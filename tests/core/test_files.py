@@ -14,24 +14,46 @@ from tronie.core.errors import ModelError, SourceError
 from tronie.core.files import parse_json, read_bytes, read_json
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("[" * 33 + "]" * 33, "33|nested more than 32"), ("[" * 100_000, "nested"), ('{"a":' * 50_000, "nested"),
-    ('{"a": 1, "b": 2, "a": 3}', "says 'a' twice"), ("1" + "0" * 400, "more than 64 bits"),
-    ("9223372036854775808", "more than 64 bits"), ("-9223372036854775809", "more than 64 bits"),
-    ("1e999", "not finite"), ("[NaN]", "not finite"), ('{"x": -Infinity}', "not finite"),
-    ('"\\ud800"', "half a character"), ('{"\\udfff": 1}', "half a character"), ("{", "no JSON"), ("", "no JSON"),
-    (b"\xff\xfe", "utf-8"), ('{"' + "k" * 5000 + '": 1, "' + "k" * 5000 + '": 1}', "says 'kkk.*…' twice"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 33 + "]" * 33, "33|nested more than 32"),
+        ("[" * 100_000, "nested"),
+        ('{"a":' * 50_000, "nested"),
+        ('{"a": 1, "b": 2, "a": 3}', "says 'a' twice"),
+        ("1" + "0" * 400, "more than 64 bits"),
+        ("9223372036854775808", "more than 64 bits"),
+        ("-9223372036854775809", "more than 64 bits"),
+        ("1e999", "not finite"),
+        ("[NaN]", "not finite"),
+        ('{"x": -Infinity}', "not finite"),
+        ('"\\ud800"', "half a character"),
+        ('{"\\udfff": 1}', "half a character"),
+        ("{", "no JSON"),
+        ("", "no JSON"),
+        (b"\xff\xfe", "utf-8"),
+        ('{"' + "k" * 5000 + '": 1, "' + "k" * 5000 + '": 1}', "says 'kkk.*…' twice"),
+    ],
+)
 def test_what_no_reader_should_take_is_said_in_half_a_sentence(text, says) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         parse_json(text)
     assert len(str(caught.value)) < 200 and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [
-    {"a": [1, 2.5, None, True, "[{[{"], "b": {"c": -(2**63), "d": 2**63 - 1}}, "\\\"[[", "😀 \u202e", [], {}, 0, "",
-    [[[[[[[[]]]]]]]],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, 2.5, None, True, "[{[{"], "b": {"c": -(2**63), "d": 2**63 - 1}},
+        '\\"[[',
+        "😀 \u202e",
+        [],
+        {},
+        0,
+        "",
+        [[[[[[[[]]]]]]]],
+    ],
+)
 @pytest.mark.parametrize("ascii_", [True, False])
 def test_what_json_writes_is_read_back(value, ascii_) -> None:
     text = json.dumps(value, ensure_ascii=ascii_)

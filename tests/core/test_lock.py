@@ -15,8 +15,10 @@ from tronie.core.errors import OutputError
 from tronie.core.lock import Taken, locked
 
 SRC = Path(__file__).parents[2] / "src"
-HOLD = "import sys, time; from pathlib import Path; from tronie.core.lock import locked\n" \
-       "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"  # fmt: skip
+HOLD = (
+    "import sys, time; from pathlib import Path; from tronie.core.lock import locked\n"
+    "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+)
 
 
 @pytest.fixture

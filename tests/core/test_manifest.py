@@ -101,8 +101,14 @@ def test_relabel_joins_by_name_and_loses_nothing() -> None:
 
 def test_concat_joins_labels_groups_columns_and_roots(tmp_path: Path) -> None:
     a = small("a", votes=np.ones((3, 2)), root=tmp_path / "one", group=np.array([5, 5, 0]))
-    b = small("b", LabelSet(("happiness", "anger")), root=tmp_path / "two" / "deep", valence=np.zeros(3),
-              action_units=np.ones((3, 2)), units=(12, 4))  # fmt: skip
+    b = small(
+        "b",
+        LabelSet(("happiness", "anger")),
+        root=tmp_path / "two" / "deep",
+        valence=np.zeros(3),
+        action_units=np.ones((3, 2)),
+        units=(12, 4),
+    )
     both = concat([a, b])
     assert both.labels == AB and both.label.tolist() == [0, 1, -1, 1, 0, -1]
     assert both.group.tolist() == [5, 5, 0, 6, 7, 8]
@@ -150,11 +156,17 @@ def manifests(draw: st.DrawFn) -> Manifest:
     return Manifest(
         id=np.array([f"{w}/{i}" for i, w in enumerate(column(words))], np.str_),
         path=np.array(inside(column(words)), np.str_),
-        label=np.array(column(st.integers(-1, 6)), np.int64), labels=BASIC7, split=np.array(column(words), np.str_),
-        fold=np.array(column(st.integers(-1, 9)), np.int64), subject=np.array(column(words), np.str_),
-        group=np.array(column(st.integers(0, 10**12)), np.int64), votes=table(7) if some else None,
+        label=np.array(column(st.integers(-1, 6)), np.int64),
+        labels=BASIC7,
+        split=np.array(column(words), np.str_),
+        fold=np.array(column(st.integers(-1, 9)), np.int64),
+        subject=np.array(column(words), np.str_),
+        group=np.array(column(st.integers(0, 10**12)), np.int64),
+        votes=table(7) if some else None,
         valence=np.array(column(shares), np.float32) if some else None,
-        action_units=table(2) if some else None, units=(1, 12) if some else ())  # fmt: skip
+        action_units=table(2) if some else None,
+        units=(1, 12) if some else (),
+    )
 
 
 def inside(words: list[str]) -> list[str]:
@@ -176,11 +188,21 @@ def test_the_hash_sees_every_column_but_not_the_place() -> None:
     m = small(votes=np.ones((3, 2)), valence=np.zeros(3), action_units=np.ones((3, 1)), units=(4,))
     hashes = {m.hash()}
     for change in (
-        {"id": np.array(["x", "y", "z"])}, {"path": np.array(["x", "y", "z"])}, {"label": np.array([1, 1, -1])},
-        {"labels": LabelSet(("anger", "fear"))}, {"split": np.array(["train"] * 3)}, {"fold": np.zeros(3)},
-        {"subject": np.array(["s"] * 3)}, {"group": np.zeros(3)}, {"votes": None}, {"votes": np.zeros((3, 2))},
-        {"valence": None}, {"arousal": np.zeros(3)}, {"units": (5,)}, {"action_units": np.zeros((3, 1))},
-    ):  # fmt: skip
+        {"id": np.array(["x", "y", "z"])},
+        {"path": np.array(["x", "y", "z"])},
+        {"label": np.array([1, 1, -1])},
+        {"labels": LabelSet(("anger", "fear"))},
+        {"split": np.array(["train"] * 3)},
+        {"fold": np.zeros(3)},
+        {"subject": np.array(["s"] * 3)},
+        {"group": np.zeros(3)},
+        {"votes": None},
+        {"votes": np.zeros((3, 2))},
+        {"valence": None},
+        {"arousal": np.zeros(3)},
+        {"units": (5,)},
+        {"action_units": np.zeros((3, 1))},
+    ):
         hashes.add(replace(m, **change).hash())
     assert len(hashes) == 15
     assert m.select([0, 2, 1]).hash() != m.hash()

@@ -13,8 +13,18 @@ from tronie.core.manifest import Manifest
 from tronie.datasets import csvfile
 
 LABELS = LabelSet(("anger", "happiness"))
-OUT = ("../secret.png", "a/../../secret.png", "/etc/passwd", "..\\secret.png", "C:\\secret.png", "//host/share/x.png",
-       "a/..", "../pack.npz::3", "/etc/passwd::0-7", "\\\\host\\x.png")  # fmt: skip
+OUT = (
+    "../secret.png",
+    "a/../../secret.png",
+    "/etc/passwd",
+    "..\\secret.png",
+    "C:\\secret.png",
+    "//host/share/x.png",
+    "a/..",
+    "../pack.npz::3",
+    "/etc/passwd::0-7",
+    "\\\\host\\x.png",
+)
 IN = ("a.png", "a/b.png", "a..b/c.png", "..a.png", "a/b..", "ab:c.png", "12:3")
 
 
@@ -40,8 +50,10 @@ def test_an_absolute_path_below_the_root_stays(tmp_path) -> None:
 @pytest.mark.parametrize("path", OUT[:3])
 @pytest.mark.parametrize("root", [', "root": "."', ""])
 def test_a_saved_manifest_that_leads_out_is_refused(tmp_path, path, root) -> None:
-    (tmp_path / "m.csv").write_text(f'# {{"tronie_manifest": 1, "labels": ["anger", "happiness"]{root}}}\n'
-                                    f"id,path,label,split,fold,subject,group\nrow,{path},anger,,-1,,0\n")  # fmt: skip
+    (tmp_path / "m.csv").write_text(
+        f'# {{"tronie_manifest": 1, "labels": ["anger", "happiness"]{root}}}\n'
+        f"id,path,label,split,fold,subject,group\nrow,{path},anger,,-1,,0\n"
+    )
     with pytest.raises(SourceError, match="leads out of"):
         Manifest.load(tmp_path / "m.csv")
 

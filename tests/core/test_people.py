@@ -20,19 +20,24 @@ def test_one_name_is_one_person(timeline_of) -> None:
     joined, names = by_names(told, [Naming(0, "Anna"), Naming(2, "Anna"), Naming(3, "Ben")])
     assert names == {("film.mp4", 0): "Anna", ("film.mp4", 3): "Ben"}
     assert [(s.track, s.start, s.end, s.label) for s in joined.segments()] == [
-        (0, 0, 4, "neutral"), (1, 0, 2, "anger"), (3, 2, 4, "sadness"),
-    ]  # fmt: skip
+        (0, 0, 4, "neutral"),
+        (1, 0, 2, "anger"),
+        (3, 2, 4, "sadness"),
+    ]
     assert [person(names, "film.mp4", track) for track in (0, 1, 3)] == ["Anna", "person 1", "Ben"]
     assert len(joined) == len(told) and joined.warnings == ()
 
 
-@pytest.mark.parametrize(("namings", "words"), [
-    ([Naming(0, "Anna"), Naming(1, "Anna")], "Tracks 0, 1 of film.mp4 cannot be one person"),
-    ([Naming(9, "Anna")], "the tracks are 0, 1, 2, 3"),
-    ([Naming(0, "Anna", "other.mp4")], "about other.mp4 and other films, not about film.mp4"),
-    ([Naming(0, "Anna"), Naming(0, "Ben")], "two names, 'Anna' and 'Ben'"),
-    ([Naming(0, "person 1")], "choose another name"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("namings", "words"),
+    [
+        ([Naming(0, "Anna"), Naming(1, "Anna")], "Tracks 0, 1 of film.mp4 cannot be one person"),
+        ([Naming(9, "Anna")], "the tracks are 0, 1, 2, 3"),
+        ([Naming(0, "Anna", "other.mp4")], "about other.mp4 and other films, not about film.mp4"),
+        ([Naming(0, "Anna"), Naming(0, "Ben")], "two names, 'Anna' and 'Ben'"),
+        ([Naming(0, "person 1")], "choose another name"),
+    ],
+)
 def test_names_that_cannot_be(timeline_of, namings, words) -> None:
     with pytest.raises(SettingError, match=words):
         by_names(timeline_of(CUT), namings)
@@ -54,8 +59,11 @@ def test_seats_are_numbered_from_the_left_and_join_over_cuts(timeline_of) -> Non
     moved = type(told)({**told.columns, "x": x}, told.labels, told.provenance, told.looked)
     seated = by_seats(moved, 2)
     assert [(s.track, s.start, s.end, s.label) for s in seated.segments()] == [
-        (1, 0, 2, "anger"), (2, 0, 2, "neutral"), (1, 2, 4, "neutral"), (2, 2, 4, "sadness"),
-    ]  # fmt: skip
+        (1, 0, 2, "anger"),
+        (2, 0, 2, "neutral"),
+        (1, 2, 4, "neutral"),
+        (2, 2, 4, "sadness"),
+    ]
     both, names = who_is_who(moved, seats=2)
     assert both == seated and names == {}
 
@@ -74,8 +82,9 @@ def test_neighbours_against_all_cuts(points, data) -> None:
     def spread(group) -> float:
         return sum(
             float((weight[g] * (position[g] - np.average(position[g], weights=weight[g])) ** 2).sum())
-            for k in set(group.tolist()) for g in [group == k]
-        )  # fmt: skip
+            for k in set(group.tolist())
+            for g in [group == k]
+        )
 
     order = np.argsort(position, kind="stable")
     best = np.inf
@@ -95,10 +104,16 @@ def test_names_from_a_table(tmp_path) -> None:
     assert read_names(table) == [Naming(0, "Anna Lee", "film.mp4"), Naming(2, "Ben", None)]
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"who,name\n", "lacks the column track"), (b"track,name\nx,Anna\n", "line 2: 'x' cannot stand in column 'track'"),
-    (b"", "lacks the column track, name"), (b"track,name\n\xff,A\n", "neither UTF-8"), (None, "no file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"who,name\n", "lacks the column track"),
+        (b"track,name\nx,Anna\n", "line 2: 'x' cannot stand in column 'track'"),
+        (b"", "lacks the column track, name"),
+        (b"track,name\n\xff,A\n", "neither UTF-8"),
+        (None, "no file"),
+    ],
+)
 def test_names_that_cannot_be_read(tmp_path, content, words) -> None:
     table = tmp_path / "names.csv"
     if content is not None:

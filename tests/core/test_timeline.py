@@ -26,8 +26,16 @@ def make(rows, labels=LABELS, **more) -> Timeline:
     n = len(rows)
     source, time, duration, track, label, confidence, usable = zip(*rows, strict=True) if rows else [()] * 7
     columns = {name: np.zeros(n) for name in BEFORE}
-    columns |= {"source": source, "frame": np.arange(n), "time": time, "duration": duration, "track": track,
-                "label": label, "confidence": confidence, "usable": usable}  # fmt: skip
+    columns |= {
+        "source": source,
+        "frame": np.arange(n),
+        "time": time,
+        "duration": duration,
+        "track": track,
+        "label": label,
+        "confidence": confidence,
+        "usable": usable,
+    }
     columns |= {f"p_{name}": np.full(n, 1 / len(labels)) for name in labels.names}
     columns |= {name: ["x"] * n for name in AFTER}
     return Timeline(columns, labels, more.pop("provenance", ABOUT), **more)
@@ -38,8 +46,9 @@ def film(spec, source="film.mp4", track=0, step=0.1) -> list:
     words = {"h": "happiness", "s": "sadness", "n": "neutral", "u": "uncertain"}
     return [
         (source, round(i * step, 6), step, track, words[c.lower()], 0.8, c.islower())
-        for i, c in enumerate(spec) if c != "."
-    ]  # fmt: skip
+        for i, c in enumerate(spec)
+        if c != "."
+    ]
 
 
 def spans(timeline) -> list:
@@ -49,8 +58,10 @@ def spans(timeline) -> list:
 def test_segments_join_equal_neighbours() -> None:
     found = make(film("nnnhhhnn")).segments()
     assert [(s.start, s.end, s.label, s.rows) for s in found] == [
-        (0.0, 0.3, "neutral", 3), (0.3, 0.6, "happiness", 3), (0.6, 0.8, "neutral", 2)
-    ]  # fmt: skip
+        (0.0, 0.3, "neutral", 3),
+        (0.3, 0.6, "happiness", 3),
+        (0.6, 0.8, "neutral", 2),
+    ]
     assert found[0].duration == pytest.approx(0.3)
 
 
@@ -153,8 +164,10 @@ def test_agreement_is_averaged_where_there_is_one() -> None:
 def test_summary_adds_up_time_per_person() -> None:
     totals = make(film("nnhnn") + film("hh", track=1)).summary()
     assert [(t.track, t.label, t.seconds, t.rows) for t in totals] == [
-        (0, "neutral", 0.4, 4), (0, "happiness", 0.1, 1), (1, "happiness", 0.2, 2)
-    ]  # fmt: skip
+        (0, "neutral", 0.4, 4),
+        (0, "happiness", 0.1, 1),
+        (1, "happiness", 0.2, 2),
+    ]
 
 
 def test_select_and_concat_undo_each_other() -> None:
@@ -206,9 +219,20 @@ texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 def timelines(draw):
     n = draw(st.integers(0, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    base = make([(draw(texts), draw(numbers), draw(st.floats(0, 5)), draw(st.integers(0, 9)),
-                  draw(st.sampled_from([*LABELS.names, "uncertain"])), draw(st.floats(0, 1)), draw(st.booleans()))
-                 for _ in range(n)])  # fmt: skip
+    base = make(
+        [
+            (
+                draw(texts),
+                draw(numbers),
+                draw(st.floats(0, 5)),
+                draw(st.integers(0, 9)),
+                draw(st.sampled_from([*LABELS.names, "uncertain"])),
+                draw(st.floats(0, 1)),
+                draw(st.booleans()),
+            )
+            for _ in range(n)
+        ]
+    )
     columns = {**base.columns, "x": rng.normal(0, 300, n), "p_neutral": rng.random(n)}
     if draw(st.booleans()):
         columns |= {"agreement": np.where(rng.random(n) < 0.5, np.nan, rng.random(n)), "au_4": rng.random(n)}
@@ -267,14 +291,17 @@ def test_a_spreadsheets_csv_loads(tmp_path) -> None:
     assert np.array_equal(Timeline.load(table)["usable"], timeline["usable"])
 
 
-@pytest.mark.parametrize(("name", "content", "says"), [
-    ("missing.csv", None, "no file"),
-    ("empty.csv", "", "needs the column"),
-    ("other.csv", "a,b\n1,2\n", "needs the column"),
-    ("other.json", "{}", "damaged or not a table"),
-    ("broken.json", "{", "damaged or not a table"),
-    ("broken.parquet", "PAR1", "damaged or not a table"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("missing.csv", None, "no file"),
+        ("empty.csv", "", "needs the column"),
+        ("other.csv", "a,b\n1,2\n", "needs the column"),
+        ("other.json", "{}", "damaged or not a table"),
+        ("broken.json", "{", "damaged or not a table"),
+        ("broken.parquet", "PAR1", "damaged or not a table"),
+    ],
+)
 def test_what_is_no_table_is_named_in_a_sentence(tmp_path, name, content, says) -> None:
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
@@ -352,12 +379,18 @@ def test_polars_takes_the_columns() -> None:
     for name, column in timeline.columns.items():
         assert frame[name].to_list() == column.tolist()
     assert [str(frame[name].dtype) for name in ("label", "frame", "time", "usable")] == [
-        "String", "Int64", "Float64", "Boolean"]  # fmt: skip
+        "String",
+        "Int64",
+        "Float64",
+        "Boolean",
+    ]
     assert make([]).to_polars().height == 0
 
 
-@pytest.mark.parametrize(("missing", "call", "extra"), [
-    ("pandas", "to_pandas", "table"), ("pyarrow", "to_arrow", "table"), ("polars", "to_polars", "polars")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("missing", "call", "extra"),
+    [("pandas", "to_pandas", "table"), ("pyarrow", "to_arrow", "table"), ("polars", "to_polars", "polars")],
+)
 def test_a_library_that_is_not_there_is_named(missing, call, extra, monkeypatch) -> None:
     if missing == "polars":
         pytest.importorskip("pyarrow")

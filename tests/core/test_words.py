@@ -11,10 +11,18 @@ from tronie.core.errors import SourceError
 from tronie.core.words import printable, printable_lines, shortened
 
 
-@pytest.mark.parametrize(("text", "seen"), [
-    ("a\x1b[2Jb", "a\\x1b[2Jb"), ("\x9b31m", "\\x9b31m"), ("bell\x07", "bell\\x07"), ("gnp\u202eexe", "gnp\\u202eexe"),
-    ("a\r\nb\tc", "a\\r\\nb\\tc"), ("\udcff.mp4", "\\udcff.mp4"), ("\U000e0041", "\\U000e0041"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("\x9b31m", "\\x9b31m"),
+        ("bell\x07", "bell\\x07"),
+        ("gnp\u202eexe", "gnp\\u202eexe"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("\udcff.mp4", "\\udcff.mp4"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
 def test_what_a_terminal_obeys_is_written_out(text, seen) -> None:
     assert printable(text) == seen
 
@@ -30,8 +38,14 @@ def test_no_letter_of_unicode_is_left_that_is_invisible() -> None:
     # Marks that shape digits of Arabic, Syriac, Kaithi and Egyptian numbers are seen; they neither hide nor reorder.
     shaping = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
     shaping |= {chr(c) for c in range(0x13430, 0x13440)}
-    left = [hex(c) for c in range(0x110000) if unicodedata.category(chr(c)) in invisible and printable(chr(c)) == chr(c)
-            and chr(c) not in joiners and chr(c) not in shaping]  # fmt: skip
+    left = [
+        hex(c)
+        for c in range(0x110000)
+        if unicodedata.category(chr(c)) in invisible
+        and printable(chr(c)) == chr(c)
+        and chr(c) not in joiners
+        and chr(c) not in shaping
+    ]
     assert left == []
 
 

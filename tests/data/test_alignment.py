@@ -33,11 +33,17 @@ def test_the_template_itself_is_aligned() -> None:
     assert found.finding(True).fine and "aligned as the models expect." in found.finding(True).text
 
 
-@pytest.mark.parametrize(("face", "word"), [
-    (moved(zoom=1.5), "1.50 times as wide"), (moved(degrees=25), "tilted by 25 degrees"),
-    (moved(degrees=-25), "tilted by 25 degrees"), (moved(shift=(0.1, 0)), "further right by 0.10"),
-    (moved(shift=(0, -0.12)), "higher by 0.12"), (moved(shift=(-0.07, 0.08)), "left by 0.07 of the side, lower"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("face", "word"),
+    [
+        (moved(zoom=1.5), "1.50 times as wide"),
+        (moved(degrees=25), "tilted by 25 degrees"),
+        (moved(degrees=-25), "tilted by 25 degrees"),
+        (moved(shift=(0.1, 0)), "further right by 0.10"),
+        (moved(shift=(0, -0.12)), "higher by 0.12"),
+        (moved(shift=(-0.07, 0.08)), "left by 0.07 of the side, lower"),
+    ],
+)
 def test_what_is_off_is_named(face: Floats, word: str) -> None:
     found = measured(np.stack([face] * 4), looked=4)
     assert found.aligned is False and word in found.finding(False).text
@@ -71,8 +77,13 @@ def pictures(folder: Path, images: list[Pixels]) -> Manifest:
     for i, image in enumerate(images):
         cv2.imwrite(str(folder / f"{i}.png"), image[:, :, ::-1])
     n = len(images)
-    return Manifest(np.array([f"{i}" for i in range(n)]), np.array([f"{i}.png" for i in range(n)]),
-                    np.zeros(n, np.int64), LabelSet(("neutral",)), root=folder)  # fmt: skip
+    return Manifest(
+        np.array([f"{i}" for i in range(n)]),
+        np.array([f"{i}.png" for i in range(n)]),
+        np.zeros(n, np.int64),
+        LabelSet(("neutral",)),
+        root=folder,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -103,8 +103,10 @@ def test_erasing_replaces_one_rectangle_of_the_promised_area() -> None:
 
 def test_shares_are_met() -> None:
     face, how = picture(), Augment(flip=0.3, erase=0.25)
-    flipped = sum(np.array_equal(augment(face, 48, rng(s), Augment(0, 0, 0, 0.3, 0, 0, 0, 0, 20, 0)), face[:, ::-1])
-                  for s in range(400))  # fmt: skip
+    flipped = sum(
+        np.array_equal(augment(face, 48, rng(s), Augment(0, 0, 0, 0.3, 0, 0, 0, 0, 20, 0)), face[:, ::-1])
+        for s in range(400)
+    )
     erased = sum(not np.array_equal(erase(face, rng(s), how), face) for s in range(400))
     assert 90 < flipped < 150 and 70 < erased < 130
 

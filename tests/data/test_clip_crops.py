@@ -60,8 +60,12 @@ class Detectors:
 @pytest.fixture
 def films(planted: ModuleType) -> list:
     """On the left for 10 of 20 frames; both, the right one throughout; nobody; on the left for 3 of 12."""
-    return [planted.two_people("h" * 10 + "." * 10), planted.two_people("h" * 6, "s" * 15), [[]] * 5,
-            planted.two_people("n" * 3 + "." * 9)]  # fmt: skip
+    return [
+        planted.two_people("h" * 10 + "." * 10),
+        planted.two_people("h" * 6, "s" * 15),
+        [[]] * 5,
+        planted.two_people("n" * 3 + "." * 9),
+    ]
 
 
 @pytest.fixture
@@ -71,6 +75,7 @@ def root(films: list, planted: ModuleType, tmp_path: Path, monkeypatch: pytest.M
     (folder / "frames").mkdir(parents=True)
     plain = planted.paint
     for number, film in enumerate(films):
+
         def paint(faces, index, number=number):
             image = plain(faces, index)
             image[0, 0, 2] = number
@@ -174,8 +179,9 @@ def test_an_interrupted_run_goes_on_and_ends_alike(
     assert 0 <= again.resumed < 6 and (again.resumed > 0) == (after > 10)
     assert told == [(i, 6) for i in range(1, 7)]
     for name in ("frames.npy", "starts.npy", "manifest.csv", "prepared.json"):
-        assert (tmp_path / "out" / name).read_bytes().replace(b"plain", b"out") == \
-            (tmp_path / "plain" / name).read_bytes().replace(b"plain", b"out")  # fmt: skip
+        assert (tmp_path / "out" / name).read_bytes().replace(b"plain", b"out") == (
+            tmp_path / "plain" / name
+        ).read_bytes().replace(b"plain", b"out")
     assert sorted(p.name for p in again.folder.iterdir()) == sorted(p.name for p in plain.folder.iterdir())
     assert len(list(again.folder.iterdir())) == 4
 

@@ -19,19 +19,29 @@ from tronie.data.loader import Cut, Rows, batch_starts, batches, cut, epoch_orde
 LENGTHS = (7, 1, 30, 4, 12, 9)
 STARTS = np.cumsum([0, *LENGTHS])
 HOW = Augment()
-STILL = Augment(rotate=0, scale=0, shift=0, flip=0, colour=0, grey=0, blur=0, low_resolution=0, erase=0, noise=0,
-                window=1)  # fmt: skip
+STILL = Augment(
+    rotate=0, scale=0, shift=0, flip=0, colour=0, grey=0, blur=0, low_resolution=0, erase=0, noise=0, window=1
+)
 
 
 def rows(kind: str = "pixels", index: tuple[int, ...] = (5, 0, 2, 1, 4, 3)) -> Rows:
     rng = np.random.default_rng(0)
     total = int(STARTS[-1])
-    frames = {"pixels": rng.integers(0, 256, (total, 20, 20, 3), np.uint8),
-              "points": rng.normal(0, 1, (total, 68, 2)).astype(np.float32),
-              "features": rng.normal(0, 1, (total, 5)).astype(np.float16)}[kind]  # fmt: skip
+    frames = {
+        "pixels": rng.integers(0, 256, (total, 20, 20, 3), np.uint8),
+        "points": rng.normal(0, 1, (total, 68, 2)).astype(np.float32),
+        "features": rng.normal(0, 1, (total, 5)).astype(np.float16),
+    }[kind]
     n = len(index)
-    return Rows(frames, np.array(index), np.eye(3, dtype=np.float32)[np.arange(n) % 3], np.ones(n, np.float32),
-                starts=STARTS, kind=kind, mirror=IBUG68_MIRROR if kind == "points" else None)  # fmt: skip
+    return Rows(
+        frames,
+        np.array(index),
+        np.eye(3, dtype=np.float32)[np.arange(n) % 3],
+        np.ones(n, np.float32),
+        starts=STARTS,
+        kind=kind,
+        mirror=IBUG68_MIRROR if kind == "points" else None,
+    )
 
 
 def frames_of(source: Rows, row: int) -> np.ndarray:
@@ -39,8 +49,15 @@ def frames_of(source: Rows, row: int) -> np.ndarray:
     return np.asarray(source.faces[STARTS[clip] : STARTS[clip + 1]])
 
 
-def draw(source: Rows, *views: View, epoch: int = 0, size: int = 4, draw: int | None = None, how: Augment = HOW,
-         team: tuple[int, int] = (0, 1)) -> list[Cut]:  # fmt: skip
+def draw(
+    source: Rows,
+    *views: View,
+    epoch: int = 0,
+    size: int = 4,
+    draw: int | None = None,
+    how: Augment = HOW,
+    team: tuple[int, int] = (0, 1),
+) -> list[Cut]:
     order = epoch_order([source], 1, epoch)
     return list(batches([source], order, views, size, how=how, seed=1, epoch=epoch, team=team, draw=draw))
 
@@ -110,8 +127,12 @@ def test_frames_that_come_again_come_alike() -> None:
 
 def test_a_photo_is_a_clip_of_one_frame() -> None:
     rng = np.random.default_rng(0)
-    photos = Rows(rng.integers(0, 256, (5, 2, 20, 20, 3), np.uint8), np.arange(5), np.eye(5, dtype=np.float32),
-                  np.ones(5, np.float32))  # fmt: skip
+    photos = Rows(
+        rng.integers(0, 256, (5, 2, 20, 20, 3), np.uint8),
+        np.arange(5),
+        np.eye(5, dtype=np.float32),
+        np.ones(5, np.float32),
+    )
     one = cut(photos, 3, View(16, 1, augment=True), HOW, (4, 2))
     rng = np.random.default_rng((4, 2))  # the oracle: as photos were cut before there were clips
     assert np.array_equal(one, augment(photos.faces[3][rng.integers(2)], 16, rng, HOW)[None])
@@ -147,8 +168,10 @@ def test_points_are_mirrored_noisy_and_cropped_in_time_by_their_shares() -> None
     own = frames_of(source, 2)
     view = View(1, 30, augment=True, kind="points")
     assert np.array_equal(cut(source, 2, view, STILL, (0,)), own)
-    flipped = [np.array_equal(cut(source, 2, view, replace(STILL, flip=0.5), (s,)), mirrored_points(own, IBUG68_MIRROR))
-               for s in range(40)]  # fmt: skip
+    flipped = [
+        np.array_equal(cut(source, 2, view, replace(STILL, flip=0.5), (s,)), mirrored_points(own, IBUG68_MIRROR))
+        for s in range(40)
+    ]
     assert 10 < sum(flipped) < 30
     assert np.array_equal(mirrored_points(own, IBUG68_MIRROR)[:, 36], own[:, 45] * (-1, 1))
     noisy = cut(source, 2, view, replace(STILL, noise=0.05), (1,)) - own
@@ -164,8 +187,9 @@ def test_points_are_mirrored_noisy_and_cropped_in_time_by_their_shares() -> None
 def test_features_are_not_varied_but_in_time() -> None:
     source, plain = rows("features"), View(1, 5, kind="features")
     for row in range(len(source)):
-        assert np.array_equal(cut(source, row, replace(plain, augment=True), HOW, (3,)),
-                              cut(source, row, plain, HOW, (4,)))  # fmt: skip
+        assert np.array_equal(
+            cut(source, row, replace(plain, augment=True), HOW, (3,)), cut(source, row, plain, HOW, (4,))
+        )
 
 
 @pytest.mark.parametrize("kind", ["pixels", "features"])

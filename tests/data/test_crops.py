@@ -80,11 +80,14 @@ def test_small_pictures_are_looked_at_enlarged() -> None:
     assert detector.seen == [(180, 180)]  # 100 pixels and a border of 40 all around
 
 
-@pytest.mark.parametrize("points", [
-    (align.TEMPLATE - 0.5) * 0.3 + 0.5,                        # a third of the size: somebody in the background
-    1 - align.TEMPLATE,                                        # upside down
-    np.tile([[0.5, 0.5]], (5, 1)).astype(np.float32),          # one place
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "points",
+    [
+        (align.TEMPLATE - 0.5) * 0.3 + 0.5,  # a third of the size: somebody in the background
+        1 - align.TEMPLATE,  # upside down
+        np.tile([[0.5, 0.5]], (5, 1)).astype(np.float32),  # one place
+    ],
+)
 def test_what_lies_unlike_a_face_is_not_believed(points: np.ndarray) -> None:
     pair, aligned = cuts(picture(), Planted(points), 48)
     assert not aligned and np.array_equal(pair[0], pair[1])
@@ -100,8 +103,13 @@ def test_of_several_faces_the_central_one_is_taken() -> None:
 def test_a_prepared_folder_holds_every_picture_that_could_be_read(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     told: list[tuple[int, int]] = []
-    made = prepare(manifest(tmp_path / "in", [100, 0, 48, 60]), tmp_path / "out", Planted(align.TEMPLATE), size=32,
-                   progress=lambda done, all_: told.append((done, all_)))  # fmt: skip
+    made = prepare(
+        manifest(tmp_path / "in", [100, 0, 48, 60]),
+        tmp_path / "out",
+        Planted(align.TEMPLATE),
+        size=32,
+        progress=lambda done, all_: told.append((done, all_)),
+    )
     assert (made.rows, made.aligned, made.missed) == (3, 3, ())
     assert [i for i, _ in made.unread] == ["1"] and "1.png" in made.unread[0][1]
     faces, kept = np.load(tmp_path / "out" / "faces.npy"), Manifest.load(tmp_path / "out" / "manifest.csv")

@@ -34,11 +34,14 @@ def test_the_file_can_be_planted_again_and_is_not_written_over(
     assert "is there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "told", "code"), [
-    (["nowhere", "votes", "--out", "n.csv"], "No labelled data in nowhere", 3),
-    (["{table}", "votes", "--out", "n.csv"], "no votes", 2),
-    (["{table}", "symmetric:0.3", "--out", "n.txt"], "must end in .csv", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "told", "code"),
+    [
+        (["nowhere", "votes", "--out", "n.csv"], "No labelled data in nowhere", 3),
+        (["{table}", "votes", "--out", "n.csv"], "no votes", 2),
+        (["{table}", "symmetric:0.3", "--out", "n.txt"], "must end in .csv", 2),
+    ],
+)
 def test_mistakes_are_one_sentence(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str, code: int
 ) -> None:

@@ -22,8 +22,15 @@ def rows(n: int, seed: int = 0, share: float = 1.0, cuts: int = 2) -> Rows:
     return Rows(faces, index, np.eye(4, dtype=np.float32)[index % 4], rng.random(n).astype(np.float32), share)
 
 
-def draw(sources: list[Rows], views: tuple[View, ...] = VARIED, *, size: int = 8, seed: int = 1, epoch: int = 0,
-         team: tuple[int, int] = (0, 1)) -> list[Cut]:  # fmt: skip
+def draw(
+    sources: list[Rows],
+    views: tuple[View, ...] = VARIED,
+    *,
+    size: int = 8,
+    seed: int = 1,
+    epoch: int = 0,
+    team: tuple[int, int] = (0, 1),
+) -> list[Cut]:
     order = epoch_order(sources, seed, epoch)
     return list(batches(sources, order, views, size, how=Augment(), seed=seed, epoch=epoch, team=team))
 
@@ -67,10 +74,18 @@ def test_targets_and_weights_belong_to_their_rows() -> None:
             assert cut.weight[i].item() == sources[s].weight[r]
 
 
-@pytest.mark.parametrize(("n", "size", "varied", "expected"), [
-    (20, 8, True, [8, 8, 4]), (19, 8, True, [8, 8]), (19, 8, False, [8, 8, 3]), (3, 8, True, [3]),
-    (16, 8, True, [8, 8]), (1, 2, True, [1]), (5, 2, True, [2, 2, 1]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("n", "size", "varied", "expected"),
+    [
+        (20, 8, True, [8, 8, 4]),
+        (19, 8, True, [8, 8]),
+        (19, 8, False, [8, 8, 3]),
+        (3, 8, True, [3]),
+        (16, 8, True, [8, 8]),
+        (1, 2, True, [1]),
+        (5, 2, True, [2, 2, 1]),
+    ],
+)
 def test_a_small_last_batch_is_dropped_in_training_only(n: int, size: int, varied: bool, expected: list[int]) -> None:
     cuts = draw([rows(n)], (View(16, augment=varied),), size=size)
     assert [len(c.weight) for c in cuts] == expected
@@ -92,8 +107,10 @@ def test_training_meets_every_cut() -> None:
     faces = np.stack([np.zeros((1, 20, 20, 3), np.uint8), np.full((1, 20, 20, 3), 200, np.uint8)], 1)
     flat = Rows(faces, np.zeros(64, np.int64), np.ones((64, 1), np.float32), np.ones(64, np.float32))
     still = Augment(colour=0, erase=0, grey=0)
-    levels = {int(c.clips[0].float().mean()) for c in batches(
-        [flat], epoch_order([flat], 0, 0), VARIED[:1], 1, how=still, seed=0, epoch=0)}  # fmt: skip
+    levels = {
+        int(c.clips[0].float().mean())
+        for c in batches([flat], epoch_order([flat], 0, 0), VARIED[:1], 1, how=still, seed=0, epoch=0)
+    }
     assert levels == {0, 200}
 
 

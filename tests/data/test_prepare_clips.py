@@ -73,8 +73,7 @@ def test_folds_keep_a_person_together(fakes: ModuleType, tmp_path: Path) -> None
 def test_frames_of_clips_as_photos(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.acted_clips(tmp_path)
     options = {"frames": "photos", "unsure": False}
-    made = prepare("acted-clips", tmp_path, tmp_path / "photos", size=32, folds=2, options=options,
-                   detector=Middle)  # type: ignore[arg-type]  # fmt: skip
+    made = prepare("acted-clips", tmp_path, tmp_path / "photos", size=32, folds=2, options=options, detector=Middle)  # type: ignore[arg-type]
     faces, manifest = np.load(tmp_path / "photos" / "faces.npy"), Manifest.load(tmp_path / "photos" / "manifest.csv")
     assert faces.shape == (40, 2, 32, 32, 3) and made.prepared.frames == 0 and len(manifest) == 40
     assert len(set(zip(manifest.subject.tolist(), manifest.fold.tolist(), strict=True))) == 2
@@ -91,8 +90,7 @@ def test_the_options_by_the_command(fakes: ModuleType, tmp_path: Path) -> None:
 
 def test_films_and_folders_of_frames_become_clips(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.video_folder(tmp_path / "data")
-    made = prepare("video-folder", tmp_path / "data", tmp_path / "out", size=32, frames=3,
-                   detector=Middle)  # type: ignore[arg-type]  # fmt: skip
+    made = prepare("video-folder", tmp_path / "data", tmp_path / "out", size=32, frames=3, detector=Middle)  # type: ignore[arg-type]
     starts = np.load(tmp_path / "out" / "starts.npy")
     assert made.prepared.rows == len(starts) - 1 > 2 and np.diff(starts).max() == 3
     assert np.load(tmp_path / "out" / "frames.npy").shape == (made.prepared.frames, 32, 32, 3)

@@ -76,10 +76,14 @@ def test_near_duplicates_within_and_between_parts(tree: Path) -> None:
     near(tree / "train/happy/1.png", tree / "train/grumpy/twin.jpg")
     manifest = read(tree)
     checked = check(manifest)
-    assert wrong(checked) == ["1 pictures of valid have a near-duplicate in train (such as 'val/grumpy/leak' and "
-                              "'train/happy/0'): leave them out of one, or scores are too high."]  # fmt: skip
-    assert ("The part 'train' holds 2 pictures that are near-duplicates of one another, in 1 group, 1 of them with "
-            "different labels") in str(checked)  # fmt: skip
+    assert wrong(checked) == [
+        "1 pictures of valid have a near-duplicate in train (such as 'val/grumpy/leak' and "
+        "'train/happy/0'): leave them out of one, or scores are too high."
+    ]
+    assert (
+        "The part 'train' holds 2 pictures that are near-duplicates of one another, in 1 group, 1 of them with "
+        "different labels"
+    ) in str(checked)
     assert "The part 'valid' holds no near-duplicates." in str(checked)
     assert checked.group is not None
     group = dict(zip(manifest.id.tolist(), checked.group.tolist(), strict=True))

@@ -160,8 +160,10 @@ def test_crema_ds_voted_labels(fakes: ModuleType, tmp_path: Path) -> None:
     manifest = read("crema-d", tmp_path, label="voted")
     leading = {n: w for n, _, w in fakes.CREMA_CLIPS}
     words = [*"ADFHNS", "H:N"]
-    told = {i.rpartition("/")[2].replace("_XX", "_X"): words[k]
-            for i, k in zip(manifest.id.tolist(), manifest.label, strict=True)}  # fmt: skip
+    told = {
+        i.rpartition("/")[2].replace("_XX", "_X"): words[k]
+        for i, k in zip(manifest.id.tolist(), manifest.label, strict=True)
+    }
     assert told == {n.replace("_XX", "_X"): w for n, w in leading.items()}
     assert (read("crema-d", tmp_path, label="voted", shown="both").label == -1).all()
     (tmp_path / "processedResults/summaryTable.csv").unlink()

@@ -14,17 +14,20 @@ from tronie.core.errors import SettingError, SourceError
 from tronie.datasets import ferplus
 
 
-@pytest.mark.parametrize(("votes", "majority", "plurality"), [
-    ((10, 0, 0, 0, 0, 0, 0, 0, 0, 0), "neutral", "neutral"),
-    ((4, 0, 0, 1, 3, 2, 0, 0, 0, 0), "", "neutral"),  # 4 of the 9 that are no slips
-    ((5, 0, 0, 4, 1, 0, 0, 0, 0, 0), "neutral", "neutral"),  # 5 of 9
-    ((5, 0, 0, 5, 0, 0, 0, 0, 0, 0), "", "neutral"),  # the first of equals
-    ((0, 0, 0, 2, 0, 0, 0, 0, 8, 0), "", ""),  # unknown wins
-    ((0, 4, 0, 0, 0, 0, 0, 0, 4, 0), "", "happiness"),  # not fewer than unknown
-    ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1), "", "neutral"),  # nothing but slips
-    ((0, 0, 0, 0, 0, 0, 0, 7, 3, 0), "contempt", "contempt"),
-    ((0,) * 10, "", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("votes", "majority", "plurality"),
+    [
+        ((10, 0, 0, 0, 0, 0, 0, 0, 0, 0), "neutral", "neutral"),
+        ((4, 0, 0, 1, 3, 2, 0, 0, 0, 0), "", "neutral"),  # 4 of the 9 that are no slips
+        ((5, 0, 0, 4, 1, 0, 0, 0, 0, 0), "neutral", "neutral"),  # 5 of 9
+        ((5, 0, 0, 5, 0, 0, 0, 0, 0, 0), "", "neutral"),  # the first of equals
+        ((0, 0, 0, 2, 0, 0, 0, 0, 8, 0), "", ""),  # unknown wins
+        ((0, 4, 0, 0, 0, 0, 0, 0, 4, 0), "", "happiness"),  # not fewer than unknown
+        ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1), "", "neutral"),  # nothing but slips
+        ((0, 0, 0, 0, 0, 0, 0, 7, 3, 0), "contempt", "contempt"),
+        ((0,) * 10, "", ""),
+    ],
+)
 def test_rules_by_hand(votes: tuple[int, ...], majority: str, plurality: str) -> None:
     counts = np.array([votes], np.float32)
     words = (*ferplus.VOTED, "")

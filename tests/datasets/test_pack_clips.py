@@ -117,8 +117,9 @@ def test_a_row_that_is_no_span_is_told_so(fakes: ModuleType, tmp_path: Path) -> 
     photos = read("acted-clips", tmp_path, frames="photos")
     with pytest.raises(SourceError, match=r"is no clip of a pack, such as pack\.npz::80-96"):
         read_frames(photos, 0)
-    far = Manifest(photos.id[:1], np.array(["acted_clips_train.npz::40-60"]), photos.label[:1], photos.labels,
-                   root=tmp_path)  # fmt: skip
+    far = Manifest(
+        photos.id[:1], np.array(["acted_clips_train.npz::40-60"]), photos.label[:1], photos.labels, root=tmp_path
+    )
     with pytest.raises(SourceError, match="the pack holds 48 pictures"):
         read_frames(far, 0)
 

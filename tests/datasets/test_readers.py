@@ -84,8 +84,12 @@ def test_affectnet_damage_is_named(fakes: ModuleType, tmp_path: Path) -> None:
 
 def test_ckplus_protocols(fakes: ModuleType, tmp_path: Path) -> None:
     fakes.ckplus(tmp_path)
-    for options, names, rows in (({}, 8, 12), ({"contempt": False}, 7, 8), ({"neutral": False}, 7, 9),
-                                 ({"last": 1, "neutral": False, "contempt": False}, 6, 2)):  # fmt: skip
+    for options, names, rows in (
+        ({}, 8, 12),
+        ({"contempt": False}, 7, 8),
+        ({"neutral": False}, 7, 9),
+        ({"last": 1, "neutral": False, "contempt": False}, 6, 2),
+    ):
         manifest = ckplus.read(tmp_path, **options)
         assert (len(manifest.labels), len(manifest)) == (names, rows), options
     short = ckplus.read(tmp_path, last=99)  # never the first frame twice
@@ -102,8 +106,14 @@ def test_ckplus_subjects_groups_and_folds(fakes: ModuleType, tmp_path: Path) -> 
 
 
 def test_ckplus_action_units_stand_at_the_peak(fakes: ModuleType, tmp_path: Path) -> None:
-    fakes.ckplus_tree(tmp_path, [("S005", "001", 6, 3, ((9, 4), (17, 0))), ("S010", "002", 5, 7, ((1, 3),)),
-                                 ("S999", "001", 5, None, ((4, 1),))])  # fmt: skip
+    fakes.ckplus_tree(
+        tmp_path,
+        [
+            ("S005", "001", 6, 3, ((9, 4), (17, 0))),
+            ("S010", "002", 5, 7, ((1, 3),)),
+            ("S999", "001", 5, None, ((4, 1),)),
+        ],
+    )
     photos = ckplus.read(tmp_path)
     assert photos.units == (1, 9, 17) and photos.action_units is not None
     units = dict(zip(photos.id.tolist(), photos.action_units.tolist(), strict=True))
@@ -179,14 +189,21 @@ def test_csv_columns(fakes: ModuleType, tmp_path: Path) -> None:
         csvfile.read(tmp_path, labels=["happy", "calm"])
 
 
-@pytest.mark.parametrize(("text", "told"), [
-    ("path,emotion\na.png,sad\n", "lacks the column label"), ("", "lacks the column path, label"),
-    ("path,label\n", "holds no rows"), ("path,label,split\na.png,sad,half\n", "line 2: 'half' is no part"),
-    ("path,label,valence\na.png,sad,x\n", "line 2: 'x' cannot stand in column 'valence'"),
-    ("path,label,valence\na.png,sad,3\n", "outside -1 to 1"), ("path,label\na.png,sad\na.png,sad\n", "a"),
-    ("id,path,label,votes_sad\n1,a.png,sad,1\n2,a.png,happy,1\n", "votes for 1 of 2 labels"),
-    ("path,label\nb.png,sad\n", "none of the 1 exists"), ("path,label\na.png\n", "line 2: 1 cells for 2 columns"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("path,emotion\na.png,sad\n", "lacks the column label"),
+        ("", "lacks the column path, label"),
+        ("path,label\n", "holds no rows"),
+        ("path,label,split\na.png,sad,half\n", "line 2: 'half' is no part"),
+        ("path,label,valence\na.png,sad,x\n", "line 2: 'x' cannot stand in column 'valence'"),
+        ("path,label,valence\na.png,sad,3\n", "outside -1 to 1"),
+        ("path,label\na.png,sad\na.png,sad\n", "a"),
+        ("id,path,label,votes_sad\n1,a.png,sad,1\n2,a.png,happy,1\n", "votes for 1 of 2 labels"),
+        ("path,label\nb.png,sad\n", "none of the 1 exists"),
+        ("path,label\na.png\n", "line 2: 1 cells for 2 columns"),
+    ],
+)
 def test_csv_in_disorder(fakes: ModuleType, tmp_path: Path, text: str, told: str) -> None:
     fakes.draw(tmp_path / "a.png", 1)
     (tmp_path / "t.csv").write_text(text)

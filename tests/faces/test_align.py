@@ -35,8 +35,9 @@ def oracle(image: Pixels, face: Face, size: int, fine: int = 12) -> np.ndarray:
     return seen.reshape(size, fine, size, fine, 3).mean((1, 3))
 
 
-@pytest.mark.parametrize(("side", "turn", "x", "y"), [(260, 0.0, 300, 200), (333, 0.2, 250, 150), (520, -0.1, 10, 5),
-                                                      (707, 0.0, -60, -20)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("side", "turn", "x", "y"), [(260, 0.0, 300, 200), (333, 0.2, 250, 150), (520, -0.1, 10, 5), (707, 0.0, -60, -20)]
+)
 def test_a_large_face_is_averaged_not_sampled(side: int, turn: float, x: int, y: int) -> None:
     rng = np.random.default_rng(side)
     coarse = rng.integers(0, 256, (18, 22, 3), np.uint8)

@@ -44,8 +44,12 @@ def test_what_is_usual_is_learnt() -> None:
 
 def test_the_cuts_of_the_sample_films_are_found(shared_data) -> None:
     # Counted by eye; in two_people_stage the first is a dissolve of some five frames.
-    for name, at in (("london_neutral_smile_3people", [90, 180]), ("single_face", []), ("expressive_d20", []),
-                     ("two_people_stage", [20, 82, 211])):  # fmt: skip
+    for name, at in (
+        ("london_neutral_smile_3people", [90, 180]),
+        ("single_face", []),
+        ("expressive_d20", []),
+        ("two_people_stage", [20, 82, 211]),
+    ):
         before, usual, found = None, USUAL, []
         for frame in VideoReader(shared_data / "samples" / f"{name}.mp4"):
             now = thumbnail(frame.image)

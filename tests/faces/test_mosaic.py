@@ -14,8 +14,11 @@ MAP = np.dstack([X / 2, Y / 2, np.full_like(X, 255)]).astype(np.uint8)
 
 boxes = st.builds(
     lambda x, y, size, tall: Face((x, y, size, size * tall), 0.9),
-    st.floats(-60, 450), st.floats(-60, 340), st.floats(8, 400), st.floats(0.7, 1.4),
-)  # fmt: skip
+    st.floats(-60, 450),
+    st.floats(-60, 340),
+    st.floats(8, 400),
+    st.floats(0.7, 1.4),
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -45,8 +45,14 @@ def film(path: Path, seed: int, seconds: float, rate: int = 5) -> None:
 
 def begin(*arguments: str, **more) -> subprocess.Popen[str]:
     here = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "tronie", "predict", *arguments, "--detector", "whole"], env=here,
-                            text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "tronie", "predict", *arguments, "--detector", "whole"],
+        env=here,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **more,
+    )
 
 
 def run(*arguments: str, **more) -> tuple[int, str]:
@@ -75,9 +81,12 @@ def lines(out: Path) -> list[dict]:
 def grown(out: Path, size: int) -> None:
     """Come back when so many bytes of rows are there."""
     until = time.monotonic() + 120
-    while sum(path.stat().st_size for path in out.rglob("*.rows")) + sum(
-        path.stat().st_size for path in out.glob("*.csv")
-    ) < size and time.monotonic() < until:
+    while (
+        sum(path.stat().st_size for path in out.rglob("*.rows"))
+        + sum(path.stat().st_size for path in out.glob("*.csv"))
+        < size
+        and time.monotonic() < until
+    ):
         time.sleep(0.005)
 
 
@@ -95,8 +104,10 @@ def test_killed_at_random_moments_and_gone_on(archive, whole, tmp_path) -> None:
     assert code == 0 and killed >= 2
     assert tables(tmp_path) == whole
     assert sorted(line["source"][-9:] for line in lines(tmp_path) if line["state"] == "done") == [
-        "film0.mp4", "film1.mp4", "film2.mp4"
-    ]  # fmt: skip
+        "film0.mp4",
+        "film1.mp4",
+        "film2.mp4",
+    ]
     assert [path.name for path in (tmp_path / ".tronie").iterdir() if path.suffix != ".csv"] == []
 
 

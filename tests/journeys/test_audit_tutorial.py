@@ -23,8 +23,11 @@ MISPLACED = {"frown/a": "grin", "gasp/b": "frown", "grin/c": "gasp"}
 def commands() -> list[list[str]]:
     blocks = re.findall(r"^```\n(.*?)^```", TUTORIAL.read_text(encoding="utf-8"), re.S | re.M)
     lines = [line for block in blocks for line in block.splitlines()]
-    return [shlex.split(line) for line in lines if line.startswith(("python ", "mv ", "cp ", "tronie "))
-            and not line.startswith("tronie:")]  # fmt: skip
+    return [
+        shlex.split(line)
+        for line in lines
+        if line.startswith(("python ", "mv ", "cp ", "tronie ")) and not line.startswith("tronie:")
+    ]
 
 
 def test_the_tutorial_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

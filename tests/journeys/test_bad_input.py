@@ -316,8 +316,9 @@ def test_a_full_standard_output_is_one_sentence() -> None:
         process = in_parallel("models", stdout=full, stderr=subprocess.PIPE)
     _, err = process.communicate(timeout=300)
     assert process.returncode == OUTPUT
-    assert err == ("tronie: What was to be printed cannot be written: the disk is full. "
-                   "Free some space or print elsewhere.\n")  # fmt: skip
+    assert err == (
+        "tronie: What was to be printed cannot be written: the disk is full. Free some space or print elsewhere.\n"
+    )
 
 
 # Names and numbers
@@ -405,8 +406,15 @@ def test_ctrl_c_in_the_middle_of_a_film_saves_what_is_done_and_says_so(portraits
 @needs_model
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal there ends the tests too")
 def test_ctrl_c_without_a_terminal(portraits, tmp_path) -> None:
-    process = in_parallel("watch", str(portraits), "--realtime", "-o", str(tmp_path / "out.csv"),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    process = in_parallel(
+        "watch",
+        str(portraits),
+        "--realtime",
+        "-o",
+        str(tmp_path / "out.csv"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)

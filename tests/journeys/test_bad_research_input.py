@@ -85,11 +85,12 @@ WITH_TORCH = {
     "evaluate nonsense prepared/set": (4, "There is no model 'nonsense'"),
     "export empty -o out": (OPTION, r"empty is no run folder: it has no recipe\.toml"),
     "export nowhere -o empty": (OPTION, "empty exists: give a new folder"),
-}  # fmt: skip
+}
 
 
-def slip(home: Path, command: str, code: int, says: str, monkeypatch: pytest.MonkeyPatch,
-         capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def slip(
+    home: Path, command: str, code: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(home)
     given = cli.main(command.split())
     out, err = capsys.readouterr()

@@ -30,16 +30,34 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
     return code, " ".join(" ".join(capsys.readouterr()).split())
 
 
-@pytest.mark.parametrize(("folders", "told", "joined"), [
-    (["Happy", "happy", "Neutral", "neutral "], "happiness 2, neutral 2",
-     "'Happy', 'happy' are spellings of one class, happiness"),
-    (["happy", "happiness", "joy", "neutral"], "happiness 3, neutral 1", "'happiness', 'happy', 'joy' are spellings"),
-    (["train/happy", "train/sad", "Validation/Happy", "Validation/sad"], "happiness 1, sad 1", "'Happy', 'happy' are"),
-    (["bored", "Bored", "BORED ", "alert"], "alert 1, bored 3",
-     "'BORED ', 'Bored', 'bored' are spellings of one class, bored"),
-    (["very  sad", "Very sad", "awe"], "awe 1, very sad 2", "'Very sad', 'very sad' are spellings of one class"),
-    (["happy", "sad"], "happy 1, sad 1", ""), (["1", "2"], "1 1, 2 1", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("folders", "told", "joined"),
+    [
+        (
+            ["Happy", "happy", "Neutral", "neutral "],
+            "happiness 2, neutral 2",
+            "'Happy', 'happy' are spellings of one class, happiness",
+        ),
+        (
+            ["happy", "happiness", "joy", "neutral"],
+            "happiness 3, neutral 1",
+            "'happiness', 'happy', 'joy' are spellings",
+        ),
+        (
+            ["train/happy", "train/sad", "Validation/Happy", "Validation/sad"],
+            "happiness 1, sad 1",
+            "'Happy', 'happy' are",
+        ),
+        (
+            ["bored", "Bored", "BORED ", "alert"],
+            "alert 1, bored 3",
+            "'BORED ', 'Bored', 'bored' are spellings of one class, bored",
+        ),
+        (["very  sad", "Very sad", "awe"], "awe 1, very sad 2", "'Very sad', 'very sad' are spellings of one class"),
+        (["happy", "sad"], "happy 1, sad 1", ""),
+        (["1", "2"], "1 1, 2 1", ""),
+    ],
+)
 def test_folders_of_one_class(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], folders: list[str], told: str, joined: str
 ) -> None:
@@ -52,10 +70,15 @@ def test_folders_of_one_class(
     assert code == 0 and Manifest.load(out / "manifest.csv").labels.names == wanted
 
 
-@pytest.mark.parametrize(("folders", "pair"), [
-    (("surprise", "suprise", "neutral"), ("suprise", "surprise")), (("happy", "hapiness"), ("hapiness", "happiness")),
-    (("very-sad", "very sad"), ("very sad", "very-sad")), (("angry", "Happy", "anrgy"), ("anrgy", "angry")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("folders", "pair"),
+    [
+        (("surprise", "suprise", "neutral"), ("suprise", "surprise")),
+        (("happy", "hapiness"), ("hapiness", "happiness")),
+        (("very-sad", "very sad"), ("very sad", "very-sad")),
+        (("angry", "Happy", "anrgy"), ("anrgy", "angry")),
+    ],
+)
 def test_what_may_be_one_class_is_named_and_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], folders: tuple[str, ...], pair: tuple[str, str]
 ) -> None:
@@ -116,17 +139,20 @@ def test_numbers_as_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         assert code == 0 and "by label: 1 2, 2 2." in said
 
 
-@pytest.mark.parametrize(("text", "told"), [
-    (as_csv([*ROWS, ROWS[0]]), "line 6: 'img/0.jpg' stands on line 2 already: take"),
-    (as_csv([*ROWS, (ROWS[0][0], "happy")]), "line 2 already with another label ('neutral', then 'happy')"),
-    (as_csv(ROWS, "path,label,Label"), "2 columns called 'label'"),
-    ("path,label,valence\nimg/0.jpg,happy,\"0,125\"\n", "'0,125' cannot stand in column 'valence': the comma"),
-    ("path,label,valence\nimg/0.jpg,happy,inf\n", "line 2: 'inf' cannot stand in column 'valence'"),
-    ("path,label,fold\nimg/0.jpg,happy,99999999999999999999\n", "line 2: '99999999999999999999' cannot stand"),
-    ("path,label,votes_joy,votes_happy\nimg/0.jpg,happy,1,2\n", "two columns of votes for one label"),
-    ("path,label,votes_angry\nimg/0.jpg,happy,1\n", "Unknown label 'angry'"),
-    ("path,label\nimg/0.jpg,suprise\nimg/1.jpg,surprised\n", "'suprise' and 'surprise' may be one label"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (as_csv([*ROWS, ROWS[0]]), "line 6: 'img/0.jpg' stands on line 2 already: take"),
+        (as_csv([*ROWS, (ROWS[0][0], "happy")]), "line 2 already with another label ('neutral', then 'happy')"),
+        (as_csv(ROWS, "path,label,Label"), "2 columns called 'label'"),
+        ('path,label,valence\nimg/0.jpg,happy,"0,125"\n', "'0,125' cannot stand in column 'valence': the comma"),
+        ("path,label,valence\nimg/0.jpg,happy,inf\n", "line 2: 'inf' cannot stand in column 'valence'"),
+        ("path,label,fold\nimg/0.jpg,happy,99999999999999999999\n", "line 2: '99999999999999999999' cannot stand"),
+        ("path,label,votes_joy,votes_happy\nimg/0.jpg,happy,1,2\n", "two columns of votes for one label"),
+        ("path,label,votes_angry\nimg/0.jpg,happy,1\n", "Unknown label 'angry'"),
+        ("path,label\nimg/0.jpg,suprise\nimg/1.jpg,surprised\n", "'suprise' and 'surprise' may be one label"),
+    ],
+)
 def test_a_table_of_pictures_with_a_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
 ) -> None:
@@ -145,8 +171,23 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, capsys: pytest.Captu
 def test_a_manifest_that_went_through_a_spreadsheet(tmp_path: Path) -> None:
     draw(tmp_path, *(path for path, _ in ROWS))
     (tmp_path / "t.csv").write_text(as_csv(ROWS))
-    assert cli.main(["prepare", "csv", str(tmp_path / "t.csv"), "-o", str(tmp_path / "p"), "--size", "32",
-                     "--detector", "whole", "-q"]) == 0  # fmt: skip
+    assert (
+        cli.main(
+            [
+                "prepare",
+                "csv",
+                str(tmp_path / "t.csv"),
+                "-o",
+                str(tmp_path / "p"),
+                "--size",
+                "32",
+                "--detector",
+                "whole",
+                "-q",
+            ]
+        )
+        == 0
+    )
     kept = tmp_path / "p" / "manifest.csv"
     before = Manifest.load(kept)
     meta, *lines = kept.read_text().splitlines()
@@ -175,9 +216,14 @@ def test_one_rule_for_names() -> None:
     assert classes(["unhappy", "happy", "fearless", "fear"]).names == ("fear", "fearless", "happy", "unhappy")
 
 
-@pytest.mark.parametrize(("name", "told"), [
-    ("x" * 201, "letters"), ("\ud800", "surrogate|visible"), (" ", "name"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x" * 201, "letters"),
+        ("\ud800", "surrogate|visible"),
+        (" ", "name"),
+    ],
+)
 def test_names_that_cannot_be_written_are_refused(name: str, told: str) -> None:
     with pytest.raises(SettingError, match=told):
         LabelSet((name, "sad"))

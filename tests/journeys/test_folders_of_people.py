@@ -132,8 +132,18 @@ def test_a_pipe_in_a_table_of_pictures_is_one_sentence(tmp_path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="these names cannot exist there")
 def test_a_file_is_read_whatever_its_name_resembles(tmp_path) -> None:
-    names = ["a:b.mp4", "file.mp4?x", "http:x.mp4", "concat:a|b.mp4", "camera:0", "pipe:0.mp4", "file:film.mp4",
-             "%d.mp4", "sub:x/film.mp4", "take[1]*.mp4"]  # fmt: skip
+    names = [
+        "a:b.mp4",
+        "file.mp4?x",
+        "http:x.mp4",
+        "concat:a|b.mp4",
+        "camera:0",
+        "pipe:0.mp4",
+        "file:film.mp4",
+        "%d.mp4",
+        "sub:x/film.mp4",
+        "take[1]*.mp4",
+    ]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         film(tmp_path / name)
@@ -177,8 +187,10 @@ def test_sound_and_programs_in_a_folder_are_passed_over(recording, jobs) -> None
         code, _, errors = read("in", "--out", "res", "--jobs", jobs, where=recording)
         assert code == 0, errors
         told = [line for line in errors.splitlines() if "no pictures" in line]
-        assert told == ["tronie: Passed over, because there are no pictures in them: in/audio_only.m4a, in/code.ts, "
-                        "in/music.mp4 and 3 more."]  # fmt: skip
+        assert told == [
+            "tronie: Passed over, because there are no pictures in them: in/audio_only.m4a, in/code.ts, "
+            "in/music.mp4 and 3 more."
+        ]
         assert "Warning" not in errors and "failed" not in errors
     assert states(recording / "res") == {"zoom_0.mp4": "done", **dict.fromkeys(SILENT, "passed")}
     assert (recording / "res" / "jobs.jsonl").read_text().count("started") == 7
@@ -201,8 +213,10 @@ def test_a_damaged_film_beside_them_is_still_a_failure_and_so_is_sound_by_its_na
     code, _, errors = read("in", "--out", "res", where=recording)
     assert code == SOURCE
     assert {name for name, state in states(recording / "res").items() if state == "failed"} == {
-        "cut.mp4", "cut.ts", "empty.ts"
-    }  # fmt: skip
+        "cut.mp4",
+        "cut.ts",
+        "empty.ts",
+    }
     code, _, errors = read("in/voice.webm", "--out", "one", where=recording)
     assert code == SOURCE and "holds no moving pictures, only sound" in errors
     code, _, errors = read("in/code.ts", where=recording)

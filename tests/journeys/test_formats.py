@@ -118,9 +118,14 @@ def test_raw_mjpeg_through_the_installed_command(tmp_path) -> None:
     (tmp_path / "camera.mjpeg").write_bytes(b"".join(parts))
     source = Path(package.__file__).parents[1]
     ran = subprocess.run(
-        [sys.executable, "-m", "tronie", "predict", "camera.mjpeg"], cwd=tmp_path, text=True, check=False,
-        env={"PYTHONPATH": str(source), "PATH": ""}, capture_output=True, timeout=300,
-    )  # fmt: skip
+        [sys.executable, "-m", "tronie", "predict", "camera.mjpeg"],
+        cwd=tmp_path,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(source), "PATH": ""},
+        capture_output=True,
+        timeout=300,
+    )
     assert ran.returncode == 0, ran.stderr
     assert "camera.mjpeg: no face found (0:00.00-0:00.16, 4 frames looked at)" in ran.stdout
 

@@ -39,8 +39,9 @@ def run(capsys, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["late.mp4", "late.webm", "late.mkv", "late.ts"])
-def test_a_picture_later_than_the_sound_is_told_at_the_player_s_times(films, reader, tmp_path, capsys, monkeypatch,
-                                                                      name) -> None:  # fmt: skip
+def test_a_picture_later_than_the_sound_is_told_at_the_player_s_times(
+    films, reader, tmp_path, capsys, monkeypatch, name
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = films.film(Path(name), "h" * 20 + "s" * 20, **LATE)
     timeline = tronie.predict(path, **reader())
@@ -97,8 +98,9 @@ def test_a_stretch_without_pictures_is_one_thing_not_seen(films, reader, tmp_pat
 
 @pytest.mark.parametrize("fps", [None, 2])
 @pytest.mark.parametrize("name", ["gap.mp4", "late.mp4", "uneven.mkv", "stills.gif"])
-def test_a_film_that_is_watched_gives_the_table_that_it_gives_when_it_is_read(films, reader, tmp_path, name,
-                                                                             fps) -> None:  # fmt: skip
+def test_a_film_that_is_watched_gives_the_table_that_it_gives_when_it_is_read(
+    films, reader, tmp_path, name, fps
+) -> None:
     times = {"gap": HOLE, "late": LATE["times"][:20], "uneven": [k * k / 20 for k in range(12)]}.get(name[:-4], [])
     path = tmp_path / name
     if name == "stills.gif":

@@ -131,8 +131,10 @@ def test_a_folder_writes_a_table_per_film_and_one_of_photos(shared_data, tmp_pat
     answer = tronie("predict", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json")
     assert answer.returncode == 0
     assert sorted(p.name for p in (tmp_path / "out").glob("*.csv")) == [
-        "london_neutral_smile_009.csv", "photos.csv", "segments.csv"
-    ]  # fmt: skip
+        "london_neutral_smile_009.csv",
+        "photos.csv",
+        "segments.csv",
+    ]
     document = json.loads(answer.stdout)
     assert {s["source"].rsplit("/")[-1] for s in document["segments"]} == {p.name for p in (tmp_path / "in").iterdir()}
 

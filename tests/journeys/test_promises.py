@@ -26,17 +26,24 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBY
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the system tells of opened files in this way on Linux only")
 
 COMMANDS = [
-    ["predict", "in/film.mp4", "in/photo.jpg", "--out", "out/t.csv"], ["predict", "in/photo.jpg", "--json"],
-    ["predict", "in", "--out", "out/many/"], ["predict", "in", "--out", "out/many/"],
-    ["predict", "in/film.mp4", "--out", "out/film.csv"], ["predict", "in/film.mp4", "--out", "out/film.json"],
-    ["segments", "out/film.csv", "--out", "out/s.eaf"], ["segments", "out/film.csv", "--out", "out/s.vtt"],
-    ["segments", "out/film.csv", "--out", "out/s.TextGrid"], ["segments", "out/film.csv", "--out", "out/s.csv"],
+    ["predict", "in/film.mp4", "in/photo.jpg", "--out", "out/t.csv"],
+    ["predict", "in/photo.jpg", "--json"],
+    ["predict", "in", "--out", "out/many/"],
+    ["predict", "in", "--out", "out/many/"],
+    ["predict", "in/film.mp4", "--out", "out/film.csv"],
+    ["predict", "in/film.mp4", "--out", "out/film.json"],
+    ["segments", "out/film.csv", "--out", "out/s.eaf"],
+    ["segments", "out/film.csv", "--out", "out/s.vtt"],
+    ["segments", "out/film.csv", "--out", "out/s.TextGrid"],
+    ["segments", "out/film.csv", "--out", "out/s.csv"],
     ["compare", "out/film.csv", "in/coder.csv", "--out", "out/c.json"],
     ["report", "out/film.csv", "--out", "out/r.html", "--film", "in/film.mp4"],
     ["annotate", "in/film.mp4", "--out", "out/a.mp4", "--table", "out/film.csv"],
     ["annotate", "in/photo.jpg", "--out", "out/a.png", "--anonymise"],
-    ["selfcheck", "in/photo.jpg", "--out", "out/k.csv"], ["models"], ["predict", "bad/broken.jpg"],
-]  # fmt: skip
+    ["selfcheck", "in/photo.jpg", "--out", "out/k.csv"],
+    ["models"],
+    ["predict", "bad/broken.jpg"],
+]
 
 GUARDED = """
 import json, os, sys
@@ -74,8 +81,11 @@ def room(tmp_path_factory):
 
 def files(folder: Path) -> dict[str, str]:
     """Every file below a folder with its hash."""
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob("*")) if p.is_file()}  # fmt: skip
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +94,13 @@ def told(room):
     before = {name: files(room / name) for name in ("in", "home")}
     home = {"HOME": str(room / "home"), "XDG_CACHE_HOME": str(room / "home"), "MPLCONFIGDIR": str(room / "home")}
     run = subprocess.run(
-        [sys.executable, "-c", GUARDED, str(ROOT / "benchmarks" / "robustness"), json.dumps(COMMANDS)], cwd=room,
-        env={**ENVIRONMENT, **home}, capture_output=True, text=True, check=False)  # fmt: skip
+        [sys.executable, "-c", GUARDED, str(ROOT / "benchmarks" / "robustness"), json.dumps(COMMANDS)],
+        cwd=room,
+        env={**ENVIRONMENT, **home},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
     assert {name: files(room / name) for name in ("in", "home")} == before
     return [(" ".join(line), code, seen) for line, code, seen in json.loads((room / "told.json").read_text())]
@@ -128,16 +143,45 @@ if not (child := os.fork()):
 heard["child"] = "a child process" in guard.seen()
 print(heard)
 """
-    run = subprocess.run([sys.executable, "-c", script, str(ROOT / "benchmarks" / "robustness")], cwd=tmp_path,
-                         capture_output=True, text=True, check=True)  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT / "benchmarks" / "robustness")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ast.literal_eval(run.stdout) == {
-        "inside": False, "read": False, "outside": True, "program": True, "connect": True, "pickle": True,
-        "library": True, "rename": True, "remove": True, "child": True,
-    }  # fmt: skip
+        "inside": False,
+        "read": False,
+        "outside": True,
+        "program": True,
+        "connect": True,
+        "pickle": True,
+        "library": True,
+        "rename": True,
+        "remove": True,
+        "child": True,
+    }
 
 
-NETWORK = {"socket", "http", "urllib", "ssl", "ftplib", "smtplib", "asyncio", "requests", "httpx", "aiohttp",
-           "telnetlib", "xmlrpc", "webbrowser", "socketserver", "imaplib", "poplib"}  # fmt: skip
+NETWORK = {
+    "socket",
+    "http",
+    "urllib",
+    "ssl",
+    "ftplib",
+    "smtplib",
+    "asyncio",
+    "requests",
+    "httpx",
+    "aiohttp",
+    "telnetlib",
+    "xmlrpc",
+    "webbrowser",
+    "socketserver",
+    "imaplib",
+    "poplib",
+}
 
 
 def test_no_module_of_the_package_brings_a_client_of_the_network() -> None:
@@ -145,8 +189,11 @@ def test_no_module_of_the_package_brings_a_client_of_the_network() -> None:
     found = []
     for path in sorted((ROOT / "src").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
-                [node.module or ""] if isinstance(node, ast.ImportFrom) else [])  # fmt: skip
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+            )
             found += [(path.name, n) for n in names if n.split(".")[0] in NETWORK and n != "urllib.parse"]
     assert [one for one in found if one != ("team.py", "socket")] == []
 
@@ -171,23 +218,30 @@ for name, line in json.loads(sys.argv[1]).items():
 Path("told.json").write_text(json.dumps(told))
 """
 RESULTS = {
-    "t.csv": ["predict", "in/film.mp4", "--out"], "t.json": ["predict", "in/film.mp4", "--out"],
-    "s.eaf": ["segments", "film.csv", "--out"], "s.vtt": ["segments", "film.csv", "--out"],
-    "s.TextGrid": ["segments", "film.csv", "--out"], "s.csv": ["segments", "film.csv", "--out"],
+    "t.csv": ["predict", "in/film.mp4", "--out"],
+    "t.json": ["predict", "in/film.mp4", "--out"],
+    "s.eaf": ["segments", "film.csv", "--out"],
+    "s.vtt": ["segments", "film.csv", "--out"],
+    "s.TextGrid": ["segments", "film.csv", "--out"],
+    "s.csv": ["segments", "film.csv", "--out"],
     "c.json": ["compare", "film.csv", "in/coder.csv", "--out"],
     "r.html": ["report", "film.csv", "--film", "in/film.mp4", "--out"],
     "a.mp4": ["annotate", "in/film.mp4", "--table", "film.csv", "--out"],
     "a.png": ["annotate", "in/photo.jpg", "--out"],
     "p.svg": ["plot", "film.csv", "--out"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_result_for_which_there_is_no_room_leaves_the_one_before_whole(room, tmp_path) -> None:
     """No file may grow beyond 0 or 90 bytes: what lies there stays, and nothing half-written lies beside it."""
     (tmp_path / "in").symlink_to(room / "in")
-    subprocess.run([sys.executable, "-m", "tronie", "predict", "in/film.mp4", "--out", "film.csv", "-q"], cwd=tmp_path,
-                   env=ENVIRONMENT, check=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "tronie", "predict", "in/film.mp4", "--out", "film.csv", "-q"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        check=True,
+    )
     subprocess.run([sys.executable, "-c", CRAMPED, json.dumps(RESULTS)], cwd=tmp_path, env=ENVIRONMENT, check=True)
     told = json.loads((tmp_path / "told.json").read_text())
     assert len(told) == 2 * len(RESULTS)
@@ -200,8 +254,11 @@ def test_a_result_for_which_there_is_no_room_leaves_the_one_before_whole(room, t
 
 def test_every_promise_names_a_test_that_is_there() -> None:
     """The table of SECURITY.md: each row has a file of tests or a page, and each of them exists."""
-    rows = [line.split("|")[1:3] for line in (ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines()
-            if line.startswith("| ")][2:]  # fmt: skip
+    rows = [
+        line.split("|")[1:3]
+        for line in (ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ][2:]
     assert len(rows) >= 14
     for promise, held in rows:
         named = [word.strip("`").split("::") for word in held.replace(",", " ").split() if word.startswith("`tests/")]

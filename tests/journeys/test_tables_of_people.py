@@ -81,14 +81,14 @@ CODED = {
     "milliseconds by name": "tier,start_ms,end_ms,label\nA,0,4000,happy\nA,4000,9000,sad\n",
     "milliseconds in brackets": "Tier,Onset (ms),Duration [ms],Code\nA,0,4000,Happy\nA,4000,5000,Sad\n",
     "ELAN's export": "Tier\tBegin Time - hh:mm:ss.ms\tBegin Time - msec\tEnd Time - hh:mm:ss.ms\tEnd Time - msec\t"
-                     "Annotation\n"
-                     "A\t00:00:00.000\t0\t00:00:04.000\t4000\thappy\nA\t00:00:04.000\t4000\t00:00:09.000\t9000\tsad\n",
+    "Annotation\n"
+    "A\t00:00:00.000\t0\t00:00:04.000\t4000\thappy\nA\t00:00:04.000\t4000\t00:00:09.000\t9000\tsad\n",
     "BORIS": "Subject,Behavior,Start (s),Stop (s)\nA,happy,0,4\nA,sad,4,9\n",
     "Praat's table": "tmin\ttier\ttext\ttmax\n0\tA\thappy\t4\n4\tA\tsad\t9\n",
-    "clock": "person,begin,end,emotion\nA,00:00:00,00:00:04.0,happy\nA,0:04,\"0:09,0\",sad\n",
+    "clock": 'person,begin,end,emotion\nA,00:00:00,00:00:04.0,happy\nA,0:04,"0:09,0",sad\n',
     "frames by name": "tier,start_frame,end_frame,label\nA,0,40,happy\nA,40,90,sad\n",
     "timecode": "tier,start,end,label\nA,00:00:00:00,00:00:04:00,happy\nA,00:00:04:00,00:00:08:10,sad\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", CODED)
@@ -185,13 +185,18 @@ def test_of_a_study_s_segments_those_of_the_film_count(
     assert code == OPTION and "these are about 2 (film.mp4, other.mp4)" in said
 
 
-@pytest.mark.parametrize(("coder", "options", "told"), [
-    ("coder.eaf", ("--times", "ms"), "coder.eaf says itself in which unit its times are"),
-    ("film.csv", ("--times", "s"), "film.csv is a table of Tronie"), ("film.csv", ("--zero", "1"), "table of Tronie"),
-    ("ms.csv", ("--times", "frames"), "says in the names of its columns that times are in ms"),
-    ("s.csv", ("--zero", "noon"), "'noon' is no time"), ("s.csv", ("--zero", "nan"), "'nan' is no time"),
-    ("s.csv", ("--zero", "10:00:00"), "ends at 9 s, before --zero 10:00:00"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("coder", "options", "told"),
+    [
+        ("coder.eaf", ("--times", "ms"), "coder.eaf says itself in which unit its times are"),
+        ("film.csv", ("--times", "s"), "film.csv is a table of Tronie"),
+        ("film.csv", ("--zero", "1"), "table of Tronie"),
+        ("ms.csv", ("--times", "frames"), "says in the names of its columns that times are in ms"),
+        ("s.csv", ("--zero", "noon"), "'noon' is no time"),
+        ("s.csv", ("--zero", "nan"), "'nan' is no time"),
+        ("s.csv", ("--zero", "10:00:00"), "ends at 9 s, before --zero 10:00:00"),
+    ],
+)
 def test_an_option_without_effect_is_refused(
     film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], coder: str, options: tuple[str, ...], told: str
 ) -> None:
@@ -214,27 +219,37 @@ def test_an_elan_file_from_another_zero(film: Path, tmp_path: Path, capsys: pyte
     assert code == 0 and json.loads((tmp_path / "o.json").read_text())["accuracy"][0] == 1.0
 
 
-@pytest.mark.parametrize(("words", "seconds"), [
-    ("00:00:10:00", 10.01), ("00:01:00;02", 60.06), ("00:10:00;00", 600.0), ("01:00:00;00", 3600.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("00:00:10:00", 10.01),
+        ("00:01:00;02", 60.06),
+        ("00:10:00;00", 600.0),
+        ("01:00:00;00", 3600.0),
+    ],
+)
 def test_timecode_at_29_97(words: str, seconds: float) -> None:
     """SMPTE 12M: without drops an hour of code is 3.6 s more than an hour; with drops it keeps to the clock."""
     assert Clock(rate=30000 / 1001).seconds(words, "") == pytest.approx(seconds, abs=0.005)
 
 
-@pytest.mark.parametrize(("table", "told"), [
-    ("start,end,label\n0,1e9,happy\n", "line 2: '1e9' cannot stand in column 'end': that is 11,574 days of film"),
-    ("start,end,label\n0,1e308,happy\n", "'1e308' cannot stand in column 'end': that is 1.1574e+303 days of film"),
-    ("start,end,label\n0,1200000,happy\n", "days of film; if it is in milliseconds, say so (--times ms)"),
-    ("start,end,label\n0,inf,happy\n", "line 2: 'inf' cannot stand in column 'end'"),
-    ("start,end,label\n0,nan,happy\n", "line 2: 'nan' cannot stand in column 'end'"),
-    ("start,end,label\n5,4,happy\n", "line 2: it ends at 4 s, before it starts"),
-    ("start,end,label\n0,00:61:00:00,happy\n", "line 2: '00:61:00:00' cannot stand"),
-    ("start,end,label\n0,10:00:00:01,happy\n", "frames need the film's frame rate"),
-    ("start,end_ms,label\n0,1,happy\n", "in the unit of 'start'"), ("start,end,start,label\n0,1,2,x\n", "two columns"),
-    ("start_ms,end_ms,label\n0,00:00:01,happy\n", "a number of ms is needed"),
-    ('start,end,label\n0,"1,500",happy\n', "the comma may part decimals or thousands"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("start,end,label\n0,1e9,happy\n", "line 2: '1e9' cannot stand in column 'end': that is 11,574 days of film"),
+        ("start,end,label\n0,1e308,happy\n", "'1e308' cannot stand in column 'end': that is 1.1574e+303 days of film"),
+        ("start,end,label\n0,1200000,happy\n", "days of film; if it is in milliseconds, say so (--times ms)"),
+        ("start,end,label\n0,inf,happy\n", "line 2: 'inf' cannot stand in column 'end'"),
+        ("start,end,label\n0,nan,happy\n", "line 2: 'nan' cannot stand in column 'end'"),
+        ("start,end,label\n5,4,happy\n", "line 2: it ends at 4 s, before it starts"),
+        ("start,end,label\n0,00:61:00:00,happy\n", "line 2: '00:61:00:00' cannot stand"),
+        ("start,end,label\n0,10:00:00:01,happy\n", "frames need the film's frame rate"),
+        ("start,end_ms,label\n0,1,happy\n", "in the unit of 'start'"),
+        ("start,end,start,label\n0,1,2,x\n", "two columns"),
+        ("start_ms,end_ms,label\n0,00:00:01,happy\n", "a number of ms is needed"),
+        ('start,end,label\n0,"1,500",happy\n', "the comma may part decimals or thousands"),
+    ],
+)
 def test_a_coder_s_table_with_a_fault(tmp_path: Path, table: str, told: str) -> None:
     (tmp_path / "coder.csv").write_text(table)
     with pytest.raises(SourceError) as error:
@@ -296,9 +311,12 @@ def test_segments_of_segments_are_the_same_to_the_byte(
         spells.append((int(rng.integers(3)), at, at + length, str(rng.choice(["anger", "fear", "uncertain"]))))
         at = round(at + length + gap, 1)
     told = timeline_of(spells, fps=10)
-    more = {"usable": rng.random(len(told)) < 0.6, "confidence": rng.random(len(told)),
-            "valence": rng.uniform(-1, 1, len(told)),
-            "agreement": rng.integers(0, 9, len(told)) / 8}  # fmt: skip
+    more = {
+        "usable": rng.random(len(told)) < 0.6,
+        "confidence": rng.random(len(told)),
+        "valence": rng.uniform(-1, 1, len(told)),
+        "agreement": rng.integers(0, 9, len(told)) / 8,
+    }
     before = export(Timeline({**told.columns, **more}, told.labels), tmp_path / "a.csv")
     assert export(Timeline.load(before), tmp_path / "b.csv").read_bytes() == before.read_bytes()
 
@@ -323,11 +341,17 @@ def test_agreement_and_affect_survive_in_segments(timeline_of: Callable[..., Tim
     assert export(Timeline.load(before), tmp_path / "b.csv").read_bytes() == before.read_bytes()
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [
-    ("happiness", "hapiness", ""), ("4.000000", "1e400", "line 2: '1e400' cannot stand in column 'end'"),
-    (",40\n", ",99999999999\n", "claims more than 20,000,000 rows"), (",40\n", ",0\n", "a segment has 1 or more"),
-    ("0.000000,4.000000", "5.000000,4.000000", "it ends before it starts"), (",40\n", "\n", "line 2: 8 cells for 9"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("happiness", "hapiness", ""),
+        ("4.000000", "1e400", "line 2: '1e400' cannot stand in column 'end'"),
+        (",40\n", ",99999999999\n", "claims more than 20,000,000 rows"),
+        (",40\n", ",0\n", "a segment has 1 or more"),
+        ("0.000000,4.000000", "5.000000,4.000000", "it ends before it starts"),
+        (",40\n", "\n", "line 2: 8 cells for 9"),
+    ],
+)
 def test_segments_that_were_changed(
     film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, told: str
 ) -> None:
@@ -347,8 +371,7 @@ def german(cell: str) -> str:
 def test_a_table_that_a_spreadsheet_saved_is_the_same_table(film: Path) -> None:
     before = Timeline.load(film)
     lines = list(csv.reader(film.open()))
-    text = "\r\n".join(";".join(german(cell)
-                                for cell in line) for line in lines)  # fmt: skip
+    text = "\r\n".join(";".join(german(cell) for cell in line) for line in lines)
     film.write_text(text + "\r\n", encoding="utf-16")
     after = Timeline.load(film)
     assert all(
@@ -403,10 +426,14 @@ def test_what_was_changed_since_it_was_written_is_said(
 
 HOSTILE = {
     "time": ["inf", "nan", "", "1e400", "-1e300", "1_0", "٣", "0x1", "soon"],
-    "duration": ["-1", "inf", "nan"], "track": ["9999999999999999999999", "1.5", "", "x"],
+    "duration": ["-1", "inf", "nan"],
+    "track": ["9999999999999999999999", "1.5", "", "x"],
     "frame": ["-99999999999999999999"],
-    "label": ["nobody", "", "x" * 5000], "x": ["inf", "abc"], "usable": ["maybe", ""], "p_anger": ["-inf", "x"],
-}  # fmt: skip
+    "label": ["nobody", "", "x" * 5000],
+    "x": ["inf", "abc"],
+    "usable": ["maybe", ""],
+    "p_anger": ["-inf", "x"],
+}
 
 
 @pytest.mark.parametrize(("column", "value"), [(c, v) for c, values in HOSTILE.items() for v in values])
@@ -424,17 +451,23 @@ def test_a_hostile_cell_is_one_sentence(
     assert run(capsys, "plot", film, "-o", tmp_path / "s.png")[0] == SOURCE
 
 
-@pytest.mark.parametrize(("content", "told"), [
-    (b"," * 10_000_000 + b"\n", "longer than 1,000,000 letters"), (b"a," * 20_000 + b"\n", "20,000 columns"),
-    (b"a" * 3_000_000, "longer than 1,000,000 letters"), (b'"' + b"x\n" * 2000, "lacks the column"),
-    (b"track,name\n0," + b"x" * 5000 + b"\n", "a name has at most 200 letters"),
-    (b"track,name\n0," + b"x" * 2_000_000, "line 2: it is longer"),
-    (b"track,name\n0," + b"x" * 200_000, "field larger"),
-    (b"track,name\n0,\xed\xa0\x80\n", "neither UTF-8 nor UTF-16"),
-    (b"track,name\n99999999999999999999,A\n", "a whole number is needed"),
-    (b'track,name\n"1,000",A\n', "a whole number is needed"), (b"track;name\n1.000;A\n", "a whole number is needed"),
-    ("track,name\n0,\ud800\n".encode("utf-16", "surrogatepass"), "neither UTF-8 nor UTF-16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"," * 10_000_000 + b"\n", "longer than 1,000,000 letters"),
+        (b"a," * 20_000 + b"\n", "20,000 columns"),
+        (b"a" * 3_000_000, "longer than 1,000,000 letters"),
+        (b'"' + b"x\n" * 2000, "lacks the column"),
+        (b"track,name\n0," + b"x" * 5000 + b"\n", "a name has at most 200 letters"),
+        (b"track,name\n0," + b"x" * 2_000_000, "line 2: it is longer"),
+        (b"track,name\n0," + b"x" * 200_000, "field larger"),
+        (b"track,name\n0,\xed\xa0\x80\n", "neither UTF-8 nor UTF-16"),
+        (b"track,name\n99999999999999999999,A\n", "a whole number is needed"),
+        (b'track,name\n"1,000",A\n', "a whole number is needed"),
+        (b"track;name\n1.000;A\n", "a whole number is needed"),
+        ("track,name\n0,\ud800\n".encode("utf-16", "surrogatepass"), "neither UTF-8 nor UTF-16"),
+    ],
+)
 def test_a_hostile_table_is_refused_at_once(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "names.csv").write_bytes(content)
     with pytest.raises(SourceError) as error:
@@ -442,11 +475,16 @@ def test_a_hostile_table_is_refused_at_once(tmp_path: Path, content: bytes, told
     assert told in str(error.value) and len(str(error.value)) < 1000
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    ({"rows": [{"time": 1e400}]}, "finite"), ({"labels": ["\ud800", "x"]}, "half a character"),
-    ({"labels": ["a", "A"]}, "are one"), ({"rows": [{"frame": 10**30}]}, "more than 64 bits"),
-    ({"schema": 99}, "update Tronie"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"rows": [{"time": 1e400}]}, "finite"),
+        ({"labels": ["\ud800", "x"]}, "half a character"),
+        ({"labels": ["a", "A"]}, "are one"),
+        ({"rows": [{"frame": 10**30}]}, "more than 64 bits"),
+        ({"schema": 99}, "update Tronie"),
+    ],
+)
 def test_a_hostile_json_is_one_sentence(
     timeline_of: Callable[..., Timeline], tmp_path: Path, change: dict[str, object], told: str
 ) -> None:
@@ -461,14 +499,28 @@ def test_a_hostile_json_is_one_sentence(
         Timeline.load(tmp_path / "t.json")
 
 
-@pytest.mark.parametrize(("where", "value"), [
-    (("looked", 0, "end"), "x"), (("looked", 0, "end"), None), (("looked", 0, "end"), "nan"),
-    (("looked", 0, "kind"), 3),
-    (("looked", 0, "source"), 7), (("looked", 0, "empty"), [[1]]), (("looked", 0, "frames"), "many"),
-    (("looked",), {"a": 1}),
-    (("provenance", "clips"), "x"), (("provenance", "settings"), 3), (("provenance",), 3), (("warnings",), [3]),
-    (("labels",), 5), (("labels",), [1, 2]), (("labels",), ["anger"]), (("schema",), "x"), (("looked", 0), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("looked", 0, "end"), "x"),
+        (("looked", 0, "end"), None),
+        (("looked", 0, "end"), "nan"),
+        (("looked", 0, "kind"), 3),
+        (("looked", 0, "source"), 7),
+        (("looked", 0, "empty"), [[1]]),
+        (("looked", 0, "frames"), "many"),
+        (("looked",), {"a": 1}),
+        (("provenance", "clips"), "x"),
+        (("provenance", "settings"), 3),
+        (("provenance",), 3),
+        (("warnings",), [3]),
+        (("labels",), 5),
+        (("labels",), [1, 2]),
+        (("labels",), ["anger"]),
+        (("schema",), "x"),
+        (("looked", 0), None),
+    ],
+)
 def test_a_hostile_sidecar_is_one_sentence(
     film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: tuple[str | int, ...], value: object
 ) -> None:
@@ -539,9 +591,12 @@ def test_text_that_a_spreadsheet_would_run(
 
 
 def test_csv_safe_at_the_terminal(
-    timeline_of: Callable[..., Timeline], tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str],
+    timeline_of: Callable[..., Timeline],
+    tmp_path: Path,
+    samples: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     timeline_of([(0, 0, 1, "anger")], fps=5, source="=1+1.mp4").save(tmp_path / "t.csv")
     assert run(capsys, "segments", tmp_path / "t.csv", "-o", tmp_path / "s.csv", "--csv-safe")[0] == 0
     assert (tmp_path / "s.csv").read_text().splitlines()[1].startswith("'=1+1.mp4,")

@@ -79,7 +79,7 @@ def test_what_is_printed_fits_any_encoding(place, monkeypatch, encoding) -> None
     def known(letter: str) -> str:
         lacking = codecs.lookup(encoding).encode(letter, "ignore")[0] == b"" if encoding != "utf-16" else False
         units = letter.encode("utf-16-be")
-        return "".join(f"\\u{units[i:i + 2].hex()}" for i in range(0, len(units), 2)) if lacking else letter
+        return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)) if lacking else letter
 
     name = "".join(map(known, NAME))
     sources = [f"{NAME}.mkv", f"{NAME} 1000.png", f"{NAME} 1001.png"]
@@ -216,21 +216,27 @@ def test_the_hidden_name_is_no_longer_than_the_name(place, capsys) -> None:
 
 
 WITH_OUT = {
-    "predict": (["predict", f"{NAME}.mkv"], ".csv"), "predict into a folder": (["predict", f"{NAME}.mkv"], "/"),
-    "annotate": (["annotate", f"{NAME}.mkv"], ".mp4"), "segments": (["segments", "table.csv"], ".eaf"),
-    "plot": (["plot", "table.csv"], ".png"), "report": (["report", "table.csv"], ".html"),
-    "compare": (["compare", "table.csv", "coder.csv"], ".json"), "selfcheck": (["selfcheck", f"{NAME}.mkv"], ".json"),
+    "predict": (["predict", f"{NAME}.mkv"], ".csv"),
+    "predict into a folder": (["predict", f"{NAME}.mkv"], "/"),
+    "annotate": (["annotate", f"{NAME}.mkv"], ".mp4"),
+    "segments": (["segments", "table.csv"], ".eaf"),
+    "plot": (["plot", "table.csv"], ".png"),
+    "report": (["report", "table.csv"], ".html"),
+    "compare": (["compare", "table.csv", "coder.csv"], ".json"),
+    "selfcheck": (["selfcheck", f"{NAME}.mkv"], ".json"),
     "watch": (["watch", f"{NAME}.mkv", "--display", "lines"], ".csv"),
     "prepare": (["prepare", "folder", "faces", "--detector", "whole"], ""),
     "corrupt": (["corrupt", "manifest.csv", "symmetric:0.5"], ".csv"),
     "evaluate": (["evaluate", "default", "faces", "--cut", "whole"], ""),
-}  # fmt: skip
+}
 
 
 PLACES = [
-    (which, where) for which in WITH_OUT for where in ("n" * 300, "file/inside", "/proc/inside", "folder")
+    (which, where)
+    for which in WITH_OUT
+    for where in ("n" * 300, "file/inside", "/proc/inside", "folder")
     if where != "folder" or which in ("annotate", "segments", "plot", "report", "compare", "selfcheck", "watch")
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("which", "where"), PLACES)

@@ -53,7 +53,6 @@ def grey(path: str | bytes) -> None:
         Image.fromarray(np.full((40, 40, 3), 128, np.uint8)).save(file, "PNG")
 
 
-
 def sample() -> Path:
     return next(p for p in sorted((ROOT / "examples" / "samples").iterdir()) if p.suffix in (".jpg", ".png"))
 
@@ -86,11 +85,18 @@ def test_errors_and_warnings_repeat_names_harmlessly(tronie) -> None:
     Path(ODD).mkdir()
     (Path(ODD) / "model.json").write_text(json.dumps({"name": ODD, ODD: 1}))
     Path("coder.csv").write_text(f"start,end,label\n0,1,{ODD.splitlines()[0]}\n")
-    for line in (("predict", ODD + ".png"), ("predict", ODD + "absent.png"),
-                 ("segments", ODD + ".csv", "--out", "a.csv"),
-                 ("predict", ODD + ".png", "--model", ODD), ("predict", ODD + ".png", "--" + ODD),
-                 ("compare", ODD + ".csv", "coder.csv"), (ODD,), ("evaluate", ODD, "x"), ("datasets", ODD, "."),
-                 ("plot", ODD + ".csv", "--out", ODD + ".xyz")):  # fmt: skip
+    for line in (
+        ("predict", ODD + ".png"),
+        ("predict", ODD + "absent.png"),
+        ("segments", ODD + ".csv", "--out", "a.csv"),
+        ("predict", ODD + ".png", "--model", ODD),
+        ("predict", ODD + ".png", "--" + ODD),
+        ("compare", ODD + ".csv", "coder.csv"),
+        (ODD,),
+        ("evaluate", ODD, "x"),
+        ("datasets", ODD, "."),
+        ("plot", ODD + ".csv", "--out", ODD + ".xyz"),
+    ):
         code, _, err = tronie(*line)
         assert code in (2, 3, 4, 5), line
         assert len(err.splitlines()) == 1, err
@@ -103,9 +109,15 @@ def test_labels_names_and_tables_of_others_are_printed_harmlessly(tronie) -> Non
     columns = {name: np.zeros(2) for name in empty.columns}
     for name in ("model", "settings", "version"):
         columns[name] = np.array(["x"] * 2, object)
-    columns |= {"source": np.array([ODD] * 2, object), "label": np.array(["anger", "neutral"], object),
-                "time": np.array([0.0, 1.0]), "duration": np.ones(2), "frame": np.arange(2),
-                "track": np.zeros(2, int), "usable": np.ones(2, bool)}  # fmt: skip
+    columns |= {
+        "source": np.array([ODD] * 2, object),
+        "label": np.array(["anger", "neutral"], object),
+        "time": np.array([0.0, 1.0]),
+        "duration": np.ones(2),
+        "frame": np.arange(2),
+        "track": np.zeros(2, int),
+        "usable": np.ones(2, bool),
+    }
     Timeline(columns, labels, empty.provenance).save("t.csv")
     Path("coder.csv").write_text(f'start,end,label,tier\n0,1,"{ODD}","{ODD}"\n1,2,neutral,"{ODD}"\n', newline="")
     for line in (("compare", "t.csv", "coder.csv"), ("compare", "t.csv", "coder.csv", "--tier", ODD)):

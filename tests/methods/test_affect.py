@@ -45,7 +45,8 @@ def test_the_loss_is_the_sum_of_its_parts_over_the_rows_that_carry_them() -> Non
     ratings = concordance_loss(output.affect, affect, given.weight)
     assert parts["concordance"].item() == pytest.approx(2 * ratings.item(), rel=1e-5)
     assert parts["square"].item() == pytest.approx(
-        0.3 * rated_square(output.affect, affect, given.weight).item(), rel=1e-5)
+        0.3 * rated_square(output.affect, affect, given.weight).item(), rel=1e-5
+    )
     assert not torch.isnan(torch.stack(list(parts.values()))).any()
 
 
@@ -94,8 +95,13 @@ def test_both_are_learnt_from_rows_that_carry_one_of_them(pool: str) -> None:
     clip[:, :, 0] += label[:, None] - 1.0
     clip[:, :, 1:3] += level[:, None]
     named = torch.arange(48) < 24
-    given = Batch((clip,), torch.eye(3)[label] * named[:, None], torch.ones(48), torch.arange(48),
-                  torch.where(named[:, None], torch.nan, 0.8 * level))  # fmt: skip
+    given = Batch(
+        (clip,),
+        torch.eye(3)[label] * named[:, None],
+        torch.ones(48),
+        torch.arange(48),
+        torch.where(named[:, None], torch.nan, 0.8 * level),
+    )
     optimizer = torch.optim.AdamW(method.parameters(), 1e-2)
     for _ in range(120):
         optimizer.zero_grad()

@@ -61,8 +61,14 @@ def test_images_keep_their_numbers() -> None:
 
 def test_names_in_checkpoints_stay() -> None:
     names = set(Baseline(LABELS, BaselineConfig()).state_dict())
-    some = {"encoder.conv1.weight", "encoder.bn1.running_var", "encoder.blocks.0.conv1.weight",
-            "encoder.blocks.13.bn2.bias", "head.weight", "head.bias"}  # fmt: skip
+    some = {
+        "encoder.conv1.weight",
+        "encoder.bn1.running_var",
+        "encoder.blocks.0.conv1.weight",
+        "encoder.blocks.13.bn2.bias",
+        "head.weight",
+        "head.bias",
+    }
     assert some <= names and len(names) == 29 * 6 + 2  # a kernel and five tensors of a norm, 29 times
 
 

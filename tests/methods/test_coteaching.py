@@ -29,8 +29,10 @@ def loss_of(logits: list[float], target: list[float]) -> float:
 def test_each_network_learns_from_the_rows_its_peer_finds_easy(pointwise: type[nn.Module], batch: Batch) -> None:
     method = make(pointwise, forget=0.4)
     images = as_images(batch.clips[0])
-    first, second = ([loss_of(z, t) for z, t in zip(net(images, 1)[0].tolist(), batch.target.tolist(), strict=True)]
-                     for net in (method.first, method.second))  # fmt: skip
+    first, second = (
+        [loss_of(z, t) for z, t in zip(net(images, 1)[0].tolist(), batch.target.tolist(), strict=True)]
+        for net in (method.first, method.second)
+    )
     keep = 3  # of 6 rows at 1 - 0.4, rounded down
     for_second = sorted(range(6), key=first.__getitem__)[:keep]
     for_first = sorted(range(6), key=second.__getitem__)[:keep]

@@ -63,14 +63,22 @@ def by_hand(method: KE2NT, batch: Batch, *, all_pairs: bool) -> dict[str, float]
     pairs = [(i, j) for i in rows for j in rows] if all_pairs else [(i, i) for i in rows]
     scale = {(i, j): weight[i] * weight[j] if all_pairs else weight[i] for i, j in pairs}
     apart = sum(scale[i, j] * (cos(text[label[i]], calm[j]) - cos(text[label[i]], face[j]) + 2) for i, j in pairs)
-    return {"match": match / sum(weight), "transform": turned / sum(weight[i] for i in rows),
-            "contrast": apart / sum(scale.values())}  # fmt: skip
+    return {
+        "match": match / sum(weight),
+        "transform": turned / sum(weight[i] for i in rows),
+        "contrast": apart / sum(scale.values()),
+    }
 
 
-@pytest.mark.parametrize(("settings", "all_pairs"), [
-    ({}, False), ({"pairs": "all-pairs"}, True), ({"faithful": True}, True),
-    ({"residual": True, "centre": True}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "all_pairs"),
+    [
+        ({}, False),
+        ({"pairs": "all-pairs"}, True),
+        ({"faithful": True}, True),
+        ({"residual": True, "centre": True}, False),
+    ],
+)
 def test_the_losses_equal_the_equations_by_hand(
     pointwise: type[nn.Module], batch: Batch, settings: dict[str, object], all_pairs: bool
 ) -> None:
@@ -139,8 +147,11 @@ def test_the_encoder_learns_through_the_face_and_through_its_neutral(
         out = method(batch.clips[0])
         face, calm = (out.feature.detach(), out.neutral) if cut_face else (out.feature, out.neutral.detach())
         mass = expressive(batch.target, batch.weight, 6)
-        loss = transformation(face, calm, method.text, 6, mass) if part == "transform" else self_contrast(
-            face, calm, method.text, mass)  # fmt: skip
+        loss = (
+            transformation(face, calm, method.text, 6, mass)
+            if part == "transform"
+            else self_contrast(face, calm, method.text, mass)
+        )
         method.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         assert method.encoder.conv.weight.grad.abs().sum() > 0
@@ -335,11 +346,15 @@ def test_without_looking_nothing_is_looked_at(pointwise: type[nn.Module]) -> Non
     assert not looker.draws and len(method.seen) == 0
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"transform": -1.0}, "transform and contrast >= 0"), ({"hidden": 0}, "hidden >= 1"),
-    ({"faithful": True, "centre": True}, "faithful is the release"),
-    ({"faithful": True, "looking": Looking(looks=3)}, "faithful is the release"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"transform": -1.0}, "transform and contrast >= 0"),
+        ({"hidden": 0}, "hidden >= 1"),
+        ({"faithful": True, "centre": True}, "faithful is the release"),
+        ({"faithful": True, "looking": Looking(looks=3)}, "faithful is the release"),
+    ],
+)
 def test_impossible_settings_are_refused(wrong: dict[str, object], sentence: str) -> None:
     with pytest.raises(SettingError, match=sentence):
         KE2NTConfig(**wrong)  # type: ignore[arg-type]

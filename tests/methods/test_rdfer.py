@@ -153,8 +153,10 @@ def test_the_release_only_when_asked() -> None:
     torch.manual_seed(5)
     seen = net.look(rows.clips[0], free=True)
     assert seen.detail is not None and "centres" not in parts
-    each = [-float(seen.detail.steps[i].softmax(1).log_softmax(1)[:, int(rows.target[i].argmax())].mean()) / 4
-            for i in range(ROWS)]  # fmt: skip
+    each = [
+        -float(seen.detail.steps[i].softmax(1).log_softmax(1)[:, int(rows.target[i].argmax())].mean()) / 4
+        for i in range(ROWS)
+    ]
     wanted = 0.1 * sum(w * e for w, e in zip(rows.weight.tolist(), each, strict=True)) / float(rows.weight.sum())
     assert parts["keys"].item() == pytest.approx(wanted, rel=1e-4)
     sum(parts.values(), torch.zeros(())).backward()
@@ -170,10 +172,21 @@ def test_gradients_reach_the_keys_through_the_frames() -> None:
     assert net.keys.centre.weight.grad.abs().sum() > 0 and net.keys.stride.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("changes", [
-    {"streams": "synopsis"}, {"streams": "detail"}, {"resampling": "uniform"}, {"resampling": "random"},
-    {"resampling": "peak"}, {"target": "none"}, {"locate": "steps"}, {"mix": "gaussian", "sigma": 2.0},
-    {"frames": 16, "synopsis": 8, "keys": 2, "segment": 4}, {"kind": "points", "inputs": 68}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"streams": "synopsis"},
+        {"streams": "detail"},
+        {"resampling": "uniform"},
+        {"resampling": "random"},
+        {"resampling": "peak"},
+        {"target": "none"},
+        {"locate": "steps"},
+        {"mix": "gaussian", "sigma": 2.0},
+        {"frames": 16, "synopsis": 8, "keys": 2, "segment": 4},
+        {"kind": "points", "inputs": 68},
+    ],
+)
 def test_every_part_can_be_left_out(changes: dict[str, Any]) -> None:
     net = make(**changes)
     clip = features(frames=net.config.frames)
@@ -263,8 +276,10 @@ def test_centres_by_steps_follow_the_step_that_matters() -> None:
     assert even is not None and even.abs().max() < 0.1
 
 
-@pytest.mark.parametrize(("wrong", "says"), [
-    ({"each": 1}, "each >= 2"), ({"synopsis": 18}, "segments of 4"), ({"inputs": 0}, "config.inputs")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"each": 1}, "each >= 2"), ({"synopsis": 18}, "segments of 4"), ({"inputs": 0}, "config.inputs")],
+)
 def test_impossible_settings_are_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingError, match=says):
         replace(SMALL, **wrong)

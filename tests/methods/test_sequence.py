@@ -72,8 +72,9 @@ def test_views_ask_for_clips() -> None:
     assert not test.varied and draw.jitter and not draw.augment
 
 
-@pytest.mark.parametrize("wrong", [
-    {"pool": "m3dfel", "frames": 6}, {"kind": "points"}, {"pool": "statistics", "kind": "pixels"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong", [{"pool": "m3dfel", "frames": 6}, {"kind": "points"}, {"pool": "statistics", "kind": "pixels"}]
+)
 def test_impossible_settings_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(SettingError):
         SequenceConfig(**wrong)  # type: ignore[arg-type]

@@ -130,8 +130,18 @@ def test_weights_follow_agreement() -> None:
     assert np.allclose(weight, 1 + 0.5 * (1 - found.majority)) and (new == -1).all()
 
 
-@pytest.mark.parametrize("wrong", [{"keep": 1.0}, {"cap": 1.2}, {"looks": -1}, {"every": 0}, {"beta": -1.0},
-                                   {"looks": 3, "strategy": "rul"}, {"settings": Settings}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"keep": 1.0},
+        {"cap": 1.2},
+        {"looks": -1},
+        {"every": 0},
+        {"beta": -1.0},
+        {"looks": 3, "strategy": "rul"},
+        {"settings": Settings},
+    ],
+)
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     if "settings" in wrong:
         with pytest.raises(SettingError, match="between 0 and 1"):

@@ -119,8 +119,11 @@ def test_two_numbers_are_the_best_of_a_grid() -> None:
     sure, label, right = answered(np.random.default_rng(0), 60)
     fit = fit_platt(sure, right, label, 3, ridge=np.inf)
     assert not fit.offsets.any()
-    grid = [(cost(np.array([a, b, 0, 0, 0]), sure, right, label, np.inf), a, b)
-            for a in np.linspace(0, 2, 41) for b in np.linspace(-1.5, 1.5, 61)]  # fmt: skip
+    grid = [
+        (cost(np.array([a, b, 0, 0, 0]), sure, right, label, np.inf), a, b)
+        for a in np.linspace(0, 2, 41)
+        for b in np.linspace(-1.5, 1.5, 61)
+    ]
     _, a, b = min(grid)
     assert abs(fit.a - a) <= 0.05 and abs(fit.b - b) <= 0.05
 

@@ -41,8 +41,10 @@ def test_by_hand() -> None:
     assert found.accuracy.value == 40 / 42 and found.coverage == 42 / 48
     # cut to 0..30 and without 15-18, where nothing was coded: three answers, all of them right
     assert found.f1.value == 1.0 and found.per_label == {
-        "happiness": (1.0, 1, 1), "sadness": (pytest.approx(np.nan, nan_ok=True), 0, 0), "neutral": (1.0, 2, 2),
-    }  # fmt: skip
+        "happiness": (1.0, 1, 1),
+        "sadness": (pytest.approx(np.nan, nan_ok=True), 0, 0),
+        "neutral": (1.0, 2, 2),
+    }
     assert found.lag == 0.0 and found.pieces == 1.0 and found.blocks == 3
 
 

@@ -29,8 +29,10 @@ def slow_groups(hashes: NDArray[np.uint8], distance: int) -> list[int]:
     """First member of each row's connected component, by spreading until nothing changes."""
     group = list(range(len(hashes)))
     while True:
-        spread = [min(group[j] for j in range(len(hashes)) if apart(hashes[i], hashes[j]) <= distance)
-                  for i in range(len(hashes))]  # fmt: skip
+        spread = [
+            min(group[j] for j in range(len(hashes)) if apart(hashes[i], hashes[j]) <= distance)
+            for i in range(len(hashes))
+        ]
         if spread == group:
             return group
         group = spread
@@ -70,8 +72,11 @@ def hashed(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def test_the_hash_is_a_slow_cosine_transform_about_its_median() -> None:
     grey = np.random.default_rng(3).integers(0, 256, (32, 32), dtype=np.uint8)
     spot = np.arange(32) + 0.5
-    terms = [float((grey * np.outer(np.cos(np.pi * spot * u / 32), np.cos(np.pi * spot * v / 32))).sum())
-             for u in range(1, 17) for v in range(1, 17)]  # fmt: skip
+    terms = [
+        float((grey * np.outer(np.cos(np.pi * spot * u / 32), np.cos(np.pi * spot * v / 32))).sum())
+        for u in range(1, 17)
+        for v in range(1, 17)
+    ]
     wanted = np.packbits(np.array(terms) > np.median(terms))
     assert perceptual_hash(grey[None])[0].tolist() == wanted.tolist()
 

@@ -66,8 +66,9 @@ def test_a_statistic_without_a_value_has_no_interval() -> None:
     assert np.isnan([found.value, found.low, found.high]).all()
 
 
-@pytest.mark.parametrize(("share", "rows", "low", "high"), [(1.0, 4, 0.5101, 1.0), (0.0, 10, 0.0, 0.2775),
-                                                            (0.5, 100, 0.4038, 0.5962)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("share", "rows", "low", "high"), [(1.0, 4, 0.5101, 1.0), (0.0, 10, 0.0, 0.2775), (0.5, 100, 0.4038, 0.5962)]
+)
 def test_wilsons_interval_equals_published_values(share: float, rows: int, low: float, high: float) -> None:
     found = wilson(share, rows)
     assert (found.value, found.low, found.high) == pytest.approx((share, low, high), abs=1e-4)

@@ -15,9 +15,11 @@ from tronie.metrics.steadiness import Sights, Steadiness, changes, overlaps, pai
 def sights(*rows: tuple[float, float, float, str]) -> Sights:
     """Rows of (start, end, x, label); boxes of 10 by 10 pixels at (x, 0)."""
     return Sights(
-        np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float),
-        np.array([[r[2], 0, 10, 10] for r in rows], float).reshape(-1, 4), np.array([r[3] for r in rows], object),
-    )  # fmt: skip
+        np.array([r[0] for r in rows], float),
+        np.array([r[1] for r in rows], float),
+        np.array([[r[2], 0, 10, 10] for r in rows], float).reshape(-1, 4),
+        np.array([r[3] for r in rows], object),
+    )
 
 
 def test_overlaps_by_hand() -> None:

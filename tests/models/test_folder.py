@@ -34,11 +34,15 @@ def graph(path: Path, *, size: int = 4, classes: int = 3, output: str = "logits"
     out = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", classes])
     weights = np.zeros((3, classes), np.float32)
     np.fill_diagonal(weights, 0.1)
-    nodes = [helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
-             helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
-             helper.make_node("MatMul", ["mean", "w"], [output])]  # fmt: skip
-    numbers = [helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
-               helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])]  # fmt: skip
+    nodes = [
+        helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "w"], [output]),
+    ]
+    numbers = [
+        helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
+        helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2]),
+    ]
     outputs = [out]
     if affect:
         nodes.append(helper.make_node("Gemm", ["mean", "v", "b"], ["affect"]))
@@ -55,8 +59,10 @@ def folder(tmp_path: Path) -> Path:
     home = tmp_path / "model"
     home.mkdir()
     path = graph(home / "encoder.onnx")
-    write_info(home, ModelInfo("test", LABELS, path.name, sha256(path), size=4, temperature=2.0,
-                               scores={"a/war": (0.8, 0.7, 0.9)}))  # fmt: skip
+    write_info(
+        home,
+        ModelInfo("test", LABELS, path.name, sha256(path), size=4, temperature=2.0, scores={"a/war": (0.8, 0.7, 0.9)}),
+    )
     return home
 
 
@@ -113,15 +119,25 @@ def temporal(path: Path, *, frames: int = 4, affect: bool = True) -> Path:
 
     clips = helper.make_tensor_value_info("clips", TensorProto.FLOAT, ["n", frames, 3])
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])]
-    nodes = [helper.make_node("ReduceMean", ["clips", "axes"], ["mean"], keepdims=0),
-             helper.make_node("Mul", ["mean", "ten"], ["logits"])]  # fmt: skip
+    nodes = [
+        helper.make_node("ReduceMean", ["clips", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "ten"], ["logits"]),
+    ]
     if affect:
         nodes.append(helper.make_node("Gemm", ["mean", "v", "b"], ["affect"]))
         outputs.append(helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", 2]))
-    made = helper.make_graph(nodes, "g", [clips], outputs, [
-        helper.make_tensor("axes", TensorProto.INT64, [1], [1]), helper.make_tensor("ten", TensorProto.FLOAT, [], [10]),
-        helper.make_tensor("v", TensorProto.FLOAT, [3, 2], np.eye(3, 2).ravel()),
-        helper.make_tensor("b", TensorProto.FLOAT, [2], [-1.0, -1.0])])  # fmt: skip
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [clips],
+        outputs,
+        [
+            helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+            helper.make_tensor("ten", TensorProto.FLOAT, [], [10]),
+            helper.make_tensor("v", TensorProto.FLOAT, [3, 2], np.eye(3, 2).ravel()),
+            helper.make_tensor("b", TensorProto.FLOAT, [2], [-1.0, -1.0]),
+        ],
+    )
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
     return path
 
@@ -168,30 +184,39 @@ def test_the_hash_names_this_very_model(folder: Path, tmp_path: Path) -> None:
     assert load_folder(folder).hash != first
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [
-    ({"graph_sha256": "0" * 64}, r"does not match its recorded hash"),
-    ({"format": 2, "new_key": 1}, r"has format 2, this Tronie reads 1: upgrade"),
-    ({"format": None}, r"has format None"),
-    ({"graph": "../encoder.onnx"}, r"graph outside its folder.*do not trust"),
-    ({"graph": "/etc/passwd"}, r"outside its folder"),
-    ({"graph": ".."}, r"outside its folder"),
-    ({"graph": "a\\b.onnx"}, r"outside its folder"),
-    ({"graph": "absent.onnx"}, r"absent\.onnx is missing"),
-    ({"labels": ["a", "a", "b"]}, r"repeat"),
-    ({"labels": ["a", "b"]}, r"speaks of 2 labels .* its graph of 3"),
-    ({"size": 5}, r"faces of 5 pixels"),
-    ({"temperature": 0.0}, r"above 0"),
-    ({"temperatur": 1.0}, r"Unknown setting 'temperatur'"),
-    ({"size": "big"}, r"'size' must be a whole number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"graph_sha256": "0" * 64}, r"does not match its recorded hash"),
+        ({"format": 2, "new_key": 1}, r"has format 2, this Tronie reads 1: upgrade"),
+        ({"format": None}, r"has format None"),
+        ({"graph": "../encoder.onnx"}, r"graph outside its folder.*do not trust"),
+        ({"graph": "/etc/passwd"}, r"outside its folder"),
+        ({"graph": ".."}, r"outside its folder"),
+        ({"graph": "a\\b.onnx"}, r"outside its folder"),
+        ({"graph": "absent.onnx"}, r"absent\.onnx is missing"),
+        ({"labels": ["a", "a", "b"]}, r"repeat"),
+        ({"labels": ["a", "b"]}, r"speaks of 2 labels .* its graph of 3"),
+        ({"size": 5}, r"faces of 5 pixels"),
+        ({"temperature": 0.0}, r"above 0"),
+        ({"temperatur": 1.0}, r"Unknown setting 'temperatur'"),
+        ({"size": "big"}, r"'size' must be a whole number"),
+    ],
+)
 def test_what_is_wrong_with_a_model_is_said(folder: Path, changes: dict[str, Any], sentence: str) -> None:
     rewrite(folder, **changes)
     with pytest.raises(ModelError, match=sentence):
         load_folder(folder)
 
 
-FIT = {"a": 0.8, "b": -0.2, "fitted_on": "acted clips", "offsets": {"neutral": -0.5}, "settings": {"kernel": 0.3},
-       "scores": {"after/nll": [0.5, 0.4, 0.6]}}  # fmt: skip
+FIT = {
+    "a": 0.8,
+    "b": -0.2,
+    "fitted_on": "acted clips",
+    "offsets": {"neutral": -0.5},
+    "settings": {"kernel": 0.3},
+    "scores": {"after/nll": [0.5, 0.4, 0.6]},
+}
 
 
 def test_a_model_says_how_sure_its_segments_are_or_not(folder: Path) -> None:
@@ -204,14 +229,17 @@ def test_a_model_says_how_sure_its_segments_are_or_not(folder: Path) -> None:
     assert load_folder(folder).info == model.info
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [
-    ({"a": -1.0}, "segment calibration with a = -1.0"),
-    ({"b": 1e9}, "segment calibration with b"),
-    ({"offsets": {"joy": 0.1}}, "speaks of 'joy', which is none of its labels"),
-    ({"fitted_on": ""}, "says on what it was fitted"),
-    ({"a": "much"}, "'segments.a' must be a number"),
-    ({"slope": 1.0}, "Unknown setting 'segments.slope'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"a": -1.0}, "segment calibration with a = -1.0"),
+        ({"b": 1e9}, "segment calibration with b"),
+        ({"offsets": {"joy": 0.1}}, "speaks of 'joy', which is none of its labels"),
+        ({"fitted_on": ""}, "says on what it was fitted"),
+        ({"a": "much"}, "'segments.a' must be a number"),
+        ({"slope": 1.0}, "Unknown setting 'segments.slope'"),
+    ],
+)
 def test_segment_numbers_that_are_none_are_refused(folder: Path, changes: dict[str, Any], sentence: str) -> None:
     rewrite(folder, segments=FIT | changes)
     with pytest.raises(ModelError, match=sentence):
@@ -279,8 +307,25 @@ def test_a_shipped_graph_names_no_file_of_the_machine_that_made_it(name) -> None
 HUGE = "1" + "0" * 400
 
 
-@pytest.mark.parametrize("value", [HUGE, "1e999", "NaN", "Infinity", "-1", "0", "1e-300", "1e300", "-Infinity", "null",
-                                   "true", '"1"', "[1]", HUGE + ".5"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        HUGE,
+        "1e999",
+        "NaN",
+        "Infinity",
+        "-1",
+        "0",
+        "1e-300",
+        "1e300",
+        "-Infinity",
+        "null",
+        "true",
+        '"1"',
+        "[1]",
+        HUGE + ".5",
+    ],
+)
 def test_a_temperature_that_no_fit_gives_is_refused(folder: Path, value: str) -> None:
     said = json.loads((folder / "model.json").read_text())
     text = json.dumps(said | {"temperature": 0.12345}).replace("0.12345", value)
@@ -290,15 +335,32 @@ def test_a_temperature_that_no_fit_gives_is_refused(folder: Path, value: str) ->
     assert len(str(caught.value)) < 300 + len(str(folder))
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("labels", ["x" * 5000, "sadness", "neutral"]), ("labels", ["a\nb", "sadness", "neutral"]),
-    ("labels", ["a\x1b[2J", "sadness", "neutral"]), ("labels", ["", "sadness", "neutral"]), ("labels", ["a", "a", "b"]),
-    ("size", 2**63), ("size", 2**62), ("frames", 10**30), ("name", ["x"]), ("seen", "x" * 5000), ("labels", 5),
-    ("x" * 5000, 1), ("scores", {"a": [1, 2]}), ("format", 10**30), ("format", [[]]),
-    ("scores", {"a": [10**400, 0, 1]}),
-    ("segments", {"a": 10**400, "b": 0.0, "fitted_on": "x"}), ("graph", "x" * 5000), ("graph", "a\0b"),
-    ("graph_sha256", "x" * 5000), ("neutral", {"expected": {"a": 0.0}, "fitted_on": "x"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("labels", ["x" * 5000, "sadness", "neutral"]),
+        ("labels", ["a\nb", "sadness", "neutral"]),
+        ("labels", ["a\x1b[2J", "sadness", "neutral"]),
+        ("labels", ["", "sadness", "neutral"]),
+        ("labels", ["a", "a", "b"]),
+        ("size", 2**63),
+        ("size", 2**62),
+        ("frames", 10**30),
+        ("name", ["x"]),
+        ("seen", "x" * 5000),
+        ("labels", 5),
+        ("x" * 5000, 1),
+        ("scores", {"a": [1, 2]}),
+        ("format", 10**30),
+        ("format", [[]]),
+        ("scores", {"a": [10**400, 0, 1]}),
+        ("segments", {"a": 10**400, "b": 0.0, "fitted_on": "x"}),
+        ("graph", "x" * 5000),
+        ("graph", "a\0b"),
+        ("graph_sha256", "x" * 5000),
+        ("neutral", {"expected": {"a": 0.0}, "fitted_on": "x"}),
+    ],
+)
 def test_what_model_json_says_of_the_wrong_kind_is_one_readable_sentence(folder: Path, key: str, value: Any) -> None:
     said = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(said | {key: value}))
@@ -307,10 +369,19 @@ def test_what_model_json_says_of_the_wrong_kind_is_one_readable_sentence(folder:
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500 + 2 * len(str(folder))
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 100_000, '{"a":' * 20_000, "[]", "null", '{"name": "\\ud800"}', '{"name": "a", "name": "b"}', "",
-    '{"format": 1, "scores": ' + '{"a":' * 5000 + "1" + "}" * 5001,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 20_000,
+        "[]",
+        "null",
+        '{"name": "\\ud800"}',
+        '{"name": "a", "name": "b"}',
+        "",
+        '{"format": 1, "scores": ' + '{"a":' * 5000 + "1" + "}" * 5001,
+    ],
+)
 def test_model_json_that_is_no_such_thing_is_one_sentence(folder: Path, text: str) -> None:
     (folder / "model.json").write_text(text)
     with pytest.raises(ModelError):

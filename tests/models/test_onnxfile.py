@@ -27,17 +27,20 @@ def model():
     """logits = mean over the pixels x w, with w inside."""
     weights = helper.make_tensor("w", TensorProto.FLOAT, [3, 3], np.eye(3, dtype=np.float32).ravel())
     nodes = [helper.make_node("MatMul", ["faces", "w"], ["logits"], name="product")]
-    made = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3])],
-                             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
-                             [weights])  # fmt: skip
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [weights],
+    )
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def outside(order: tuple[str, ...] = ("location", "offset", "length")):
     """A tensor whose values lie in secret.bin."""
     values = {"location": "secret.bin", "offset": "0", "length": "36"}
-    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3, 3],
-                         data_location=TensorProto.EXTERNAL)  # fmt: skip
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3, 3], data_location=TensorProto.EXTERNAL)
     for key in order:
         entry = tensor.external_data.add()
         entry.key, entry.value = key, values[key]
@@ -127,15 +130,26 @@ def test_bytes_that_no_library_writes_are_understood_as_onnx_runtime_understands
         check_self_contained(attack)
 
 
-@pytest.mark.parametrize(("data", "says"), [
-    (b"", "empty"), (b"\x08\x09", "empty"), (field(7, b"")[:-1] + b"\x05", "cut short"), (b"\x3a", "cut short"),
-    (b"\x3a\xff\xff\xff\xff\x0f", "cut short"), (b"\x3b\x3c", "no field has such a type"),
-    (b"\x3f", "no field has such a type"), (b"\x00\x00", "no field has such a number"),
-    (b"\x38\x01", "a graph in its model is a number"), (b"\x08" + b"\xff" * 11, "too long"),
-    (varint(7 << 3 | 2 | 1 << 32) + b"\x00", "no field has such a number"), (b"\x3d\x00\x00", "cut short"),
-    (field(99, b""), "its model has an unknown field, 99"), (b"\x10\x00\x00\x00ORTM" + bytes(60), "Runtime's own"),
-    (b"\x32\x0f\x00\x00ORTM" + bytes(9) + field(7, b""), "Runtime's own"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"\x08\x09", "empty"),
+        (field(7, b"")[:-1] + b"\x05", "cut short"),
+        (b"\x3a", "cut short"),
+        (b"\x3a\xff\xff\xff\xff\x0f", "cut short"),
+        (b"\x3b\x3c", "no field has such a type"),
+        (b"\x3f", "no field has such a type"),
+        (b"\x00\x00", "no field has such a number"),
+        (b"\x38\x01", "a graph in its model is a number"),
+        (b"\x08" + b"\xff" * 11, "too long"),
+        (varint(7 << 3 | 2 | 1 << 32) + b"\x00", "no field has such a number"),
+        (b"\x3d\x00\x00", "cut short"),
+        (field(99, b""), "its model has an unknown field, 99"),
+        (b"\x10\x00\x00\x00ORTM" + bytes(60), "Runtime's own"),
+        (b"\x32\x0f\x00\x00ORTM" + bytes(9) + field(7, b""), "Runtime's own"),
+    ],
+)
 def test_what_is_not_plain_onnx_is_refused(data, says) -> None:
     with pytest.raises(ValueError, match=says):
         check_self_contained(data)
@@ -158,9 +172,16 @@ def test_nesting_is_bounded_and_costs_no_stack() -> None:
 
 def test_every_message_of_onnx_is_known() -> None:
     """The table against the package: a new place for a tensor, or a new field, is noticed here."""
-    kinds = {"model": "ModelProto", "training": "TrainingInfoProto", "graph": "GraphProto", "node": "NodeProto",
-             "attribute": "AttributeProto", "tensor": "TensorProto", "sparse": "SparseTensorProto",
-             "function": "FunctionProto"}  # fmt: skip
+    kinds = {
+        "model": "ModelProto",
+        "training": "TrainingInfoProto",
+        "graph": "GraphProto",
+        "node": "NodeProto",
+        "attribute": "AttributeProto",
+        "tensor": "TensorProto",
+        "sparse": "SparseTensorProto",
+        "function": "FunctionProto",
+    }
     names = {theirs: ours for ours, theirs in kinds.items()}
 
     def reaches(kind, seen=()) -> bool:
@@ -227,8 +248,14 @@ def test_the_same_hash_gives_the_same_answers_in_every_folder(tmp_path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "m.onnx").write_bytes(data)
         np.full((3, 3), value, np.float32).tofile(tmp_path / name / "secret.bin")
-        done = subprocess.run([sys.executable, "-c", WATCH], cwd=tmp_path / name, capture_output=True, text=True,
-                              env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH],
+            cwd=tmp_path / name,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            check=True,
+        )
         assert done.stdout == "ModelError True\n"
 
 

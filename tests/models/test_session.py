@@ -50,7 +50,11 @@ def test_onnx_runtime_notes_and_sends_nothing(tmp_path: Path) -> None:
     """From 1.29 on it keeps what was run in the cache folder and sends it to its maker; not under Tronie."""
     script = "import sys, pathlib; from tronie.models.session import Session; Session(pathlib.Path(sys.argv[1]))"
     here = {k: v for k, v in os.environ.items() if not k.startswith("ORT_") and k not in ("CI", "GITHUB_ACTIONS")}
-    here |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1",
-             "PYTHONPATH": str(Path(__file__).parents[2] / "src")}  # fmt: skip
+    here |= {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+    }
     subprocess.run([sys.executable, "-c", script, str(RETINAFACE)], env=here, check=True)
     assert list(tmp_path.rglob("*")) == []

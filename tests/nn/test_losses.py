@@ -100,9 +100,15 @@ def test_concordance_is_0_where_answers_are_the_ratings_and_2_where_they_are_the
     assert concordance_loss(truth, one).item() == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("truth", [
-    torch.full((4, 2), torch.nan), torch.full((4, 2), 0.3),
-    torch.tensor([[0.3, torch.nan]] + [[torch.nan, torch.nan]] * 3)], ids=["none", "alike", "one"])  # fmt: skip
+@pytest.mark.parametrize(
+    "truth",
+    [
+        torch.full((4, 2), torch.nan),
+        torch.full((4, 2), 0.3),
+        torch.tensor([[0.3, torch.nan]] + [[torch.nan, torch.nan]] * 3),
+    ],
+    ids=["none", "alike", "one"],
+)
 @pytest.mark.parametrize("answer", [torch.zeros(4, 2), torch.linspace(-1, 1, 8).view(4, 2)], ids=["constant", "varied"])
 def test_ratings_that_tell_nothing_pull_nowhere(truth: Tensor, answer: Tensor) -> None:
     answer = answer.clone().requires_grad_()

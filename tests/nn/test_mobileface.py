@@ -27,8 +27,10 @@ def constants() -> Arrays:
         for j, name in enumerate(("conv0_1_df", "conv1_df", "conv2_df")):
             shapes |= {f"stage{i}_unit1_{name}": (3, 3, width, 1), f"stage{i}_unit1_prelu{j}_gamma": (width,)}
     shapes |= {"dense/kernel": (2048, 256), "batchnorm0/mul": (256,), "batchnorm0/sub": (256,)}
-    return {name: rng.normal(0, (1 / max(np.prod(shape[:-1]), 4)) ** 0.5, shape).astype(np.float32)
-            for name, shape in shapes.items()}  # fmt: skip
+    return {
+        name: rng.normal(0, (1 / max(np.prod(shape[:-1]), 4)) ** 0.5, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
 
 
 @pytest.fixture

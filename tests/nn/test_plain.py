@@ -78,11 +78,14 @@ def test_weights_load_into_the_module_itself(tmp_path: Path) -> None:
     assert torch.equal(target.wrapped.conv.weight, source.conv.weight)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("made", "said"), [
-    (lambda: 3, "makes a int"),
-    (lambda: nn.Conv2d(3, 4, 3), r"gives \(2, 4, 110, 110\) for two faces"),
-    (lambda: nn.Linear(7, 3), "cannot read two faces of 112 pixels.*'width'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: 3, "makes a int"),
+        (lambda: nn.Conv2d(3, 4, 3), r"gives \(2, 4, 110, 110\) for two faces"),
+        (lambda: nn.Linear(7, 3), "cannot read two faces of 112 pixels.*'width'"),
+    ],
+)
 def test_what_is_no_encoder_is_refused(made: object, said: str) -> None:
     with pytest.raises(SettingError, match=said):
         make_encoder(made)  # type: ignore[arg-type]

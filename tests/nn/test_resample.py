@@ -24,9 +24,15 @@ from tronie.nn.resample import (  # noqa: E402
 )
 
 
-@pytest.mark.parametrize(("delta", "wanted"), [
-    (0.0, [-0.5, 20.8333, 42.1667, 63.5]), (-math.log(64 / 3), [30, 31, 32, 33]),
-    (-1.0, [19.728, 27.576, 35.424, 43.272]), (-3.0, [29.9067, 30.9689, 32.0311, 33.0933])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("delta", "wanted"),
+    [
+        (0.0, [-0.5, 20.8333, 42.1667, 63.5]),
+        (-math.log(64 / 3), [30, 31, 32, 33]),
+        (-1.0, [19.728, 27.576, 35.424, 43.272]),
+        (-3.0, [29.9067, 30.9689, 32.0311, 33.0933]),
+    ],
+)
 def test_the_specs_positions(delta: float, wanted: list[float]) -> None:
     found = key_positions(torch.zeros(1, 1), torch.full((1, 1), delta), 64, 4)
     assert found[0].tolist() == pytest.approx(wanted, abs=5e-3)
@@ -139,6 +145,8 @@ def test_key_distance_is_the_best_matching() -> None:
     rng = torch.Generator().manual_seed(3)
     mu, target = (torch.rand(8, 4, generator=rng) * 2 - 1 for _ in range(2))
     for row in range(8):
-        wanted = min(sum(abs(float(m - t)) for m, t in zip(mu[row], order, strict=True))
-                     for order in itertools.permutations(target[row]))  # fmt: skip
+        wanted = min(
+            sum(abs(float(m - t)) for m, t in zip(mu[row], order, strict=True))
+            for order in itertools.permutations(target[row])
+        )
         assert float(key_distance(mu, target)[row]) == pytest.approx(wanted, abs=1e-5)

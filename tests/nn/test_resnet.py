@@ -21,9 +21,13 @@ def test_names_and_count_are_torchvisions() -> None:
     state = ResNet18().state_dict()
     assert sum(p.numel() for p in ResNet18().parameters()) == TORCHVISION
     assert len(state) == 122 - 2  # without fc.weight and fc.bias
-    for name, shape in {"conv1.weight": (64, 3, 7, 7), "layer1.1.bn2.running_var": (64,),
-                        "layer2.0.downsample.0.weight": (128, 64, 1, 1), "layer4.1.conv2.weight": (512, 512, 3, 3),
-                        "layer3.0.downsample.1.num_batches_tracked": ()}.items():  # fmt: skip
+    for name, shape in {
+        "conv1.weight": (64, 3, 7, 7),
+        "layer1.1.bn2.running_var": (64,),
+        "layer2.0.downsample.0.weight": (128, 64, 1, 1),
+        "layer4.1.conv2.weight": (512, 512, 3, 3),
+        "layer3.0.downsample.1.num_batches_tracked": (),
+    }.items():
         assert state[name].shape == shape
 
 

@@ -38,8 +38,12 @@ def by_hand(attention: WindowAttention, x: Tensor, shift: int) -> Tensor:
     out = torch.zeros(h, w, heads, each)
     for r in range(h):
         for s in range(w):
-            seen = [(i, j) for i in range(h) for j in range(w)
-                    if (i - down) // 7 == (r - down) // 7 and (j - right) // 7 == (s - right) // 7]  # fmt: skip
+            seen = [
+                (i, j)
+                for i in range(h)
+                for j in range(w)
+                if (i - down) // 7 == (r - down) // 7 and (j - right) // 7 == (s - right) // 7
+            ]
             index = [(r - i + 6) * 13 + (s - j + 6) for i, j in seen]
             keys = torch.stack([qkv[i, j, 1] for i, j in seen])
             values = torch.stack([qkv[i, j, 2] for i, j in seen])
@@ -74,8 +78,14 @@ def test_one_window_without_bias_is_plain_attention() -> None:
     torch.nn.init.zeros_(block.attn.relative_position_bias_table)
     plain = torch.nn.MultiheadAttention(12, 3, batch_first=True).eval()
     qkv, proj = block.attn.qkv, block.attn.proj
-    plain.load_state_dict({"in_proj_weight": qkv.weight, "in_proj_bias": qkv.bias,
-                           "out_proj.weight": proj.weight, "out_proj.bias": proj.bias})  # fmt: skip
+    plain.load_state_dict(
+        {
+            "in_proj_weight": qkv.weight,
+            "in_proj_bias": qkv.bias,
+            "out_proj.weight": proj.weight,
+            "out_proj.bias": proj.bias,
+        }
+    )
     x = torch.randn(2, 7, 7, 12)
     with torch.no_grad():
         theirs = plain(*[x.flatten(1, 2)] * 3)[0].view_as(x)
@@ -139,9 +149,11 @@ def test_maps_follow_the_norms_of_training() -> None:
 
 def swinface(state: dict[str, Tensor]) -> dict[str, object]:
     named = {f"module.{n}": t for n, t in state.items()}
-    named |= {"module.layers.0.blocks.1.attn_mask": torch.zeros(64, 49, 49),
-              "module.head.weight": torch.zeros(512, 768),
-              "module.layers.0.blocks.0.attn.relative_position_index": torch.zeros(49, 49)}  # fmt: skip
+    named |= {
+        "module.layers.0.blocks.1.attn_mask": torch.zeros(64, 49, 49),
+        "module.head.weight": torch.zeros(512, 768),
+        "module.layers.0.blocks.0.attn.relative_position_index": torch.zeros(49, 49),
+    }
     return {"state_dict_backbone": named, "epoch": 3}
 
 
@@ -156,8 +168,11 @@ def timm(state: dict[str, Tensor]) -> dict[str, object]:
 
 
 def torchvision(state: dict[str, Tensor]) -> dict[str, object]:
-    found: dict[str, object] = {"head.weight": torch.zeros(1000, 768), "head.bias": torch.zeros(1000),
-                                "features.1.0.attn.relative_position_index": torch.zeros(2401)}  # fmt: skip
+    found: dict[str, object] = {
+        "head.weight": torch.zeros(1000, 768),
+        "head.bias": torch.zeros(1000),
+        "features.1.0.attn.relative_position_index": torch.zeros(2401),
+    }
     for name, tensor in state.items():
         parts = name.split(".")
         if parts[0] == "feature":
@@ -174,12 +189,22 @@ def torchvision(state: dict[str, Tensor]) -> dict[str, object]:
 
 LAYOUTS = {"swinface": swinface, "timm": timm, "torchvision": torchvision}
 KNOWN = {  # names as they stand in the published files
-    "timm": {"layers.1.downsample.norm.weight": (384,), "layers.3.downsample.reduction.weight": (768, 1536),
-             "layers.2.blocks.5.attn.relative_position_bias_table": (169, 12), "patch_embed.norm.bias": (96,)},
-    "torchvision": {"features.0.0.weight": (96, 3, 2, 2), "features.2.reduction.weight": (192, 384),
-                    "features.1.0.attn.qkv.weight": (288, 96), "features.5.5.mlp.0.weight": (1536, 384),
-                    "features.6.norm.weight": (1536,), "features.7.1.mlp.3.bias": (768,), "norm.weight": (768,)},
-}  # fmt: skip
+    "timm": {
+        "layers.1.downsample.norm.weight": (384,),
+        "layers.3.downsample.reduction.weight": (768, 1536),
+        "layers.2.blocks.5.attn.relative_position_bias_table": (169, 12),
+        "patch_embed.norm.bias": (96,),
+    },
+    "torchvision": {
+        "features.0.0.weight": (96, 3, 2, 2),
+        "features.2.reduction.weight": (192, 384),
+        "features.1.0.attn.qkv.weight": (288, 96),
+        "features.5.5.mlp.0.weight": (1536, 384),
+        "features.6.norm.weight": (1536,),
+        "features.7.1.mlp.3.bias": (768,),
+        "norm.weight": (768,),
+    },
+}
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))

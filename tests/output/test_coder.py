@@ -35,11 +35,12 @@ def test_elan_with_loose_slots_symbolic_tiers_and_an_origin(tmp_path, origin, sh
     path = tmp_path / "coder.eaf"
     path.write_text(EAF.format(origin=origin))
     assert read_spans(path) == [
-        Span("Anna", 1.0 + shift, 2.0 + shift, "happy"), Span("Anna-sure", 3.0 + shift, 4.0 + shift, "very"),
-    ]  # fmt: skip
+        Span("Anna", 1.0 + shift, 2.0 + shift, "happy"),
+        Span("Anna-sure", 3.0 + shift, 4.0 + shift, "very"),
+    ]
 
 
-SHORT = '''File type = "ooTextFile"
+SHORT = """File type = "ooTextFile"
 Object class = "TextGrid"
 
 0
@@ -64,7 +65,7 @@ Object class = "TextGrid"
 1
 0.5
 "click"
-'''
+"""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -74,11 +75,14 @@ def test_praats_short_form_in_its_encodings(tmp_path, encoding) -> None:
     assert read_spans(path) == [Span("Anna", 1.5, 2.5, 'say "cheese" 7')]
 
 
-@pytest.mark.parametrize("content", [
-    "person,start,end,label\nAnna,1.5,2.5,happy\nAnna,2.5,65,sad\n",
-    "Begin Time;End Time;Tier;Annotation\n00:00:01.500;0:02.5;Anna;happy\n2.5;00:01:05.000;Anna;sad\n\n",
-    "tier\tonset\tduration\tcode\nAnna\t1.5\t1\thappy\nAnna\t2.5\t62.5\tsad\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        "person,start,end,label\nAnna,1.5,2.5,happy\nAnna,2.5,65,sad\n",
+        "Begin Time;End Time;Tier;Annotation\n00:00:01.500;0:02.5;Anna;happy\n2.5;00:01:05.000;Anna;sad\n\n",
+        "tier\tonset\tduration\tcode\nAnna\t1.5\t1\thappy\nAnna\t2.5\t62.5\tsad\n",
+    ],
+)
 def test_csv_in_three_dialects(tmp_path, content) -> None:
     path = tmp_path / "coder.csv"
     path.write_text(content, encoding="utf-8-sig")
@@ -91,16 +95,25 @@ def test_a_track_number_is_the_person_of_that_number(tmp_path) -> None:
     assert read_spans(path) == [Span("person 3", 0.0, 1.0, "happy")]
 
 
-@pytest.mark.parametrize(("name", "content", "words"), [
-    ("a.eaf", b"<x/>", "its root is <x>"), ("a.eaf", b"no xml", "damaged"), ("a.eaf", b"", "damaged"),
-    ("a.TextGrid", b"hello", "does not begin with ooTextFile"), ("a.TextGrid", SHORT[:90].encode(), "ends too early"),
-    ("a.TextGrid", SHORT.replace("1.5", "x", 1).encode(), "a number was expected"),
-    ("a.TextGrid", SHORT.replace("1.5", '"' + "x" * 9000 + '"', 1).encode(), "x" * 59 + "…'"),
-    ("a.csv", b"start,end\n1,2\n", "no column 'label'"), ("a.csv", b"start,label\n1,x\n", "neither a column 'end'"),
-    ("a.csv", b"start,end,label\n1,x,happy\n", "line 2: 'x' cannot stand in column 'end'"),
-    ("a.csv", b"start,end,label\n1\n", "line 2: 1 cells for 3 columns"),
-    ("a.csv", b"\xff\xfe\xff", "neither UTF-8"), ("a.doc", b"", "no coder's file"), ("a.csv", None, "There is no file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.eaf", b"<x/>", "its root is <x>"),
+        ("a.eaf", b"no xml", "damaged"),
+        ("a.eaf", b"", "damaged"),
+        ("a.TextGrid", b"hello", "does not begin with ooTextFile"),
+        ("a.TextGrid", SHORT[:90].encode(), "ends too early"),
+        ("a.TextGrid", SHORT.replace("1.5", "x", 1).encode(), "a number was expected"),
+        ("a.TextGrid", SHORT.replace("1.5", '"' + "x" * 9000 + '"', 1).encode(), "x" * 59 + "…'"),
+        ("a.csv", b"start,end\n1,2\n", "no column 'label'"),
+        ("a.csv", b"start,label\n1,x\n", "neither a column 'end'"),
+        ("a.csv", b"start,end,label\n1,x,happy\n", "line 2: 'x' cannot stand in column 'end'"),
+        ("a.csv", b"start,end,label\n1\n", "line 2: 1 cells for 3 columns"),
+        ("a.csv", b"\xff\xfe\xff", "neither UTF-8"),
+        ("a.doc", b"", "no coder's file"),
+        ("a.csv", None, "There is no file"),
+    ],
+)
 def test_files_that_are_none(tmp_path, name, content, words) -> None:
     path = tmp_path / name
     if content is not None:
@@ -123,15 +136,18 @@ def eaf(slots: int, *, valued: bool = True, chain: bool = False) -> bytes:
     )
     said = "".join(
         f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i}" TIME_SLOT_REF1="ts{i}" TIME_SLOT_REF2="ts{i + 1}">'
-        "<ANNOTATION_VALUE>joy</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>" for i in range(slots - 1)
-    )  # fmt: skip
+        "<ANNOTATION_VALUE>joy</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for i in range(slots - 1)
+    )
     if chain:
         said += "".join(
             f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r{i}" ANNOTATION_REF="r{i + 1}">'
-            "<ANNOTATION_VALUE>x</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>" for i in range(slots)
-        ).replace(f'"r{slots}"', '"a0"')  # fmt: skip
-    return (f'<ANNOTATION_DOCUMENT><TIME_ORDER>{order}</TIME_ORDER><TIER TIER_ID="A">{said}</TIER>'
-            "</ANNOTATION_DOCUMENT>").encode()  # fmt: skip
+            "<ANNOTATION_VALUE>x</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>"
+            for i in range(slots)
+        ).replace(f'"r{slots}"', '"a0"')
+    return (
+        f'<ANNOTATION_DOCUMENT><TIME_ORDER>{order}</TIME_ORDER><TIER TIER_ID="A">{said}</TIER></ANNOTATION_DOCUMENT>'
+    ).encode()
 
 
 @pytest.mark.parametrize(("valued", "chain"), [(True, False), (False, False), (True, True)])
@@ -145,29 +161,40 @@ def test_a_long_session_of_elan_is_read_in_linear_time(valued, chain) -> None:
     assert not chain or found[-1] == Span("A", 0.0, 0.1, "x") == found[19_999]
 
 
-BOMB = "<!DOCTYPE a [<!ENTITY a0 'ha'>" + "".join(
-    f"<!ENTITY a{i} '{f'&a{i - 1};' * 10}'>" for i in range(1, 12)) + "]>"  # fmt: skip
+BOMB = "<!DOCTYPE a [<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{i} '{f'&a{i - 1};' * 10}'>" for i in range(1, 12)) + "]>"
 
 
-@pytest.mark.parametrize("head", [
-    BOMB, '<!DOCTYPE a [<!ENTITY a11 SYSTEM "file:///etc/passwd">]>', '<!DOCTYPE a SYSTEM "http://localhost:1/a.dtd">',
-    '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>', "<!DOCTYPE a>",
-    "<!DOCTYPE a [<!ENTITY a11 '" + "x" * 100_000 + "'>]>",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "head",
+    [
+        BOMB,
+        '<!DOCTYPE a [<!ENTITY a11 SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE a SYSTEM "http://localhost:1/a.dtd">',
+        '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>',
+        "<!DOCTYPE a>",
+        "<!DOCTYPE a [<!ENTITY a11 '" + "x" * 100_000 + "'>]>",
+    ],
+)
 def test_entities_are_neither_grown_nor_fetched(tmp_path, head) -> None:
     (tmp_path / "a.eaf").write_text(f"{head}<ANNOTATION_DOCUMENT>{'&a11;' * 1000}</ANNOTATION_DOCUMENT>")
     with pytest.raises(SourceError, match="declares a document type"):
         read_spans(tmp_path / "a.eaf")
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    ("<a>" * 100_000, "nested more than 64"), ("<ANNOTATION_DOCUMENT>&x;</ANNOTATION_DOCUMENT>", "no XML"),
-    ('<?xml version="1.0" encoding="rot13"?><a/>', "no XML"), ("", "no XML"), ("<a/><b/>", "no XML"),
-    (eaf(3).decode().replace('"100"', '"1e999"'), "the time 1e999 is none"),
-    (eaf(3).decode().replace('"100"', '"nan"'), "the time nan is none"),
-    (eaf(3).decode().replace('"100"', '"' + "9" * 5000 + '"'), "is none of a film"),
-    (eaf(3).decode().replace('"100"', '""'), "could not convert"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("<a>" * 100_000, "nested more than 64"),
+        ("<ANNOTATION_DOCUMENT>&x;</ANNOTATION_DOCUMENT>", "no XML"),
+        ('<?xml version="1.0" encoding="rot13"?><a/>', "no XML"),
+        ("", "no XML"),
+        ("<a/><b/>", "no XML"),
+        (eaf(3).decode().replace('"100"', '"1e999"'), "the time 1e999 is none"),
+        (eaf(3).decode().replace('"100"', '"nan"'), "the time nan is none"),
+        (eaf(3).decode().replace('"100"', '"' + "9" * 5000 + '"'), "is none of a film"),
+        (eaf(3).decode().replace('"100"', '""'), "could not convert"),
+    ],
+)
 def test_elan_documents_that_are_none_of_a_film(tmp_path, words, says) -> None:
     (tmp_path / "a.eaf").write_text(words)
     with pytest.raises(SourceError, match=says) as caught:

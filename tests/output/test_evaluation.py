@@ -20,23 +20,46 @@ def interval(value: float) -> dict[str, float]:
 
 def source(name: str = "happiness") -> dict[str, Any]:
     return {
-        "rows": 30, "hash": "0123456789ab", "labels": [name, "sadness", "fear"], "left_out": 2,
-        "scores": {"war": interval(0.8), "uar": interval(0.75), "macro_f1": interval(0.7), "nll": interval(0.5),
-                   "calibration_error": interval(0.04), "coverage_95": interval(0.3), "votes_kl": interval(0.2)},
-        "per_class": {name: {"recall": 0.9, "precision": 0.8, "f1": 0.85, "faces": 20},
-                      "sadness": {"recall": 0.6, "precision": 0.7, "f1": 0.65, "faces": 10},
-                      "fear": {"recall": None, "precision": None, "f1": None, "faces": 0}},
+        "rows": 30,
+        "hash": "0123456789ab",
+        "labels": [name, "sadness", "fear"],
+        "left_out": 2,
+        "scores": {
+            "war": interval(0.8),
+            "uar": interval(0.75),
+            "macro_f1": interval(0.7),
+            "nll": interval(0.5),
+            "calibration_error": interval(0.04),
+            "coverage_95": interval(0.3),
+            "votes_kl": interval(0.2),
+        },
+        "per_class": {
+            name: {"recall": 0.9, "precision": 0.8, "f1": 0.85, "faces": 20},
+            "sadness": {"recall": 0.6, "precision": 0.7, "f1": 0.65, "faces": 10},
+            "fear": {"recall": None, "precision": None, "f1": None, "faces": 0},
+        },
         "confusion": [[18, 2, 0], [4, 6, 0], [0, 0, 0]],
-        "reliability": [[0.4, 0.5, 10], [0.7, 0.6, 10], [0.95, 1.0, 10]], "risk_coverage": [[0.03, 0.0], [1.0, 0.2]],
-    }  # fmt: skip
+        "reliability": [[0.4, 0.5, 10], [0.7, 0.6, 10], [0.95, 1.0, 10]],
+        "risk_coverage": [[0.03, 0.0], [1.0, 0.2]],
+    }
 
 
 CONTENT = {
     "sources": {"drawn/fold1": source(), "voted": source()},
-    "robustness": {"voted": [{"corruption": c, "level": level, "unit": "pixels", "war": interval(0.1 * i + 0.3),
-                              "uar": interval(0.1 * i + 0.2)}
-                             for c in ("face size", "blur") for i, level in enumerate((8, 16, 32))]},
-}  # fmt: skip
+    "robustness": {
+        "voted": [
+            {
+                "corruption": c,
+                "level": level,
+                "unit": "pixels",
+                "war": interval(0.1 * i + 0.3),
+                "uar": interval(0.1 * i + 0.2),
+            }
+            for c in ("face size", "blur")
+            for i, level in enumerate((8, 16, 32))
+        ]
+    },
+}
 LOG = [{"epoch": i, "ce": 2.0 / (i + 1), "drawn/war": 0.5 + 0.1 * i, "drawn/uar": None} for i in range(4)]
 
 
@@ -80,17 +103,47 @@ def test_the_page_says_what_was_measured_and_needs_nothing_else() -> None:
     seen = read(page)
     text = " ".join(seen.text)
     assert seen.references == [] and "script" not in seen.tags and "@import" not in text
-    for expected in ("model x", "80.0", "[78.0, 82.0]", "0.500", "drawn/fold1", "2 left out", "0123456789ab", "95 %",
-                     "face size", "epochs = 3", "not a feeling felt", "–"):  # fmt: skip
+    for expected in (
+        "model x",
+        "80.0",
+        "[78.0, 82.0]",
+        "0.500",
+        "drawn/fold1",
+        "2 left out",
+        "0123456789ab",
+        "95 %",
+        "face size",
+        "epochs = 3",
+        "not a feeling felt",
+        "–",
+    ):
         assert expected in text, expected
     assert seen.tags.count("svg") >= 2 * 2 + 2 + 2
 
 
 def test_a_source_is_shown_after_the_last_epoch_at_a_chosen_one_and_at_its_best() -> None:
-    epochs = [{"source": "d/test", "score": "war", "last": 0.75, "best": 0.9, "best_epoch": 3, "by": "d/fold0",
-               "chosen": 0.7, "chosen_epoch": 2},
-              {"source": "d/fold0", "score": "uar", "last": 0.6, "best": 0.8, "best_epoch": 2, "by": "", "chosen": None,
-               "chosen_epoch": 0}]  # fmt: skip
+    epochs = [
+        {
+            "source": "d/test",
+            "score": "war",
+            "last": 0.75,
+            "best": 0.9,
+            "best_epoch": 3,
+            "by": "d/fold0",
+            "chosen": 0.7,
+            "chosen_epoch": 2,
+        },
+        {
+            "source": "d/fold0",
+            "score": "uar",
+            "last": 0.6,
+            "best": 0.8,
+            "best_epoch": 2,
+            "by": "",
+            "chosen": None,
+            "chosen_epoch": 0,
+        },
+    ]
     text = " ".join(read(evaluation_page(CONTENT, "x", log=LOG, epochs=epochs)).text)
     for expected in ("75.0", "70.0", "(epoch 2, by d/fold0)", "90.0", "(epoch 3)", "no estimate", "mean recall (UAR)"):
         assert expected in text, expected

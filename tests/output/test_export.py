@@ -21,9 +21,12 @@ from tronie.output.tier import tiers
 
 NAMES = {("film.mp4", 0): 'Zoë "Z" <Müller> & Söhne', ("film.mp4", 2): "李"}
 SPELLS = [
-    (0, 0.0, 1.2, "neutral"), (0, 1.2, 2.0, "happiness"), (0, 3.0, 3.4, "uncertain"),
-    (1, 0.4, 2.2, "anger"), (2, 3601.0, 3602.48, "sadness"),
-]  # fmt: skip
+    (0, 0.0, 1.2, "neutral"),
+    (0, 1.2, 2.0, "happiness"),
+    (0, 3.0, 3.4, "uncertain"),
+    (1, 0.4, 2.2, "anger"),
+    (2, 3601.0, 3602.48, "sadness"),
+]
 
 
 @pytest.fixture
@@ -48,8 +51,11 @@ def test_elan_by_pympi(told, tmp_path) -> None:
     document = elan.Eaf(str(export(told, tmp_path / "film.eaf", names=NAMES)))
     names = list(document.get_tier_names())
     assert names == [NAMES["film.mp4", 0], "person 1", "李"]  # one tier per person
-    found = [(tier, row[0] / 1000, row[1] / 1000, row[2]) for tier in names
-             for row in document.get_annotation_data_for_tier(tier)]  # fmt: skip
+    found = [
+        (tier, row[0] / 1000, row[1] / 1000, row[2])
+        for tier in names
+        for row in document.get_annotation_data_for_tier(tier)
+    ]
     same(found, told)
     assert document.media_descriptors[0]["RELATIVE_MEDIA_URL"] == "./film.mp4"
     _, entries, _ = document.controlled_vocabularies["expressions"]
@@ -112,13 +118,16 @@ def test_elan_is_led_to_a_neighbour_where_the_film_is_not_known(timeline_of, tmp
     assert elan_finds(tmp_path / "out.eaf", links) == tmp_path / "my film ü.mp4"
 
 
-@pytest.mark.parametrize(("eaf", "film", "url", "relative"), [
-    ("C:\\Study\\out.eaf", "C:\\Study\\my film.mp4", "file:///C:/Study/my film.mp4", "./my film.mp4"),
-    ("C:\\Study\\x\\out.eaf", "c:\\study\\films ü\\a.mp4", "file:///c:/study/films ü/a.mp4", "../films ü/a.mp4"),
-    ("C:\\Study\\out.eaf", "D:\\films\\a.mp4", "file:///D:/films/a.mp4", None),
-    ("\\\\server\\share\\s\\out.eaf", "\\\\server\\share\\f\\a.mp4", "file://server/share/f/a.mp4", "../f/a.mp4"),
-    ("C:\\out.eaf", "\\\\server\\share\\a.mp4", "file://server/share/a.mp4", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("eaf", "film", "url", "relative"),
+    [
+        ("C:\\Study\\out.eaf", "C:\\Study\\my film.mp4", "file:///C:/Study/my film.mp4", "./my film.mp4"),
+        ("C:\\Study\\x\\out.eaf", "c:\\study\\films ü\\a.mp4", "file:///c:/study/films ü/a.mp4", "../films ü/a.mp4"),
+        ("C:\\Study\\out.eaf", "D:\\films\\a.mp4", "file:///D:/films/a.mp4", None),
+        ("\\\\server\\share\\s\\out.eaf", "\\\\server\\share\\f\\a.mp4", "file://server/share/f/a.mp4", "../f/a.mp4"),
+        ("C:\\out.eaf", "\\\\server\\share\\a.mp4", "file://server/share/a.mp4", None),
+    ],
+)
 def test_elan_links_on_windows(eaf, film, url, relative) -> None:
     """As ELAN itself writes addresses: three slashes before a drive, two before a server, no relative path across."""
     media = linked(PureWindowsPath(eaf), PureWindowsPath(film))
@@ -178,7 +187,7 @@ def test_csv_names_people_and_takes_photos(timeline_of, tmp_path) -> None:
     rows = list(csv.DictReader(export(photo, tmp_path / "a.csv", names={("a.jpg", 0): "Anna"}).open()))
     assert [(row["person"], row["start"], row["end"], row["label"], row["confidence"]) for row in rows] == [
         ("Anna", "0.000000", "0.000000", "neutral", "0.80000"),
-    ]  # fmt: skip
+    ]
     with pytest.raises(SettingError, match="is a photo, which has no time"):
         export(photo, tmp_path / "a.eaf")
 
@@ -216,7 +225,7 @@ def test_labels_with_odd_characters_stay_legal(timeline_of, tmp_path) -> None:
         assert [s.label for s in spans] == ['a"b', "c<d>&", "e,f;g"]
 
 
-ODD = "A\r\n\n00:00:01.000 --> 00:00:02.000\x1b[2J<b>\x01&\",;\x85\u2028B"
+ODD = 'A\r\n\n00:00:01.000 --> 00:00:02.000\x1b[2J<b>\x01&",;\x85\u2028B'
 
 
 def test_names_with_odd_characters_stay_legal(timeline_of, tmp_path) -> None:

@@ -85,14 +85,15 @@ class Screen:
                 raise cv2.error("no screen of this kind")
 
         answers = {
-            "getBuildInformation": lambda: "  GUI:      QT5\n", "namedWindow": named,
+            "getBuildInformation": lambda: "  GUI:      QT5\n",
+            "namedWindow": named,
             "imshow": lambda name, image: self.shown.append(image.copy()),
             "waitKey": lambda delay: self.keys.pop(0) if self.keys else -1,
             "getWindowProperty": lambda name, what: visible,
             "resizeWindow": lambda name, width, height: setattr(self, "size", (width, height)),
             "setWindowTitle": lambda name, title: None,
             "destroyAllWindows": lambda: setattr(self, "gone", True),
-        }  # fmt: skip
+        }
         for name, answer in answers.items():
             monkeypatch.setattr(cv2, name, answer)
         monkeypatch.setenv("DISPLAY", ":0")

@@ -16,8 +16,14 @@ KINDS = {
     "mp4 with B-frames": ("a.mp4", {}),
     "mp4, sound before picture": ("a.mp4", LATE),
     "mp4 in pieces, sound before picture": ("a.mp4", {**LATE, "options": {"movflags": "frag_keyframe+delay_moov"}}),
-    "mp4 in pieces without an edit list": ("a.mp4", {"sound": 0.0, "encoder": {"bf": "0", "g": "6", "crf": "10"},
-                                                     "options": {"movflags": "frag_keyframe+empty_moov"}}),
+    "mp4 in pieces without an edit list": (
+        "a.mp4",
+        {
+            "sound": 0.0,
+            "encoder": {"bf": "0", "g": "6", "crf": "10"},
+            "options": {"movflags": "frag_keyframe+empty_moov"},
+        },
+    ),
     "mp4, picture before sound": ("a.mp4", {"sound": 0.7}),
     "mp4 that begins at 5 s": ("a.mp4", {"times": FIVE, "sound": 5.0}),
     "mp4 that begins at 5 s, silent": ("a.mp4", {"times": FIVE}),
@@ -29,9 +35,15 @@ KINDS = {
     "webm, picture before sound": ("a.webm", {"sound": 0.7}),
     "webm that begins at 5 s": ("a.webm", {"times": FIVE, "sound": 5.0}),
     "webm with negative stamps": ("a.webm", {"sound": 0.0, "shift": -0.35}),
-}  # fmt: skip
-SELDOM = {"mp4, picture before sound", "mp4 that begins at 5 s, silent", "mov, sound before picture", "webm",
-          "webm, picture before sound", "mp4 in pieces, sound before picture"}  # fmt: skip
+}
+SELDOM = {
+    "mp4, picture before sound",
+    "mp4 that begins at 5 s, silent",
+    "mov, sound before picture",
+    "webm",
+    "webm, picture before sound",
+    "mp4 in pieces, sound before picture",
+}
 LETTERS = "h" * 10 + "s" * 10
 SHOWN = """
 async ([source, times]) => {
@@ -125,17 +137,26 @@ def test_where_chromium_does_not_find_the_picture_it_shows_it_at_our_time(player
     assert [time for _, time in named] == pytest.approx([timeline["time"][n] for n, _ in named], abs=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "ending"), [
-    ("mp4, sound before picture", ".mp4"), ("mp4, sound before picture", ".mkv"), ("mp4 cut by its edit list", ".mkv"),
-    ("mp4 cut by its edit list", ".mp4"), ("webm, sound before picture", ".mkv"), ("mp4 that begins at 5 s", ".mp4"),
-])  # fmt: skip
-def test_an_annotated_film_has_the_clock_and_the_length_of_the_original(player, films, planted, tmp_path, kind,
-                                                                        ending) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [
+        ("mp4, sound before picture", ".mp4"),
+        ("mp4, sound before picture", ".mkv"),
+        ("mp4 cut by its edit list", ".mkv"),
+        ("mp4 cut by its edit list", ".mp4"),
+        ("webm, sound before picture", ".mkv"),
+        ("mp4 that begins at 5 s", ".mp4"),
+    ],
+)
+def test_an_annotated_film_has_the_clock_and_the_length_of_the_original(
+    player, films, planted, tmp_path, kind, ending
+) -> None:
     name, how = KINDS[kind]
     path = films.film(tmp_path / name, LETTERS, **how)
     out = tmp_path / f"out{ending}"
-    timeline = annotate(path, out, model=planted.Model(), detector=films.Detector(),
-                        anonymise=ending == ".mp4").timeline  # fmt: skip
+    timeline = annotate(
+        path, out, model=planted.Model(), detector=films.Detector(), anonymise=ending == ".mp4"
+    ).timeline
     begins = float(timeline["time"][0])
     times = [max(begins - 0.5, 0), begins + HAIR, begins + 0.4 + HAIR, begins + 1.2 + HAIR]
     (before, shown), (after, drawn) = player(path, times), player(out, times)

@@ -39,20 +39,37 @@ def lines(monkeypatch, capsys):
 HOUR, LOUD = 3600, "a\x1b[2J.mp4"
 
 
-@pytest.mark.parametrize(("first", "now", "spent", "says"), [
-    (Progress("film.mp4", 0, 600), Progress("film.mp4", 150, 600), 60,
-     "film.mp4 at 2:30 of 10:00, 25 % done, about 3 min left."),
-    (Progress("film.mp4", 0, 2 * HOUR), Progress("film.mp4", HOUR + 61, 2 * HOUR), 9_000,
-     "film.mp4 at 1:01:01 of 2:00:00, 50 % done, about 2 h 25 min left."),
-    (Progress("film.mp4"), Progress("film.mp4", 75), 60,
-     "film.mp4 at 1:15."),
-    (Progress("a.mp4", 0, 10, 0, 4), Progress("c.mp4", 5, 10, 2, 4), 50,
-     "2 of 4 sources, c.mp4 at 0:05 of 0:10, 62 % done, about 30 s left."),
-    (Progress("a.mp4", 0, 10, 30, 40, 0.0), Progress("", 0, None, 35, 40, 0.5), 600,
-     "35 of 40 sources, 50 % done, about 10 min left."),
-    (Progress(LOUD, 0, 10), Progress(LOUD, 5, 10), 5,
-     "a\\x1b[2J.mp4 at 0:05 of 0:10, 50 % done, about 5 s left."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "now", "spent", "says"),
+    [
+        (
+            Progress("film.mp4", 0, 600),
+            Progress("film.mp4", 150, 600),
+            60,
+            "film.mp4 at 2:30 of 10:00, 25 % done, about 3 min left.",
+        ),
+        (
+            Progress("film.mp4", 0, 2 * HOUR),
+            Progress("film.mp4", HOUR + 61, 2 * HOUR),
+            9_000,
+            "film.mp4 at 1:01:01 of 2:00:00, 50 % done, about 2 h 25 min left.",
+        ),
+        (Progress("film.mp4"), Progress("film.mp4", 75), 60, "film.mp4 at 1:15."),
+        (
+            Progress("a.mp4", 0, 10, 0, 4),
+            Progress("c.mp4", 5, 10, 2, 4),
+            50,
+            "2 of 4 sources, c.mp4 at 0:05 of 0:10, 62 % done, about 30 s left.",
+        ),
+        (
+            Progress("a.mp4", 0, 10, 30, 40, 0.0),
+            Progress("", 0, None, 35, 40, 0.5),
+            600,
+            "35 of 40 sources, 50 % done, about 10 min left.",
+        ),
+        (Progress(LOUD, 0, 10), Progress(LOUD, 5, 10), 5, "a\\x1b[2J.mp4 at 0:05 of 0:10, 50 % done, about 5 s left."),
+    ],
+)
 def test_how_far_and_how_long_still(lines, first, now, spent, says) -> None:
     assert lines(first, now, spent)[0] == f"tronie: {says}"
 
@@ -81,9 +98,11 @@ def test_a_reader_of_the_log_that_has_gone_ends_nothing(monkeypatch) -> None:
             gone.close()
 
 
-COMMAND = "import sys, tronie.cli.progress as p, tronie.pipeline.archive as j\n" \
-          "p.EVERY, j._LOOK = 0.05, 0.05\n" \
-          "from tronie.cli import main\nif __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"  # fmt: skip
+COMMAND = (
+    "import sys, tronie.cli.progress as p, tronie.pipeline.archive as j\n"
+    "p.EVERY, j._LOOK = 0.05, 0.05\n"
+    "from tronie.cli import main\nif __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
+)
 
 
 @pytest.mark.slow
@@ -99,8 +118,14 @@ def test_the_command_says_how_far_it_is(tmp_path, more) -> None:
                 writer.write(np.full((90, 160, 3), 5 * i, np.uint8), i / 5)
     (tmp_path / "command.py").write_text(COMMAND)
     here = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "command.py", "predict", "a.mp4", "b.mp4", "--detector", "whole", *more],
-                          cwd=tmp_path, env=here, text=True, capture_output=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "command.py", "predict", "a.mp4", "b.mp4", "--detector", "whole", *more],
+        cwd=tmp_path,
+        env=here,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if "of 2 sources" in line and "% done" in line]
     assert told and any("left." in line for line in told), done.stderr

@@ -18,8 +18,12 @@ from tronie.video.write import VideoWriter
 
 NASTY = "</script><script>alert(1)</script> \"quoted\" 'x' & <img src=x onerror=alert(1)>"
 SPELLS = [
-    (0, 0, 2, "neutral"), (0, 2, 4, "happiness"), (0, 4, 5, "uncertain"), (1, 1, 3, "anger"), (1, 4, 6, "neutral"),
-]  # fmt: skip
+    (0, 0, 2, "neutral"),
+    (0, 2, 4, "happiness"),
+    (0, 4, 5, "uncertain"),
+    (1, 1, 3, "anger"),
+    (1, 4, 6, "neutral"),
+]
 
 
 class Reader(HTMLParser):
@@ -51,7 +55,7 @@ def test_any_text_stays_text(timeline_of) -> None:
     labels = LabelSet((NASTY, "neutral"))
     told = timeline_of([(0, 0, 1, NASTY), (0, 1, 2, "neutral")], source=f"{NASTY}.mp4", labels=labels)
     told = type(told)(told.columns, labels, told.provenance, told.looked, (NASTY,))
-    words = html(told, video="x\" onerror=\"alert(1).mp4", names={(f"{NASTY}.mp4", 0): NASTY})
+    words = html(told, video='x" onerror="alert(1).mp4', names={(f"{NASTY}.mp4", 0): NASTY})
     read = Reader(words)
     tags = [tag for tag, _ in read.tags]
     assert tags.count("script") == 2 and "img" not in tags
@@ -65,10 +69,10 @@ def test_the_tables_hold_what_the_timeline_says(timeline_of) -> None:
     told = timeline_of(SPELLS)
     read = Reader(html(told, names={("film.mp4", 0): "Anna"}))
     data = json.loads(next(text for text in read.texts if text.startswith('{"end"')))
-    assert [(s["start"], s["end"], data["people"][s["person"]], data["labels"][s["label"]]["name"])
-            for s in data["segments"]] == [
-        (s.start, s.end, {0: "Anna", 1: "person 1"}[s.track], s.label) for s in told.segments()
-    ]  # fmt: skip
+    assert [
+        (s["start"], s["end"], data["people"][s["person"]], data["labels"][s["label"]]["name"])
+        for s in data["segments"]
+    ] == [(s.start, s.end, {0: "Anna", 1: "person 1"}[s.track], s.label) for s in told.segments()]
     assert sum(tag == "tr" for tag, _ in read.tags) == 1 + 5 + 1 + 2 + 1 + 3  # segments, times, changes
     assert any("AI Act" in text for text in read.texts)
     assert "made without its film" in " ".join(read.texts)
@@ -136,14 +140,18 @@ def boxes(page, what: str) -> list[dict[str, float]]:
     """Where elements stand on the screen."""
     return page.evaluate(
         "what => [...document.querySelectorAll(what)].map(e => { const b = e.getBoundingClientRect();"
-        " return { left: b.left, right: b.right, top: b.top, bottom: b.bottom, time: e.dataset.time }; })", what
-    )  # fmt: skip
+        " return { left: b.left, right: b.right, top: b.top, bottom: b.bottom, time: e.dataset.time }; })",
+        what,
+    )
 
 
 def moved(page, zoom: str, share: float) -> None:
     page.locator("#zoom").fill(zoom)
-    page.evaluate("share => { const v = document.querySelector('.scroll');"
-                  " v.scrollLeft = share * (v.scrollWidth - v.clientWidth); }", share)  # fmt: skip
+    page.evaluate(
+        "share => { const v = document.querySelector('.scroll');"
+        " v.scrollLeft = share * (v.scrollWidth - v.clientWidth); }",
+        share,
+    )
 
 
 @pytest.mark.parametrize("zoom", ["1", "3.5", "12", "20"])

@@ -25,19 +25,35 @@ def test_time_per_bin_against_a_fine_grid(timeline_of) -> None:
     assert sum(v.sum() for v in found.values()) == pytest.approx(told["duration"].sum())
 
 
-@pytest.mark.parametrize(("end", "width", "bins"), [
-    (0.3, 0.1, 3), (10, 0.5, 20), (61, 5, 13), (3600, 300, 12), (1e6, 43200, 24),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("end", "width", "bins"),
+    [
+        (0.3, 0.1, 3),
+        (10, 0.5, 20),
+        (61, 5, 13),
+        (3600, 300, 12),
+        (1e6, 43200, 24),
+    ],
+)
 def test_bins_are_round_and_few(end, width, bins) -> None:
     edges = bin_edges(end)
     assert edges[1] == width and len(edges) == bins + 1 and edges[-1] >= end
 
 
 def test_transitions_pass_over_doubt_and_stop_at_absence(timeline_of) -> None:
-    told = timeline_of([
-        (0, 0, 1, "neutral"), (0, 1, 2, "uncertain"), (0, 2, 3, "happiness"), (0, 3, 4, "neutral"),
-        (0, 4, 5, "uncertain"), (0, 5, 6, "neutral"), (0, 8, 9, "anger"), (1, 0, 1, "anger"), (1, 1, 2, "neutral"),
-    ])  # fmt: skip
+    told = timeline_of(
+        [
+            (0, 0, 1, "neutral"),
+            (0, 1, 2, "uncertain"),
+            (0, 2, 3, "happiness"),
+            (0, 3, 4, "neutral"),
+            (0, 4, 5, "uncertain"),
+            (0, 5, 6, "neutral"),
+            (0, 8, 9, "anger"),
+            (1, 0, 1, "anger"),
+            (1, 1, 2, "neutral"),
+        ]
+    )
     counts = transitions(told.segments(), BASIC7.names)
     n, h, a = (BASIC7.index(name) for name in ("neutral", "happiness", "anger"))
     assert {(int(i), int(j)): int(counts[i, j]) for i, j in np.argwhere(counts)} == {(n, h): 1, (h, n): 1, (a, n): 1}

@@ -62,8 +62,13 @@ def told(timeline_of) -> Timeline:
     """The face is seen from 0.2 s on, and shows happiness."""
     rows = timeline_of([(0, 0, 0.36, "happiness")], fps=25, source="film.mp4")  # nine rows
     ends = np.append(TIMES[1:], TIMES[-1] + 0.04)
-    columns = {**rows.columns, "time": TIMES[3:], "duration": (ends - TIMES)[3:], "frame": np.arange(3, 12),
-               **{name: np.full(9, value) for name, value in zip(("x", "y", "width", "height"), FACE, strict=True)}}
+    columns = {
+        **rows.columns,
+        "time": TIMES[3:],
+        "duration": (ends - TIMES)[3:],
+        "frame": np.arange(3, 12),
+        **{name: np.full(9, value) for name, value in zip(("x", "y", "width", "height"), FACE, strict=True)},
+    }
     looked = type(rows.looked[0])("film.mp4", "video", 12, 0.0, float(ends[-1]))
     return Timeline(columns, rows.labels, rows.provenance, (looked,))
 
@@ -131,8 +136,9 @@ def test_a_table_from_another_folder_and_names_are_taken(told, tmp_path) -> None
     film(tmp_path / "film.mp4", sound=False)
     told.save(tmp_path / "film.csv")
     (tmp_path / "names.csv").write_text("track,name\n0,Anna\n")
-    done = annotate(tmp_path / "film.mp4", tmp_path / "out.mkv", timeline=tmp_path / "film.csv",
-                    names=tmp_path / "names.csv")  # fmt: skip
+    done = annotate(
+        tmp_path / "film.mp4", tmp_path / "out.mkv", timeline=tmp_path / "film.csv", names=tmp_path / "names.csv"
+    )
     assert done.timeline.looked == told.looked and len(frames(tmp_path / "out.mkv")) == 12
     annotate(tmp_path / "film.mp4", tmp_path / "plain.mkv", timeline=told)
     pair = [frames(tmp_path / name)[6].image.astype(int) for name in ("out.mkv", "plain.mkv")]
@@ -215,8 +221,13 @@ def rows_at(timeline_of, boxes: dict[int, tuple[float, float, float, float]], fr
     assert len(rows) == len(there)
     box = np.array([boxes[max(first for first in boxes if first <= i)] for i in there], float)
     times = np.array(there) / 25
-    columns = {**rows.columns, "time": times, "duration": np.full(len(there), 0.04), "frame": np.array(there),
-               **{name: box[:, k] for k, name in enumerate(("x", "y", "width", "height"))}}  # fmt: skip
+    columns = {
+        **rows.columns,
+        "time": times,
+        "duration": np.full(len(there), 0.04),
+        "frame": np.array(there),
+        **{name: box[:, k] for k, name in enumerate(("x", "y", "width", "height"))},
+    }
     looked = type(rows.looked[0])("joined.ts", "video", frames, 0.0, frames / 25)
     return Timeline(columns, rows.labels, rows.provenance, (looked,))
 
@@ -246,16 +257,23 @@ def test_a_film_whose_pictures_change_size_is_drawn_and_anonymised(joined_films,
     """A call: small at first, then large, then the telephone is held upright. All of it goes into the largest size."""
     boxes = [(40, 40, 40, 40), (80, 80, 80, 80), (60, 60, 60, 60)]
     sizes = [(160, 120), (320, 240), (160, 240)]
-    parts = [{"size": (wide, high), "picture": with_face(high, wide, box)}
-             for (wide, high), box in zip(sizes, boxes, strict=True)]  # fmt: skip
+    parts = [
+        {"size": (wide, high), "picture": with_face(high, wide, box)}
+        for (wide, high), box in zip(sizes, boxes, strict=True)
+    ]
     joined_films.write_joined(tmp_path / "joined.ts", parts)
     told = rows_at(timeline_of, {0: boxes[0], PART: boxes[1], 2 * PART: boxes[2]}, 3 * PART)
     heard = []
     plain, hidden = (
-        annotate(tmp_path / "joined.ts", tmp_path / f"{name}{ending}", timeline=told, anonymise=name == "hidden",
-                 report=heard.append).path
+        annotate(
+            tmp_path / "joined.ts",
+            tmp_path / f"{name}{ending}",
+            timeline=told,
+            anonymise=name == "hidden",
+            report=heard.append,
+        ).path
         for name in ("plain", "hidden")
-    )  # fmt: skip
+    )
     placed = [(80, 80, 80, 80), (80, 80, 80, 80), (140, 60, 60, 60)]  # in a picture of 320 x 240
     for index, (seen, gone) in enumerate(zip(frames(plain), frames(hidden), strict=True)):
         x, y, _, h = box = placed[index // PART]

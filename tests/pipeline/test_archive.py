@@ -72,8 +72,14 @@ def test_a_folder_becomes_a_folder(archive, tmp_path) -> None:
     out, heard = tmp_path / "out", []
     job = predict_to([root], out, analyser, heard=lambda outcome, table: heard.append((outcome.source, table)))
     assert list(files(out)) == [
-        "film.csv", "film.meta.json", "film_2.csv", "film_2.meta.json", "photos.csv", "photos.meta.json", "segments.csv"
-    ]  # fmt: skip
+        "film.csv",
+        "film.meta.json",
+        "film_2.csv",
+        "film_2.meta.json",
+        "photos.csv",
+        "photos.meta.json",
+        "segments.csv",
+    ]
     assert (job.total, job.before, job.done, len(job.failed), job.stopped) == (6, 0, 5, 1, False)
     assert len(heard) == 6
     whole = Timeline.concat([analyser.analyse(root / f"p{i}.png") for i in range(3)])
@@ -86,8 +92,13 @@ def test_a_folder_becomes_a_folder(archive, tmp_path) -> None:
     ended = {Path(line["source"]).name: line for line in lines if line.get("state") in ("done", "failed")}
     assert ended["bad.mkv"]["attempts"] == 3 and "cannot be read as a film" in ended["bad.mkv"]["error"]
     assert [line["state"] for line in lines[1:] if "bad.mkv" in line["source"]] == [
-        "started", "again", "started", "again", "started", "failed"
-    ]  # fmt: skip
+        "started",
+        "again",
+        "started",
+        "again",
+        "started",
+        "failed",
+    ]
     assert (ended["p1.png"]["rows"], ended["film.mkv"]["rows"], ended["film.mkv"]["seconds"]) == (2, 30, 1.0)
 
 

@@ -73,8 +73,11 @@ def by_hand(looks: list[Look], info: ClipInfo = INFO, gap: float = SETTINGS.gap)
                 frames = []
                 for part, u in enumerate(drawn):
                     moment = seen[0].time + (part + u) * (span - seen[0].time) / info.frames
-                    frames.append(max((one for one in seen if one.time <= moment), key=lambda one: one.time,
-                                      default=seen[0]).feature.astype(np.float32))  # fmt: skip
+                    frames.append(
+                        max(
+                            (one for one in seen if one.time <= moment), key=lambda one: one.time, default=seen[0]
+                        ).feature.astype(np.float32)
+                    )
                 odds = np.exp(np.float64(10 * np.stack(frames).mean(0)))
                 affect += np.clip(3 * np.stack(frames).mean(0)[:2] - 1, -1, 1) / info.looks
                 votes[odds.argmax()] += 1

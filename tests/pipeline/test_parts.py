@@ -21,10 +21,19 @@ PIXEL = np.zeros((1, 1, 3), np.uint8)
 POINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
 
-@pytest.mark.parametrize("bad", [
-    {"fps": 0}, {"fps": -1.0}, {"cell": 0.0}, {"usable": 1.5}, {"certain": -0.1}, {"batch": 0}, {"lag": 0.1},
-    {"switch": -1.0},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"fps": 0},
+        {"fps": -1.0},
+        {"cell": 0.0},
+        {"usable": 1.5},
+        {"certain": -0.1},
+        {"batch": 0},
+        {"lag": 0.1},
+        {"switch": -1.0},
+    ],
+)
 def test_impossible_settings_are_refused(bad) -> None:
     with pytest.raises(SettingError):
         Settings(**bad)

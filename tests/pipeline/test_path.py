@@ -45,8 +45,14 @@ def problems(draw):
     if draw(st.booleans()):
         since = -float(rng.choice([0.1, 0.2, 0.4]))
         before = Before(int(rng.integers(states)), since, -float(rng.choice([0.0, 0.05])))
-    return (rng.normal(0, 2, (rows, states)), start, start + steps, draw(st.sampled_from([0.0, 0.7, 2.0])),
-            draw(st.sampled_from([0.0, 0.1, 0.25, 0.5])), before)  # fmt: skip
+    return (
+        rng.normal(0, 2, (rows, states)),
+        start,
+        start + steps,
+        draw(st.sampled_from([0.0, 0.7, 2.0])),
+        draw(st.sampled_from([0.0, 0.1, 0.25, 0.5])),
+        before,
+    )
 
 
 @given(problems())

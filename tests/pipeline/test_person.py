@@ -42,8 +42,11 @@ def drawn(n: int, seed: int = 0) -> np.ndarray:
 def test_every_look_is_what_the_formula_gives_by_hand() -> None:
     odds = drawn(40)
     usable = np.arange(40) % 7 != 3
-    given = [look for p, u, i in zip(odds, usable, range(40), strict=True)
-             for look in looks([p], start=i * 0.1 if i < 20 else i * 0.5, usable=bool(u))]  # fmt: skip
+    given = [
+        look
+        for p, u, i in zip(odds, usable, range(40), strict=True)
+        for look in looks([p], start=i * 0.1 if i < 20 else i * 0.5, usable=bool(u))
+    ]
     expected = [EXPECTED[name] for name in LABELS.names]
     rest, weight = [0.0, 0.0, 0.0], 0.0
     for i, (p, got) in enumerate(zip(odds, through(given), strict=True)):

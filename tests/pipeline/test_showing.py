@@ -46,8 +46,10 @@ def test_segments_of_a_table_with_names(timeline_of, tmp_path) -> None:
     (tmp_path / "names.csv").write_text("track,name\n0,Anna\n1,Anna\n2,Ben\n")
     out = segments(tmp_path / "film.csv", tmp_path / "film.eaf", names=tmp_path / "names.csv")
     assert [(s.tier, s.start, s.end, s.label) for s in read_spans(out.path)] == [
-        ("Anna", 0, 2, "neutral"), ("Anna", 2, 4, "happiness"), ("Ben", 0, 4, "anger"),
-    ]  # fmt: skip
+        ("Anna", 0, 2, "neutral"),
+        ("Anna", 2, 4, "happiness"),
+        ("Ben", 0, 4, "anger"),
+    ]
     seated = segments(tmp_path / "film.csv", tmp_path / "film.TextGrid", seats=2)
     assert {s.tier for s in read_spans(seated.path)} == {"person 1", "person 2"}
 

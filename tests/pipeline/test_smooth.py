@@ -21,8 +21,18 @@ BASE = Settings()
 
 
 def look(time, odds, *, duration=1 / 30, track=0, quality=1.0, usable=True, frame=None, affect=None) -> Look:
-    return Look(round(time * 1000) if frame is None else frame, time, duration, track, (0.0, 0.0, 50.0, 50.0), 0.9,
-                quality, usable, np.array(odds, np.float64), affect=affect)  # fmt: skip
+    return Look(
+        round(time * 1000) if frame is None else frame,
+        time,
+        duration,
+        track,
+        (0.0, 0.0, 50.0, 50.0),
+        0.9,
+        quality,
+        usable,
+        np.array(odds, np.float64),
+        affect=affect,
+    )
 
 
 def clear(label, sure=0.9, labels=3) -> list[float]:
@@ -177,8 +187,10 @@ def settled(looks, speech) -> list[int]:
 
 
 def test_the_guard_lowers_false_expressions_of_a_talking_mouth() -> None:
-    false = {speech: sum(b == SURPRISE7 != a for seed in range(4) for a, b in pairwise(settled(talking(seed), speech)))
-             for speech in (0.0, BASE.speech, 0.3)}  # fmt: skip
+    false = {
+        speech: sum(b == SURPRISE7 != a for seed in range(4) for a, b in pairwise(settled(talking(seed), speech)))
+        for speech in (0.0, BASE.speech, 0.3)
+    }
     assert BASE.speech > 0
     assert false[0.3] <= false[BASE.speech] < false[0.0]
 
@@ -231,9 +243,18 @@ def streams(draw):
             mood[track] = int(rng.integers(3)) if rng.random() < 0.05 else mood[track]
             if int(time * 1.3 + track) % 4:
                 odds = 0.6 * np.array(clear(mood[track])) + 0.4 * rng.dirichlet([1.0] * 3)
-                looks.append(look(time, odds, duration=duration, track=track, quality=float(rng.random()),
-                                  usable=bool(rng.random() < 0.9), frame=frame,
-                                  affect=rng.uniform(-1, 1, 2)))  # fmt: skip
+                looks.append(
+                    look(
+                        time,
+                        odds,
+                        duration=duration,
+                        track=track,
+                        quality=float(rng.random()),
+                        usable=bool(rng.random() < 0.9),
+                        frame=frame,
+                        affect=rng.uniform(-1, 1, 2),
+                    )
+                )
         time += duration
     return looks
 

@@ -100,9 +100,11 @@ def test_a_camera_and_a_stream_that_end_are_kept_and_said(planted, monkeypatch, 
 def test_what_cannot_be_watched_is_said_before_the_work(film, tmp_path) -> None:
     path, with_fakes = film
     for source, out, error in (
-        (str(tmp_path / "none.mp4"), None, SourceError), (str(tmp_path), "x.xlsx", SettingError),
-        (str(path), path / "x.csv", OutputError), ("http://127.0.0.1:9/x", None, SourceError),
-    ):  # fmt: skip
+        (str(tmp_path / "none.mp4"), None, SourceError),
+        (str(tmp_path), "x.xlsx", SettingError),
+        (str(path), path / "x.csv", OutputError),
+        ("http://127.0.0.1:9/x", None, SourceError),
+    ):
         with pytest.raises(error):
             watch(source, out, **with_fakes)
     planted_picture = tmp_path / "p.png"

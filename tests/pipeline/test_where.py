@@ -60,11 +60,14 @@ def test_a_long_film_shows_sums_alone_and_a_short_one_a_window(timeline_of, tmp_
     face = np.zeros((8, 8, 3), np.uint8)
     one = Close(0, 0.0, 2.0, np.array([[[0.2, 0.4]]] * 3), ("anger",) * 3)
     long, short = timeline_of([(0, 0, 90, "neutral")], fps=5), timeline_of([(0, 0, 1, "neutral")], fps=25)
-    drawn = plot_where(long, [one, replace(one, number=3, start=50.0, end=52.0)], [(1.0, face)], tmp_path / "a.svg",
-                       title="t", reach=4).read_text()  # fmt: skip
+    drawn = plot_where(
+        long, [one, replace(one, number=3, start=50.0, end=52.0)], [(1.0, face)], tmp_path / "a.svg", title="t", reach=4
+    ).read_text()
     assert "Single looks are drawn for films of up to 40 s." in drawn and "a window" not in drawn
-    assert "looks, 3 a window" in plot_where(short, [one], [(0.5, face)], tmp_path / "b.svg", title="t",
-                                             reach=4).read_text()  # fmt: skip
+    assert (
+        "looks, 3 a window"
+        in plot_where(short, [one], [(0.5, face)], tmp_path / "b.svg", title="t", reach=4).read_text()
+    )
 
 
 def test_who_cannot_have_one_is_told_why(film, planted, tmp_path, capsys) -> None:

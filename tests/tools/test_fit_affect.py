@@ -99,19 +99,28 @@ def small_model(folder: Path) -> Path:
 
     faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", 4, 4, 3])
     out = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("logits", "feature")]
-    nodes = [helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
-             helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
-             helper.make_node("Div", ["mean", "most"], ["feature"]),
-             helper.make_node("Mul", ["feature", "ten"], ["logits"])]  # fmt: skip
-    numbers = [helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2]),
-               helper.make_tensor("most", TensorProto.FLOAT, [], [255]),
-               helper.make_tensor("ten", TensorProto.FLOAT, [], [10])]  # fmt: skip
+    nodes = [
+        helper.make_node("Cast", ["faces"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Div", ["mean", "most"], ["feature"]),
+        helper.make_node("Mul", ["feature", "ten"], ["logits"]),
+    ]
+    numbers = [
+        helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2]),
+        helper.make_tensor("most", TensorProto.FLOAT, [], [255]),
+        helper.make_tensor("ten", TensorProto.FLOAT, [], [10]),
+    ]
     made = helper.make_graph(nodes, "g", [faces], out, numbers)
     folder.mkdir()
-    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9),
-              str(folder / "encoder.onnx"))  # fmt: skip
-    write_info(folder, ModelInfo("small", ("a", "b", "c"), "encoder.onnx", sha256(folder / "encoder.onnx"), size=4,
-                                 seen=("toys:3:0",)))  # fmt: skip
+    onnx.save(
+        helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(folder / "encoder.onnx")
+    )
+    write_info(
+        folder,
+        ModelInfo(
+            "small", ("a", "b", "c"), "encoder.onnx", sha256(folder / "encoder.onnx"), size=4, seen=("toys:3:0",)
+        ),
+    )
     return folder
 
 
@@ -145,9 +154,16 @@ def test_the_command_writes_a_model_that_says_what_it_has_learnt(tool, tmp_path,
     np.save(folder / "starts.npy", np.arange(count + 1) * each)
     (folder / "prepared.json").write_text(json.dumps({"kind": "pixels"}))
     ids, paths = (np.array([form.format(i) for i in range(count)]) for form in ("film-clips/{:03d}", "frames.npy::{}"))
-    Manifest(ids, paths,
-             np.full(count, -1), LabelSet(()), split=np.full(count, "train"), valence=rated[:, 0], arousal=rated[:, 1],
-             root=folder).save(folder / "manifest.csv")  # fmt: skip
+    Manifest(
+        ids,
+        paths,
+        np.full(count, -1),
+        LabelSet(()),
+        split=np.full(count, "train"),
+        valence=rated[:, 0],
+        arousal=rated[:, 1],
+        root=folder,
+    ).save(folder / "manifest.csv")
     small = small_model(tmp_path / "small")
     photos = np.array([[0.2, 0.6, 0.5], [0.8, 0.4, 0.5], [0.5, 0.5, 0.1]])  # the third lies between
     monkeypatch.setattr(tool, "read_photos", lambda model, folder: photos)
@@ -157,8 +173,9 @@ def test_the_command_writes_a_model_that_says_what_it_has_learnt(tool, tmp_path,
     model = load_folder(tmp_path / "out")
     assert model.affect and model.info.seen[0] == "toys:3:0" and model.info.seen[1].startswith("film-clips:60:")
     assert model.info.scores["film-clips/ccc_valence"][0] > 0.95
-    assert set(model.info.scores) == {f"film-clips/{s}_{n}" for s in ("ccc", "pearson", "rmse")
-                                      for n in ("valence", "arousal")}  # fmt: skip
+    assert set(model.info.scores) == {
+        f"film-clips/{s}_{n}" for s in ("ccc", "pearson", "rmse") for n in ("valence", "arousal")
+    }
     light = np.full((1, 4, 4, 3), 128, np.uint8)
     light[..., 0], light[..., 1] = 200, 60
     (affect,) = model.answer(light).affect

@@ -53,8 +53,10 @@ def test_what_names_the_software_and_rounding_make_no_difference(
         ({"film_csv": "time,label\n0,neutral\n1,sadness\n"}, "film.csv: column label differs in 1 of 2 rows"),
         ({"film_csv": "time\n0\n1\n"}, "film.csv: lacks the column label"),
         ({"film_eaf": '<A DATE="x"/>\n<C/>\n'}, "film.eaf: differs from line 1 on"),
-        ({"film_eaf": '<A DATE="x"/>\n<B MEDIA_URL="file:///a/film.mp4" RELATIVE_MEDIA_URL="../film.mp4"/>\n'},
-         "film.eaf: differs from line 1 on"),
+        (
+            {"film_eaf": '<A DATE="x"/>\n<B MEDIA_URL="file:///a/film.mp4" RELATIVE_MEDIA_URL="../film.mp4"/>\n'},
+            "film.eaf: differs from line 1 on",
+        ),
         ({"audit_csv": "id,p_wrong\na,0.51\nb,0.1\n"}, "audit.csv: column p_wrong differs in 1 of 2 rows"),
         ({"audit_csv": "id,p_wrong\na,0.5\n"}, "audit.csv: column p_wrong differs in"),
     ],

@@ -20,8 +20,16 @@ def test_the_mean_of_two_runs_is_a_run(tmp_path: Path) -> None:
         (tmp_path / name / "recipe.toml").write_text(name)
         state = {"average": {"w": weights, "n": torch.tensor(count)}, "model": {}, "epoch": count}
         torch.save(state, tmp_path / name / "last.pt")
-    args = [sys.executable, str(TOOL), str(tmp_path / "a"), str(tmp_path / "b"), "--share", "0.3", "--out",
-            str(tmp_path / "c")]  # fmt: skip
+    args = [
+        sys.executable,
+        str(TOOL),
+        str(tmp_path / "a"),
+        str(tmp_path / "b"),
+        "--share",
+        "0.3",
+        "--out",
+        str(tmp_path / "c"),
+    ]
     assert subprocess.run(args, check=False).returncode == 0
     found = torch.load(tmp_path / "c" / "last.pt", weights_only=True)
     assert torch.allclose(found["average"]["w"], 0.7 * a + 0.3 * b, atol=1e-6)

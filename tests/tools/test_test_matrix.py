@@ -23,8 +23,21 @@ def test_bad(x): assert x == {wanted}
 @pytest.mark.parametrize(("wanted", "failed"), [("x", []), ("1", ["test_bad[2]"])])
 def test_one_setting(wanted: str, failed: list[str], tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS.format(wanted=wanted))
-    told = [sys.executable, str(TOOL), "--only", "LC_ALL", "--jobs", "0", "--", str(tmp_path), "-p", "no:cacheprovider",
-            f"--rootdir={tmp_path}", "-c", os.devnull]  # fmt: skip
+    told = [
+        sys.executable,
+        str(TOOL),
+        "--only",
+        "LC_ALL",
+        "--jobs",
+        "0",
+        "--",
+        str(tmp_path),
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={tmp_path}",
+        "-c",
+        os.devnull,
+    ]
     environment = {**os.environ, "OPENBLAS_CORETYPE": "Zen"}
     environment = {k: v for k, v in environment.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(told, capture_output=True, text=True, env=environment, check=False)

@@ -32,16 +32,31 @@ def drawn(label: NDArray[np.int64], seed: int = 0) -> NDArray[np.uint8]:
     return faces.clip(0, 255).astype(np.uint8)
 
 
-def prepare(root: Path, name: str = "drawn", n: int = 60, seed: int = 0, *, split: str = "train", folds: int = 3,
-            votes: bool = False, names: tuple[str, ...] = NAMES) -> Manifest:  # fmt: skip
+def prepare(
+    root: Path,
+    name: str = "drawn",
+    n: int = 60,
+    seed: int = 0,
+    *,
+    split: str = "train",
+    folds: int = 3,
+    votes: bool = False,
+    names: tuple[str, ...] = NAMES,
+) -> Manifest:
     """Write ``root/name`` and return its manifest; labels go round, folds too."""
     label = np.arange(n) % 3
     rng = np.random.default_rng(seed)
     counts = np.eye(3)[label] * 6 + rng.integers(0, 3, (n, 3))
     manifest = Manifest(
-        id=np.array([f"{name}/{split}{i:04d}" for i in range(n)]), path=np.array([f"faces.npy::{i}" for i in range(n)]),
-        label=label, labels=LabelSet(names), split=np.full(n, split), fold=(np.arange(n) // 3) % folds,
-        votes=counts.astype(np.float32) if votes else None, root=root / name)  # fmt: skip
+        id=np.array([f"{name}/{split}{i:04d}" for i in range(n)]),
+        path=np.array([f"faces.npy::{i}" for i in range(n)]),
+        label=label,
+        labels=LabelSet(names),
+        split=np.full(n, split),
+        fold=(np.arange(n) // 3) % folds,
+        votes=counts.astype(np.float32) if votes else None,
+        root=root / name,
+    )
     (root / name).mkdir(parents=True)
     np.save(root / name / "faces.npy", drawn(label, seed))
     manifest.save(root / name / "manifest.csv")

@@ -53,8 +53,13 @@ def lay_down(folder: Path, frames: np.ndarray[Any, Any], note: dict[str, object]
     np.save(folder / "starts.npy", np.arange(ROWS + 1) * FRAMES)
     (folder / "prepared.json").write_text(json.dumps(note))
     names, split = np.array([f"{folder.name}{i}" for i in range(ROWS)]), np.full(ROWS, "train")
-    Manifest(names, np.array([f"frames.npy::{i}" for i in range(ROWS)]), split=split, fold=(np.arange(ROWS) // 3) % 2,
-             **columns).save(folder / "manifest.csv")  # fmt: skip
+    Manifest(
+        names,
+        np.array([f"frames.npy::{i}" for i in range(ROWS)]),
+        split=split,
+        fold=(np.arange(ROWS) // 3) % 2,
+        **columns,
+    ).save(folder / "manifest.csv")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +85,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(home: Path, *train: Source, **changes: Any) -> Recipe:
     width = np.load(home / "rated" / "frames.npy", mmap_mode="r").shape[1]
     settings = {"kind": "features", "inputs": width, "frames": 4, "width": 12, "drop": 0.0, "dropout": 0.0}
-    made = Recipe("tiny-affect", train or (LABELLED, RATED), labels=NAMES, fold=1, method="multitask", config=settings,
-                  loop=Loop(12, 8, half=False, judge_every=6), optim=Optim(rate=1e-2, ema=0))  # fmt: skip
+    made = Recipe(
+        "tiny-affect",
+        train or (LABELLED, RATED),
+        labels=NAMES,
+        fold=1,
+        method="multitask",
+        config=settings,
+        loop=Loop(12, 8, half=False, judge_every=6),
+        optim=Optim(rate=1e-2, ema=0),
+    )
     return replace(made, **changes)
 
 
@@ -125,8 +138,9 @@ def test_weights_balance_labels_and_leave_other_rows_at_one(home: Path) -> None:
 
 def test_batches_bring_ratings_where_any_source_has_them() -> None:
     frames, rated = np.zeros((6, 2), np.float32), np.arange(12, dtype=np.float32).reshape(6, 2) / 20
-    plain_rows = Rows(frames, np.arange(3), np.eye(3, dtype=np.float32), np.ones(3, np.float32), starts=np.arange(7),
-                      kind="features")  # fmt: skip
+    plain_rows = Rows(
+        frames, np.arange(3), np.eye(3, dtype=np.float32), np.ones(3, np.float32), starts=np.arange(7), kind="features"
+    )
     with_them = replace(plain_rows, index=np.arange(3, 6), affect=rated[3:])
     views = Multitask(LABELS, MultitaskConfig(kind="features", inputs=2, frames=1)).views(False)
     sources = [plain_rows, with_them]
@@ -238,8 +252,15 @@ def some(n: int, seed: int, rated: bool = True) -> Answered:
     truth = np.where(np.arange(n) % 2, rng.integers(0, 3, n), -1) if rated else rng.integers(0, 3, n)
     affect, rating = rng.uniform(-1, 1, (2, n, 2))
     rating[1] = np.nan
-    return Answered(np.array([f"{seed}-{i}" for i in range(n)]), np.arange(n), truth, rng.dirichlet(np.ones(3), n),
-                    NAMES, affect if rated else None, rating if rated else None)  # fmt: skip
+    return Answered(
+        np.array([f"{seed}-{i}" for i in range(n)]),
+        np.arange(n),
+        truth,
+        rng.dirichlet(np.ones(3), n),
+        NAMES,
+        affect if rated else None,
+        rating if rated else None,
+    )
 
 
 def test_answers_come_back_from_their_file(tmp_path: Path) -> None:
@@ -270,8 +291,10 @@ def test_folds_are_summed_up_by_concordance() -> None:
     found = {c.score: c for c in summarise({k: {f"set/fold{k}": a} for k, a in parts.items()})}
     assert set(found) == {"war", "uar", "ccc_valence", "ccc_arousal"}
     known = [np.isfinite(a.rating[:, 1]) for a in parts.values() if a.rating is not None]
-    by_hand = [scores.concordance(a.affect[k, 1], a.rating[k, 1])  # type: ignore[index]
-               for a, k in zip(parts.values(), known, strict=True)]  # fmt: skip
+    by_hand = [
+        scores.concordance(a.affect[k, 1], a.rating[k, 1])  # type: ignore[index]
+        for a, k in zip(parts.values(), known, strict=True)
+    ]
     assert found["ccc_arousal"].values == pytest.approx(by_hand) and found["ccc_arousal"].rows == 33
     assert found["war"].rows == 18
 

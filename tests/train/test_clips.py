@@ -60,8 +60,14 @@ def lay_down(folder: Path, kind: str, n: int = 24, seed: int = 0) -> Manifest:
     note = {"kind": kind} | ({"mirror": IBUG68_MIRROR.tolist()} if kind == "points" else {})
     (folder / "prepared.json").write_text(json.dumps(note))
     manifest = Manifest(
-        id=np.array([f"{kind}/{i:03d}" for i in range(n)]), path=np.array([f"frames.npy::{i}" for i in range(n)]),
-        label=label, labels=LABELS, split=np.full(n, "train"), fold=(np.arange(n) // 3) % 2, root=folder)  # fmt: skip
+        id=np.array([f"{kind}/{i:03d}" for i in range(n)]),
+        path=np.array([f"frames.npy::{i}" for i in range(n)]),
+        label=label,
+        labels=LABELS,
+        split=np.full(n, "train"),
+        fold=(np.arange(n) // 3) % 2,
+        root=folder,
+    )
     manifest.save(folder / "manifest.csv")
     return manifest
 
@@ -76,16 +82,30 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(kind: str, epochs: int = 4) -> Recipe:
     inputs = {"points": 136, "features": 20, "pixels": 3}[kind]
-    return Recipe("clips", (Source(kind, folds="manifest"),), labels=NAMES, fold=1, method="tiny_method:TinyClip",
-                  config={"kind": kind, "inputs": inputs}, loop=Loop(epochs, 6, half=False, judge_every=1),
-                  optim=Optim(rate=1e-2 if kind == "pixels" else 1e-3, ema=0))  # fmt: skip
+    return Recipe(
+        "clips",
+        (Source(kind, folds="manifest"),),
+        labels=NAMES,
+        fold=1,
+        method="tiny_method:TinyClip",
+        config={"kind": kind, "inputs": inputs},
+        loop=Loop(epochs, 6, half=False, judge_every=1),
+        optim=Optim(rate=1e-2 if kind == "pixels" else 1e-3, ema=0),
+    )
 
 
 @pytest.fixture(scope="module")
 def photo_run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A method of photos that learns from the first frames of clips."""
-    plan = Recipe("photos", (Source("pixels", folds="manifest"),), labels=NAMES, fold=1, method="tiny_method:Tiny",
-                  loop=Loop(1, 6, half=False), optim=Optim(ema=0))  # fmt: skip
+    plan = Recipe(
+        "photos",
+        (Source("pixels", folds="manifest"),),
+        labels=NAMES,
+        fold=1,
+        method="tiny_method:Tiny",
+        loop=Loop(1, 6, half=False),
+        optim=Optim(ema=0),
+    )
     return execute(plan, clips, tmp_path_factory.mktemp("run"))
 
 
@@ -104,16 +124,23 @@ def test_clips_are_opened_as_they_were_laid_down(clips: Path, kind: str) -> None
     assert (part.rows.mirror is not None) == (kind == "points")
 
 
-@pytest.mark.parametrize(("kind", "harm", "sentence"), [
-    ("points", lambda f: np.save(f / "starts.npy", np.arange(3)), r"no 24 clips of points: run `tronie prepare`"),
-    ("points", lambda f: np.save(f / "starts.npy", np.repeat(np.load(f / "starts.npy")[:-1], 2)[:25]), "no 24 clips"),
-    ("pixels", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy")[:-1]), "frames that are no 24 clips"),
-    ("features", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy").astype(np.float64)), "no 24 clips"),
-    ("points", lambda f: (f / "frames.npy").unlink(), "No prepared data in"),
-    ("points", lambda f: (f / "frames.npy").write_bytes(b"no"), r"frames\.npy cannot be read"),
-    ("points", lambda f: (f / "prepared.json").write_text("{"), r"prepared\.json cannot be read"),
-    ("points", lambda f: (f / "prepared.json").write_text('{"kind": "sounds"}'), "clips of 'sounds'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "harm", "sentence"),
+    [
+        ("points", lambda f: np.save(f / "starts.npy", np.arange(3)), r"no 24 clips of points: run `tronie prepare`"),
+        (
+            "points",
+            lambda f: np.save(f / "starts.npy", np.repeat(np.load(f / "starts.npy")[:-1], 2)[:25]),
+            "no 24 clips",
+        ),
+        ("pixels", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy")[:-1]), "frames that are no 24 clips"),
+        ("features", lambda f: np.save(f / "frames.npy", np.load(f / "frames.npy").astype(np.float64)), "no 24 clips"),
+        ("points", lambda f: (f / "frames.npy").unlink(), "No prepared data in"),
+        ("points", lambda f: (f / "frames.npy").write_bytes(b"no"), r"frames\.npy cannot be read"),
+        ("points", lambda f: (f / "prepared.json").write_text("{"), r"prepared\.json cannot be read"),
+        ("points", lambda f: (f / "prepared.json").write_text('{"kind": "sounds"}'), "clips of 'sounds'"),
+    ],
+)
 def test_damage_is_said_in_a_sentence(tmp_path: Path, kind: str, harm: object, sentence: str) -> None:
     lay_down(tmp_path / "x", kind)
     harm(tmp_path / "x")  # type: ignore[operator]

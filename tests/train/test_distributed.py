@@ -33,8 +33,19 @@ def started(arguments: list[str]) -> None:
 def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path, norms: str) -> None:
     faces = str(data / "drawn" / "faces.npy")
     started([str(SCRIPT), faces, str(tmp_path / "one"), norms])
-    started(["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT), faces,
-             str(tmp_path / "two"), norms])  # fmt: skip
+    started(
+        [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(SCRIPT),
+            faces,
+            str(tmp_path / "two"),
+            norms,
+        ]
+    )
     alone, first, second = (torch.load(tmp_path / name) for name in ("one/rank0.pt", "two/rank0.pt", "two/rank1.pt"))
     for name, value in alone.items():
         assert torch.equal(first[name], second[name]), name
@@ -61,8 +72,10 @@ def test_shared_norms_keep_names_and_numbers() -> None:
     assert isinstance(net[1], SharedNorm) and isinstance(net[2][0], SharedNorm) and net[1].weight is before
     assert all(torch.equal(net.state_dict()[k], v) for k, v in state.items())
     x = torch.rand(2, 4, 5, 5)
-    assert torch.equal(net[1].eval()(x), torch.nn.functional.batch_norm(x, net[1].running_mean, net[1].running_var,
-                                                                      net[1].weight, net[1].bias))  # fmt: skip
+    assert torch.equal(
+        net[1].eval()(x),
+        torch.nn.functional.batch_norm(x, net[1].running_mean, net[1].running_var, net[1].weight, net[1].bias),
+    )
     freeze_norms(net.train())
     assert not net[1].training and net[0].training
 

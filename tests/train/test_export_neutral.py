@@ -61,9 +61,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
 
 
 @pytest.mark.parametrize(("precision", "near"), [("full", 1e-4), ("half", 3e-3)])
-def test_the_neutral_of_the_graph_is_that_of_the_network(
-    models: dict[str, Model], precision: str, near: float
-) -> None:
+def test_the_neutral_of_the_graph_is_that_of_the_network(models: dict[str, Model], precision: str, near: float) -> None:
     method, model = ke2nt(), models[precision]
     with torch.no_grad():
         out = method(torch.from_numpy(faces()).permute(0, 3, 1, 2)[:, None])

@@ -82,8 +82,13 @@ def folded(home: Path) -> Folded:
 
 def made_up(seed: int, n: int, first: int = 0) -> Answered:
     rng = np.random.default_rng(seed)
-    return Answered(np.array([f"r{first + i}" for i in range(n)]), np.arange(first, first + n) // 2,
-                    rng.integers(0, 3, n), rng.dirichlet(np.ones(3), n), ("a", "b", "c"))  # fmt: skip
+    return Answered(
+        np.array([f"r{first + i}" for i in range(n)]),
+        np.arange(first, first + n) // 2,
+        rng.integers(0, 3, n),
+        rng.dirichlet(np.ones(3), n),
+        ("a", "b", "c"),
+    )
 
 
 def by_hand(a: Answered) -> tuple[float, float]:
@@ -124,7 +129,11 @@ def test_sources_that_only_some_folds_have_are_left_out() -> None:
 def test_every_fold_is_held_out_once_and_all_rows_are_answered(folded: Folded, home: Path) -> None:
     assert folded.folds == (0, 1) and folded.folder.name.endswith("-drawn-folds-1")
     assert [(s.source, s.score) for s in folded.scores] == [
-        ("drawn", "war"), ("drawn", "uar"), ("voted/valid", "war"), ("voted/valid", "uar")]  # fmt: skip
+        ("drawn", "war"),
+        ("drawn", "uar"),
+        ("voted/valid", "war"),
+        ("voted/valid", "uar"),
+    ]
     together = read_answers(folded.folder)
     assert list(together) == ["drawn"] and len(set(together["drawn"].id.tolist())) == 42
     for k in folded.folds:
@@ -155,8 +164,20 @@ def test_a_stopped_walk_goes_on_with_the_folds_that_are_left(folded: Folded, hom
 
 
 def test_folds_by_number_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["train", str(home / "drawn.toml"), "--folds", "1", "--data", str(home / "prepared"), "--out",
-                 str(home / "few"), "--set", "loop.epochs=1"])  # fmt: skip
+    code = main(
+        [
+            "train",
+            str(home / "drawn.toml"),
+            "--folds",
+            "1",
+            "--data",
+            str(home / "prepared"),
+            "--out",
+            str(home / "few"),
+            "--set",
+            "loop.epochs=1",
+        ]
+    )
     assert code == 0
     printed = capsys.readouterr().out
     assert "fold 1 is held out" in printed and "| drawn (21) | accuracy (WAR) |" in printed

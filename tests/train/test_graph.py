@@ -73,9 +73,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tuple
 
 @pytest.mark.parametrize(("encoder", "size"), [("resnet18-half", 32), ("dlib-resnet29", 80)])
 def test_the_graph_is_the_network_for_any_batch(
-    encoder: str, size: int, faces: dict[int, np.ndarray], made: Callable[[str, int], tuple[Method, Path]],
-    tmp_path: Path
-) -> None:  # fmt: skip
+    encoder: str,
+    size: int,
+    faces: dict[int, np.ndarray],
+    made: Callable[[str, int], tuple[Method, Path]],
+    tmp_path: Path,
+) -> None:
     method, full = made(encoder, size)
     session = Session(full)
     logits, feature = torch_answers(method, faces[size])

@@ -40,8 +40,21 @@ from tronie.train.sources import open_part  # noqa: E402
 
 NAMES = ("happiness", "sadness", "neutral")
 ROWS, FRAMES = 24, 20
-CONFIG = {"kind": "features", "width": 8, "hidden": 8, "layers": 1, "heads": 2, "frames": 16, "synopsis": 8, "keys": 2,
-          "each": 4, "look_frames": 8, "dropout": 0.1, "locate": "steps", "target": "confidence"}  # fmt: skip
+CONFIG = {
+    "kind": "features",
+    "width": 8,
+    "hidden": 8,
+    "layers": 1,
+    "heads": 2,
+    "frames": 16,
+    "synopsis": 8,
+    "keys": 2,
+    "each": 4,
+    "look_frames": 8,
+    "dropout": 0.1,
+    "locate": "steps",
+    "target": "confidence",
+}
 
 
 def lay_down(folder: Path, note: dict[str, object], width: int) -> None:
@@ -54,8 +67,14 @@ def lay_down(folder: Path, note: dict[str, object], width: int) -> None:
     np.save(folder / "starts.npy", np.arange(ROWS + 1) * FRAMES)
     names, split = np.array([f"clip{i}" for i in range(ROWS)]), np.full(ROWS, "train")
     (folder / "prepared.json").write_text(json.dumps({"kind": "features", **note}))
-    Manifest(names, np.array([f"frames.npy::{i}" for i in range(ROWS)]), label, LabelSet(NAMES), split=split,
-             fold=(np.arange(ROWS) // 3) % 2).save(folder / "manifest.csv")  # fmt: skip
+    Manifest(
+        names,
+        np.array([f"frames.npy::{i}" for i in range(ROWS)]),
+        label,
+        LabelSet(NAMES),
+        split=split,
+        fold=(np.arange(ROWS) // 3) % 2,
+    ).save(folder / "manifest.csv")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,9 +106,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(home: Path, data: str = "known", **changes: object) -> Recipe:
     width = np.load(home / data / "frames.npy", mmap_mode="r").shape[1]
-    return Recipe("tiny-video", (Source(data, folds="manifest"),), labels=NAMES, fold=1, method="rdfer",
-                  config={**CONFIG, "inputs": width, **changes}, loop=Loop(2, 6, half=False, judge_every=9),
-                  optim=Optim(rate=5e-3, ema=0))  # fmt: skip
+    return Recipe(
+        "tiny-video",
+        (Source(data, folds="manifest"),),
+        labels=NAMES,
+        fold=1,
+        method="rdfer",
+        config={**CONFIG, "inputs": width, **changes},
+        loop=Loop(2, 6, half=False, judge_every=9),
+        optim=Optim(rate=5e-3, ema=0),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -251,9 +277,11 @@ def test_a_damaged_video_model_is_refused(home: Path, run: Outcome, tmp_path: Pa
 
 def test_a_film_is_read_with_it_and_without_pytorch(run: Outcome, shared_data: Path, tmp_path: Path) -> None:
     film, table = shared_data / "samples" / "single_face.mp4", tmp_path / "film.csv"
-    code = ("import sys\nfrom tronie.cli import main\n"
-            f"code = main(['predict', {str(film)!r}, '--model', {str(run.model)!r}, '--out', {str(table)!r}])\n"
-            "assert code == 0 and 'torch' not in sys.modules and 'onnx' not in sys.modules")  # fmt: skip
+    code = (
+        "import sys\nfrom tronie.cli import main\n"
+        f"code = main(['predict', {str(film)!r}, '--model', {str(run.model)!r}, '--out', {str(table)!r}])\n"
+        "assert code == 0 and 'torch' not in sys.modules and 'onnx' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert " clips say " in done.stdout

@@ -53,10 +53,12 @@ def test_votes_and_noise_exclude_each_other() -> None:
 
 def test_a_run_keeps_its_noise_and_says_what_was_told_apart(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "noisy.toml"
-    path.write_text('method = "tiny_method:Tiny"\nlabels = []\nfold = 1\n'
-                    '[[train]]\ndata = "drawn"\nfolds = "manifest"\nnoise = "symmetric:0.3"\n'
-                    '[config]\ndecide = true\n[loop]\nepochs = 2\nbatch = 16\nhalf = false\n'
-                    "[augment]\nerase = 0\n")  # fmt: skip
+    path.write_text(
+        'method = "tiny_method:Tiny"\nlabels = []\nfold = 1\n'
+        '[[train]]\ndata = "drawn"\nfolds = "manifest"\nnoise = "symmetric:0.3"\n'
+        "[config]\ndecide = true\n[loop]\nepochs = 2\nbatch = 16\nhalf = false\n"
+        "[augment]\nerase = 0\n"
+    )
     said: list[str] = []
     run = execute(read_recipe(path), data, tmp_path / "run", said.append)
     found = json.loads((run.folder / "noise.json").read_text())
@@ -74,8 +76,14 @@ def test_decisions_are_held_against_what_was_planted(data: Path, tmp_path: Path)
     flipped = part.planted.corruption.flipped
     wrong, right = part.planted.ids[flipped], part.planted.ids[~flipped]
     samples = tmp_path / "samples.csv"
-    rows = [(1, wrong[0], "noisy"), (1, wrong[1], "noisy"), (2, wrong[1], "clean"), (2, wrong[2], "noisy"),
-            (2, right[0], "noisy"), (2, right[1], "hard")]  # fmt: skip
+    rows = [
+        (1, wrong[0], "noisy"),
+        (1, wrong[1], "noisy"),
+        (2, wrong[1], "clean"),
+        (2, wrong[2], "noisy"),
+        (2, right[0], "noisy"),
+        (2, right[1], "hard"),
+    ]
     samples.write_text("epoch,id,verdict\n" + "".join(f"{e},{i},{v}\n" for e, i, v in rows))
     told = told_apart(tmp_path, samples, [part])
     assert told is not None and (told.called, told.rightly, told.wrong) == (3, 2, int(np.sum(flipped)))

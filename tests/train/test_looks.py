@@ -47,8 +47,9 @@ class Looking(Tiny):
         self.ask(predict, at)
 
 
-def trained(data: Path, folder: Path, ask: Callable[[Predict, Progress], None], seed: int = 0,
-            half: bool = False) -> Method:  # fmt: skip
+def trained(
+    data: Path, folder: Path, ask: Callable[[Predict, Progress], None], seed: int = 0, half: bool = False
+) -> Method:
     sources = [rows(data, slice(0, 20)), rows(data, slice(20, 30))]
     loop = Loop(2, 16, seed=seed, half=half)
     return train(Looking(ask), sources, loop, Optim(rate=5e-3, ema=0), MILD, folder, Listeners())
@@ -106,8 +107,9 @@ def test_looks_repeat_and_differ_by_draw_epoch_and_seed(data: Path, tmp_path: Pa
     for seed in (0, 1):
         trained(data, tmp_path / str(seed), ask(seed), seed)
     weights = Looking(lambda predict, at: None)
-    looks = [answer(weights, rows(data), look=Look(0, seed, epoch, MILD)).logits
-             for seed, epoch in ((0, 0), (0, 1), (1, 0))]  # fmt: skip
+    looks = [
+        answer(weights, rows(data), look=Look(0, seed, epoch, MILD)).logits for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
     assert not np.allclose(looks[0], looks[1], atol=1e-3) and not np.allclose(looks[0], looks[2], atol=1e-3)
 
 

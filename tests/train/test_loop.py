@@ -55,8 +55,15 @@ def test_it_learns_generated_faces(data: Path, tmp_path: Path) -> None:
         return {"held": float((answer(weights, held).logits.argmax(1) == held.target.argmax(1)).mean())}
 
     method = make(42)
-    weights = train(method, [learn], Loop(14, 14, half=False, judge_every=7), RATE, MILD, tmp_path,
-                    Listeners(judge, say=lines.append))  # fmt: skip
+    weights = train(
+        method,
+        [learn],
+        Loop(14, 14, half=False, judge_every=7),
+        RATE,
+        MILD,
+        tmp_path,
+        Listeners(judge, say=lines.append),
+    )
     log = read_log(tmp_path)
     assert [line["epoch"] for line in log] == list(range(14)) == list(range(len(lines)))
     assert log[-1]["ce"] < 0.5 * log[0]["ce"]
@@ -68,9 +75,7 @@ def test_it_learns_generated_faces(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stop", [1, 3])
 @pytest.mark.parametrize("half", [False, True])
-def test_a_stopped_run_goes_on_to_the_bit(
-    data: Path, tmp_path: Path, stop: int, half: bool
-) -> None:
+def test_a_stopped_run_goes_on_to_the_bit(data: Path, tmp_path: Path, stop: int, half: bool) -> None:
     """With dropout, norms, momentum, an average, a memory and decisions; the kill comes before an epoch is saved."""
     sources = [rows(data, slice(0, 30)), rows(data, slice(30, 60), share=0.5)]
     loop = Loop(epochs=4, batch=16, half=half, judge_every=1)

@@ -21,16 +21,19 @@ SLOW, FAST = Precision(False, "the processor has no bf16 instructions"), Precisi
 HASWELL = {"avx2", "fma", "bmi2"}
 
 
-@pytest.mark.parametrize(("instructions", "environment", "bf16", "why"), [
-    (HASWELL, {}, False, "no bf16 instructions"),
-    ({*HASWELL, "avx512f", "avx512_vnni"}, {}, False, "no bf16 instructions"),
-    ({*HASWELL, "avx512f", "avx512_bf16"}, {}, True, "has avx512_bf16"),
-    ({*HASWELL, "amx_tile", "amx_bf16"}, {}, True, "has amx_bf16"),
-    ({"neon", "asimd", "bf16"}, {}, True, "has bf16"),
-    ({"neon", "asimd"}, {}, False, "no bf16 instructions"),
-    ({"avx512_bf16"}, {"ONEDNN_MAX_CPU_ISA": "avx2"}, False, "ONEDNN_MAX_CPU_ISA=AVX2"),
-    ({"avx512_bf16"}, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, True, "has avx512_bf16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("instructions", "environment", "bf16", "why"),
+    [
+        (HASWELL, {}, False, "no bf16 instructions"),
+        ({*HASWELL, "avx512f", "avx512_vnni"}, {}, False, "no bf16 instructions"),
+        ({*HASWELL, "avx512f", "avx512_bf16"}, {}, True, "has avx512_bf16"),
+        ({*HASWELL, "amx_tile", "amx_bf16"}, {}, True, "has amx_bf16"),
+        ({"neon", "asimd", "bf16"}, {}, True, "has bf16"),
+        ({"neon", "asimd"}, {}, False, "no bf16 instructions"),
+        ({"avx512_bf16"}, {"ONEDNN_MAX_CPU_ISA": "avx2"}, False, "ONEDNN_MAX_CPU_ISA=AVX2"),
+        ({"avx512_bf16"}, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, True, "has avx512_bf16"),
+    ],
+)
 def test_what_a_processor_is_said_to_compute_fast(
     instructions: set[str], environment: dict[str, str], bf16: bool, why: str
 ) -> None:

@@ -28,21 +28,24 @@ def test_every_shipped_recipe_is_sound_and_survives_being_written(name: str, tmp
     assert read_recipe(tmp_path / "again.toml") == recipe
 
 
-@pytest.mark.parametrize(("assignment", "sentence"), [
-    ("loop.epoch=3", r"Unknown setting 'loop\.epoch'\. Did you mean 'loop\.epochs'"),
-    ("epochs=3", r"Unknown setting 'epochs'\. Did you mean 'loop\.epochs'"),
-    ("config.smothing=0.2", r"Unknown setting 'config\.smothing'\. Did you mean 'config\.smoothing'"),
-    ("method=baselin", r"Unknown method 'baselin'\. Did you mean 'baseline'"),
-    ("optim.name=adam", r"must be one of adamw, sgd, not 'adam'"),
-    ("loop.epochs=0", r"\[loop\] are impossible: epochs"),
-    ("optim.rate=0", r"rate must be above 0"),
-    ("augment.flip=2", r"\[augment\] are impossible"),
-    ("balance=3", r"balance lies in 0\.\.1"),
-    ("train=[]", r"train is empty"),
-    ("train=[{data='a', share=2}]", r"share lies in"),
-    ("loop.norms=sync", r"one of batch, frozen"),
-    ("labels=['a', 'a']", r"repeat"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("loop.epoch=3", r"Unknown setting 'loop\.epoch'\. Did you mean 'loop\.epochs'"),
+        ("epochs=3", r"Unknown setting 'epochs'\. Did you mean 'loop\.epochs'"),
+        ("config.smothing=0.2", r"Unknown setting 'config\.smothing'\. Did you mean 'config\.smoothing'"),
+        ("method=baselin", r"Unknown method 'baselin'\. Did you mean 'baseline'"),
+        ("optim.name=adam", r"must be one of adamw, sgd, not 'adam'"),
+        ("loop.epochs=0", r"\[loop\] are impossible: epochs"),
+        ("optim.rate=0", r"rate must be above 0"),
+        ("augment.flip=2", r"\[augment\] are impossible"),
+        ("balance=3", r"balance lies in 0\.\.1"),
+        ("train=[]", r"train is empty"),
+        ("train=[{data='a', share=2}]", r"share lies in"),
+        ("loop.norms=sync", r"one of batch, frozen"),
+        ("labels=['a', 'a']", r"repeat"),
+    ],
+)
 def test_what_is_wrong_is_said_before_anything_runs(file: Path, assignment: str, sentence: str) -> None:
     with pytest.raises(SettingError, match=sentence):
         read_recipe(file, [assignment])

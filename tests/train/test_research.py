@@ -76,16 +76,20 @@ def test_twelve_pictures_are_learnt(home: Path, run: Path) -> None:
     assert "own/fold0" in page and "Which epoch?" in page
 
 
-def test_a_test_part_chooses_nothing_and_is_told_three_ways(
-    home: Path, plain_net: ModuleType, tmp_path: Path
-) -> None:
+def test_a_test_part_chooses_nothing_and_is_told_three_ways(home: Path, plain_net: ModuleType, tmp_path: Path) -> None:
     for part in ("train", "test"):
         for name in LABELS:
             shutil.copytree(home / "own" / name, tmp_path / "faces" / part / name)
     prepare("folder", tmp_path / "faces", tmp_path / "own", size=32, folds=2)
     said: list[str] = []
-    changes = ("loop.epochs=2", "loop.judge_every=1", "config.size=32", "train.0.split=train",
-               "config.encoder=plain_net:Plain", "valid=[{data='own', split='test'}]")  # fmt: skip
+    changes = (
+        "loop.epochs=2",
+        "loop.judge_every=1",
+        "config.size=32",
+        "train.0.split=train",
+        "config.encoder=plain_net:Plain",
+        "valid=[{data='own', split='test'}]",
+    )
     run = train("own-pictures", data=tmp_path, out=tmp_path / "runs", assignments=changes, say=said.append)
     told = [line for line in said if "test-best, as many papers report it" in line]
     assert [line.partition(":")[0] for line in told] == ["own/test, accuracy", "own/test, mean recall"]
@@ -136,7 +140,12 @@ def test_what_was_judged_is_laid_down(home: Path, run: Path, judged: Evaluated) 
     assert content["hash"] == judged.hash == load_folder(run / "model").hash
     assert content["sources"]["own"]["rows"] == 12 and content["sources"]["own"]["left_out"] == 0
     assert {step["corruption"] for step in content["robustness"]["own"]} == {
-        "face size", "blur", "noise", "occlusion", "rotation"}  # fmt: skip
+        "face size",
+        "blur",
+        "noise",
+        "occlusion",
+        "rotation",
+    }
     assert any("has learnt from rows of 'own'" in w for w in judged.warnings)
     assert any("not calibrated" in w for w in judged.warnings)
     page = (home / "judged" / "report.html").read_text()

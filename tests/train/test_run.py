@@ -76,8 +76,16 @@ def told(outcome: Outcome) -> dict[str, object]:
 
 def test_the_run_folder_holds_what_the_design_says(outcome: Outcome, lines: list[str]) -> None:
     names = {p.name for p in outcome.folder.iterdir()}
-    assert names == {"recipe.toml", "environment.json", "log.jsonl", "samples.csv", "evaluation.json", "answers.csv",
-                     "model", "last.pt"}  # fmt: skip
+    assert names == {
+        "recipe.toml",
+        "environment.json",
+        "log.jsonl",
+        "samples.csv",
+        "evaluation.json",
+        "answers.csv",
+        "model",
+        "last.pt",
+    }
     assert {p.name for p in outcome.model.iterdir()} == {"encoder.onnx", "model.json", "card.md"}
     assert "tronie" in json.loads((outcome.folder / "environment.json").read_text())
     assert lines[0].startswith("computes in float32 (loop.half=false), on 1 of ")
@@ -187,9 +195,11 @@ def test_weights_from_elsewhere_start_the_encoder(data: Path, tmp_path: Path) ->
     torch.manual_seed(9)
     torch.save(SmallResNet().state_dict(), tmp_path / "start.pt")
     path = tmp_path / "half.toml"
-    path.write_text(f'labels = []\nweights = "{(tmp_path / "start.pt").as_posix()}"\n[[train]]\ndata = "drawn"\n'
-                    '[config]\nencoder = "small"\nsize = 32\n[loop]\nepochs = 1\nbatch = 60\nhalf = false\n'
-                    '[optim]\nname = "sgd"\nrate = 1e-12\nema = 0\n[augment]\nsmallest = 16\n')  # fmt: skip
+    path.write_text(
+        f'labels = []\nweights = "{(tmp_path / "start.pt").as_posix()}"\n[[train]]\ndata = "drawn"\n'
+        '[config]\nencoder = "small"\nsize = 32\n[loop]\nepochs = 1\nbatch = 60\nhalf = false\n'
+        '[optim]\nname = "sgd"\nrate = 1e-12\nema = 0\n[augment]\nsmallest = 16\n'
+    )
     execute(read_recipe(path), data, tmp_path / "run")
     _, method = open_run(tmp_path / "run")
     torch.manual_seed(9)
@@ -212,8 +222,12 @@ def test_a_calibrated_run_says_on_what(data: Path, tmp_path: Path, prepared: obj
     crossed = verdict.answered["many"].probability
     assert not np.array_equal(p, crossed) and np.abs(p - crossed).max() < 0.1
     some = np.arange(60)
-    small = replace(part, truth=part.truth[some], manifest=part.manifest.select(some),
-                    rows=replace(part.rows, index=part.rows.index[some]))  # fmt: skip
+    small = replace(
+        part,
+        truth=part.truth[some],
+        manifest=part.manifest.select(some),
+        rows=replace(part.rows, index=part.rows.index[some]),
+    )
     assert judge_finally(lambda p: Said(logits[some]), [small], recipe_labels().names).calibrated == ""
 
 

@@ -55,15 +55,25 @@ def test_a_run_finds_wrong_labels_and_exports_its_neutral(tmp_path: Path, prepar
     learnt = np.flatnonzero(manifest.fold != 0)[:: len(manifest) // 12][:WRONG]
     label = manifest.label.copy()
     label[learnt] = (label[learnt] + 1) % 3
-    Manifest(id=manifest.id, path=manifest.path, label=label, labels=manifest.labels, split=manifest.split,
-             fold=manifest.fold, root=tmp_path / "own").save(tmp_path / "own" / "manifest.csv")  # fmt: skip
+    Manifest(
+        id=manifest.id,
+        path=manifest.path,
+        label=label,
+        labels=manifest.labels,
+        split=manifest.split,
+        fold=manifest.fold,
+        root=tmp_path / "own",
+    ).save(tmp_path / "own" / "manifest.csv")
     (tmp_path / "ke2nt.toml").write_text(RECIPE)
     outcome = execute(read_recipe(tmp_path / "ke2nt.toml"), tmp_path, tmp_path / "run")
 
     with (outcome.folder / "samples.csv").open(encoding="utf-8", newline="") as file:
         said = list(csv.DictReader(file))
     assert {row["epoch"] for row in said} <= {"5", "8", "11"} and {row["verdict"] for row in said} <= {
-        "clean", "hard", "noisy"}  # fmt: skip
+        "clean",
+        "hard",
+        "noisy",
+    }
     noisy = {row["id"] for row in said if row["verdict"] == "noisy"}
     planted = set(manifest.id[learnt].tolist())
     assert len(noisy & planted) >= WRONG - 2 and len(noisy - planted) <= 6

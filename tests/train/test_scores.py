@@ -78,8 +78,10 @@ def test_nothing_to_judge_is_an_error() -> None:
         evaluate(np.zeros((0, 4)), np.zeros(0, int), LABELS, "")
 
 
-LOG = [{"epoch": i, "ce": 1.0, "d/fold0/war": v, "d/test/war": t}
-       for i, (v, t) in enumerate([(0.5, 0.6), (0.8, 0.7), (0.8, 0.9), (None, None), (0.7, 0.75)])]  # fmt: skip
+LOG = [
+    {"epoch": i, "ce": 1.0, "d/fold0/war": v, "d/test/war": t}
+    for i, (v, t) in enumerate([(0.5, 0.6), (0.8, 0.7), (0.8, 0.9), (None, None), (0.7, 0.75)])
+]
 
 
 def test_a_test_part_is_reported_three_ways_and_chooses_nothing() -> None:
@@ -88,15 +90,21 @@ def test_a_test_part_is_reported_three_ways_and_chooses_nothing() -> None:
     assert (test.chosen, test.last, test.best) == (0.7, 0.75, 0.9)
     assert (test.chosen_epoch, test.best_epoch) == (2, 3)
     assert valid.chosen is None and not valid.test and (valid.last, valid.best, valid.best_epoch) == (0.7, 0.8, 2)
-    for words in ("d/test, accuracy: 75.00% after the last", "70.00% after epoch 2, chosen by d/fold0", "test-best",
-                  "90.00% (epoch 3)"):  # fmt: skip
+    for words in (
+        "d/test, accuracy: 75.00% after the last",
+        "70.00% after epoch 2, chosen by d/fold0",
+        "test-best",
+        "90.00% (epoch 3)",
+    ):
         assert words in str(test)
     assert figures([]) == [] and figures([{"epoch": 0, "ce": 1.0}]) == []
 
 
 def test_each_score_is_chosen_by_the_same_score_of_other_faces() -> None:
-    log = [{"epoch": i, "a/valid/war": a, "a/valid/uar": b, "b/valid/war": 0.1 * i, "b/valid/uar": 0.5 - 0.1 * i}
-           for i, (a, b) in enumerate([(0.3, 0.2), (0.2, 0.4)])]  # fmt: skip
+    log = [
+        {"epoch": i, "a/valid/war": a, "a/valid/uar": b, "b/valid/war": 0.1 * i, "b/valid/uar": 0.5 - 0.1 * i}
+        for i, (a, b) in enumerate([(0.3, 0.2), (0.2, 0.4)])
+    ]
     found = {(one.source, one.score): one for one in figures(log)}
     assert found["b/valid", "war"].chosen_epoch == 1 and found["b/valid", "uar"].chosen_epoch == 2
     assert found["a/valid", "war"].by == "b/valid" and found["a/valid", "war"].chosen == 0.2

@@ -81,8 +81,12 @@ def test_a_class_the_first_source_lacks_is_counted_in_the_others(data: Path) -> 
 
     part = open_part(data, DRAWN, LABELS)
     keep = np.flatnonzero(part.truth != 1)
-    first = replace(part, rows=replace(part.rows, index=part.rows.index[keep], target=part.rows.target[keep],
-                                       weight=part.rows.weight[keep]))  # fmt: skip
+    first = replace(
+        part,
+        rows=replace(
+            part.rows, index=part.rows.index[keep], target=part.rows.target[keep], weight=part.rows.weight[keep]
+        ),
+    )
     _, second = balanced([first, part], 0.5)
     assert second.weight == pytest.approx(np.ones(60), rel=1e-5)  # twenty of each, wherever they are counted
 

@@ -65,8 +65,12 @@ def faces(part: Part) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.ascontiguousarray(part.rows.faces[part.rows.index, -1])
 
 
-@given(st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda p: sum(p) > 0.1), st.integers(0, 2),
-       st.floats(0, 1), st.floats(1, 8))  # fmt: skip
+@given(
+    st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda p: sum(p) > 0.1),
+    st.integers(0, 2),
+    st.floats(0, 1),
+    st.floats(1, 8),
+)
 def test_the_mixed_target_is_what_the_formula_says(p: list[float], label: int, share: float, heat: float) -> None:
     said = np.array([p]) / sum(p)
     found = mixed(np.eye(3, dtype=np.float32)[[label]], said.astype(np.float32), Teacher(("x",), share, heat))[0]
@@ -81,8 +85,7 @@ def test_heat_flattens_and_keeps_the_order() -> None:
     assert cold == pytest.approx([0.7, 0.2, 0.1], abs=1e-6) and hot[0] > hot[1] > hot[2] and hot[0] < 0.5
 
 
-def test_targets_hold_what_the_teachers_say_together(recipe: Recipe, data: Path, teacher: Path,
-                                                     tmp_path: Path) -> None:  # fmt: skip
+def test_targets_hold_what_the_teachers_say_together(recipe: Recipe, data: Path, teacher: Path, tmp_path: Path) -> None:
     """Two teachers are one ensemble: the mean of their probabilities, face and mirror image together."""
     other = tmp_path / "other"
     shutil.copytree(teacher, other)
@@ -109,8 +112,9 @@ def test_a_run_that_goes_on_does_not_ask_again(recipe: Recipe, data: Path, teach
     assert len(lines) == 5
 
 
-def test_a_teacher_of_other_rows_of_the_same_data_is_refused(recipe: Recipe, data: Path, teacher: Path,
-                                                             tmp_path: Path) -> None:  # fmt: skip
+def test_a_teacher_of_other_rows_of_the_same_data_is_refused(
+    recipe: Recipe, data: Path, teacher: Path, tmp_path: Path
+) -> None:
     """It may have learnt the very rows that the student is judged on."""
     asking = of(replace(recipe, fold=2), teacher)
     with pytest.raises(SettingError, match="39 rows of 'drawn' that are not the 42 of this run"):
@@ -127,12 +131,14 @@ def test_a_teacher_is_held_to_the_parts_of_the_data_that_it_learnt_from(
     learn = training_parts(two, data)
     ours = [f"{part.name}:{len(part.rows)}:{part.manifest.hash()}" for part in learn]
     assert ours[1].startswith("voted/valid:")
-    for number, (seen, refused) in enumerate((
-        (ours, ""),
-        ([ours[0], "voted/valid:30:000000000000"], "30 rows of 'voted'"),
-        ([*ours, "drawn/valid:9:000000000000"], "9 rows of 'drawn'"),
-        ([*ours, "drawn-elsewhere:9:000000000000"], ""),
-    )):  # fmt: skip
+    for number, (seen, refused) in enumerate(
+        (
+            (ours, ""),
+            ([ours[0], "voted/valid:30:000000000000"], "30 rows of 'voted'"),
+            ([*ours, "drawn/valid:9:000000000000"], "9 rows of 'drawn'"),
+            ([*ours, "drawn-elsewhere:9:000000000000"], ""),
+        )
+    ):
         folder = tmp_path / str(number)
         shutil.copytree(teacher, folder)
         about = json.loads((folder / "model.json").read_text())

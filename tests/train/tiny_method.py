@@ -72,9 +72,16 @@ class Tiny(Method):
         self.config, self.size = config, config.size
         w = config.width
         self.body = nn.Sequential(
-            nn.Conv2d(3, w, 5, 2, 2, bias=False), nn.BatchNorm2d(w), nn.ReLU(), nn.Conv2d(w, w, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(w), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
-            nn.Dropout(config.dropout))  # fmt: skip
+            nn.Conv2d(3, w, 5, 2, 2, bias=False),
+            nn.BatchNorm2d(w),
+            nn.ReLU(),
+            nn.Conv2d(w, w, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(w),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Dropout(config.dropout),
+        )
         self.head = nn.Linear(16 * w, len(labels))
         self.register_buffer("times", torch.zeros(0))
         self.looked: list[np.ndarray] = []
@@ -102,8 +109,13 @@ class Tiny(Method):
         hard = loss > loss.mean()
         label = np.where(np.arange(len(rows)) == 4, 2, -1)
         return Decisions(
-            np.arange(len(rows)), np.where(hard, "hard", "keep"), np.where(hard, 0.0, 1.0).astype(np.float32), label,
-            np.array([f"loss {v:.3f}" for v in loss]), at.epoch)  # fmt: skip
+            np.arange(len(rows)),
+            np.where(hard, "hard", "keep"),
+            np.where(hard, 0.0, 1.0).astype(np.float32),
+            label,
+            np.array([f"loss {v:.3f}" for v in loss]),
+            at.epoch,
+        )
 
     def epoch_end(self, at: Progress) -> dict[str, float]:
         return {"rows_seen": float((self.times > 0).float().mean())}

@@ -18,8 +18,20 @@ from tronie.pipeline.archive_tasks import HIDDEN, Place, absolute, key_of
 from tronie.pipeline.settings import Settings
 from tronie.video.sources import Source
 
-NOT_JSON = [b"", b"\x00\xff\xfe", b"{", b"[" * 100_000, b"null", b"[]", b"7", b'"text"', b'{"a": ' * 5_000,
-            b'{"tronie_jobs": 1e999}', b'{"state": "done"}', b"9" * 5_000]  # fmt: skip
+NOT_JSON = [
+    b"",
+    b"\x00\xff\xfe",
+    b"{",
+    b"[" * 100_000,
+    b"null",
+    b"[]",
+    b"7",
+    b'"text"',
+    b'{"a": ' * 5_000,
+    b'{"tronie_jobs": 1e999}',
+    b'{"state": "done"}',
+    b"9" * 5_000,
+]
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +91,14 @@ def test_a_table_that_was_changed_is_made_again_and_kept(folder, change) -> None
     root, _, whole = folder
     table = root / "out" / "film.csv"
     old = table.read_bytes()
-    table.write_bytes({"edited": old.replace(b"happiness", b"sadness"), "cut short": old[: len(old) // 2], "empty": b"",
-                       "same size": old.replace(b"0.", b"1.")}[change])  # fmt: skip
+    table.write_bytes(
+        {
+            "edited": old.replace(b"happiness", b"sadness"),
+            "cut short": old[: len(old) // 2],
+            "empty": b"",
+            "same size": old.replace(b"0.", b"1."),
+        }[change]
+    )
     changed = table.read_bytes()
     job = again(folder)
     assert (job.before, job.done) == (1, 1)
@@ -100,8 +118,16 @@ def test_a_table_that_was_changed_stays_where_its_film_cannot_be_read_any_more(f
     assert (root / "out" / "film.csv").read_text() == "mine\n"
 
 
-@pytest.mark.parametrize("name", ["film.meta.json", ".tronie/{film}.segments.csv", ".tronie/{photo}.photos.csv",
-                                  ".tronie/{photo}.photos.meta.json", ".tronie/{photo}.segments.csv"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "film.meta.json",
+        ".tronie/{film}.segments.csv",
+        ".tronie/{photo}.photos.csv",
+        ".tronie/{photo}.photos.meta.json",
+        ".tronie/{photo}.segments.csv",
+    ],
+)
 @pytest.mark.parametrize("change", ["gone", "cut short"])
 def test_a_sidecar_or_piece_that_is_gone_or_cut_is_made_again(folder, name, change) -> None:
     root, _, whole = folder
@@ -118,8 +144,9 @@ def test_what_is_not_asked_for_and_damaged_is_named_and_not_joined(folder) -> No
     root, analyser, whole = folder
     (root / "out" / "film.csv").write_text("mine\n")
     job = predict_to([root / "in" / "photo.png"], root / "out", analyser)
-    assert job.warnings == (f"What was read of {root / 'in' / 'film.mkv'} is changed, cut short or gone in "
-                            f"{root / 'out'}: name it again.",)  # fmt: skip
+    assert job.warnings == (
+        f"What was read of {root / 'in' / 'film.mkv'} is changed, cut short or gone in {root / 'out'}: name it again.",
+    )
     assert "film.mkv" not in (root / "out" / "segments.csv").read_text()
     assert (root / "out" / "film.csv").read_text() == "mine\n"
     assert again(folder).done == 1 and tables(root / "out") == whole
@@ -152,8 +179,18 @@ def test_a_changed_line_of_the_ledger_is_not_believed(folder) -> None:
     assert tables(root / "out") == whole
 
 
-@pytest.mark.parametrize("text", [b"\x00\xff\xfe", b"[" * 100_000, b"mine\n", b"[]\n", b'{"tronie_jobs": 2}\n',
-                                  b'{"tronie_jobs": 1e999}\n', b'{"a": "\\ud800"}\n'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x00\xff\xfe",
+        b"[" * 100_000,
+        b"mine\n",
+        b"[]\n",
+        b'{"tronie_jobs": 2}\n',
+        b'{"tronie_jobs": 1e999}\n',
+        b'{"a": "\\ud800"}\n',
+    ],
+)
 def test_a_file_that_is_no_ledger_is_left_alone(folder, text) -> None:
     root, _, _ = folder
     (root / "out" / NAME).write_bytes(text)
@@ -236,8 +273,9 @@ def test_a_damaged_mark_or_rows_file_is_begun_again(folder, often, text) -> None
         place.mark.write_bytes(bytes(data) if text == "flipped" else bytes(data[: len(data) // 2]))
     else:
         rows = place.film.rows.read_bytes()
-        place.film.rows.write_bytes({"rows cut": rows[:200], "rows edited": rows.replace(b"0.", b"1."),
-                                     "rows empty": b""}[text])  # fmt: skip
+        place.film.rows.write_bytes(
+            {"rows cut": rows[:200], "rows edited": rows.replace(b"0.", b"1."), "rows empty": b""}[text]
+        )
     assert again(folder).failed == ()
     assert tables(root / "out") == whole
 
@@ -407,12 +445,15 @@ def test_a_film_that_is_written_all_the_time_is_a_failure(folder) -> None:
         predict_to([film], root / "out", analyser, stop=meddle)
 
 
-@pytest.mark.parametrize(("settings", "says"), [
-    (Settings(fps=10), "--fps 10, the folder was begun with 5"),
-    (Settings(fps=5, baseline="person"), "--baseline person, the folder was begun with model"),
-    (Settings(fps=5, kernel=0.5), "setting kernel 0.5, the folder was begun with 0.3"),
-    (Settings(), "--fps none, the folder was begun with 5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (Settings(fps=10), "--fps 10, the folder was begun with 5"),
+        (Settings(fps=5, baseline="person"), "--baseline person, the folder was begun with model"),
+        (Settings(fps=5, kernel=0.5), "setting kernel 0.5, the folder was begun with 0.3"),
+        (Settings(), "--fps none, the folder was begun with 5"),
+    ],
+)
 def test_a_conflict_names_the_setting(made, tmp_path, settings, says) -> None:
     root, analyser = made
     five = Analyser(analyser.model, detector=analyser.detector, settings=Settings(fps=5))

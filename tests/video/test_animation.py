@@ -26,8 +26,11 @@ STARTS = [0.0, 0.04, 0.24, 0.34]
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
 KINDS = {
-    "GIF": {"disposal": 2}, "WEBP": {"lossless": True}, "PNG": {}, "AVIF": {"quality": 100, "subsampling": "4:4:4"},
-}  # fmt: skip
+    "GIF": {"disposal": 2},
+    "WEBP": {"lossless": True},
+    "PNG": {},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}
 ALL = [pytest.param(kind, marks=needs_avif if kind == "AVIF" else ()) for kind in KINDS]
 
 

@@ -56,10 +56,18 @@ def pictures(path, later=0.0) -> None:
             writer.write(np.zeros((48, 64, 3), np.uint8), time + later)
 
 
-@pytest.mark.parametrize(("ending", "codec", "delay", "tracks"), [
-    (".mp4", "aac", 0.0, 1), (".mp4", "aac", 0.25, 1), (".mp4", "aac", -0.25, 2), (".mkv", "aac", 0.0, 1),
-    (".mkv", "pcm_s16le", 0.1, 1), (".mp4", "libmp3lame", 0.0, 1), (".mov", "aac", 0.0, 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ending", "codec", "delay", "tracks"),
+    [
+        (".mp4", "aac", 0.0, 1),
+        (".mp4", "aac", 0.25, 1),
+        (".mp4", "aac", -0.25, 2),
+        (".mkv", "aac", 0.0, 1),
+        (".mkv", "pcm_s16le", 0.1, 1),
+        (".mp4", "libmp3lame", 0.0, 1),
+        (".mov", "aac", 0.0, 1),
+    ],
+)
 def test_sound_is_the_same_to_the_bit_and_in_step(tmp_path, ending, codec, delay, tracks) -> None:
     source, drawn, out = tmp_path / "source.mkv", tmp_path / "drawn.mp4", tmp_path / f"out{ending}"
     film(source, codec=codec, delay=delay, tracks=tracks)
@@ -68,7 +76,7 @@ def test_sound_is_the_same_to_the_bit_and_in_step(tmp_path, ending, codec, delay
     before, after = packets(source), packets(out)
     assert [data for _, data, _ in sorted(after, key=lambda p: (p[0], p[2]))] == [
         data for _, data, _ in sorted(before, key=lambda p: (p[0], p[2]))
-    ]  # fmt: skip
+    ]
     apart = np.array(sorted(t for *_, t in after)) - np.array(sorted(t for *_, t in before))
     assert np.abs(apart).max() <= 0.001 + 1e-9  # Matroska counts milliseconds
     with VideoReader(out) as reader:

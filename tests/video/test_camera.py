@@ -112,9 +112,14 @@ def test_what_does_not_answer_is_given_up(tmp_path) -> None:
         assert time.monotonic() - begun < 60
 
 
-@pytest.mark.parametrize(("address", "says"), [
-    ("http://127.0.0.1:9/x", "refused"), ("rtsp://127.0.0.1:9/x", "refused"), ("foo://127.0.0.1/x", "protocol"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("http://127.0.0.1:9/x", "refused"),
+        ("rtsp://127.0.0.1:9/x", "refused"),
+        ("foo://127.0.0.1/x", "protocol"),
+    ],
+)
 def test_what_cannot_be_reached_is_one_sentence(address, says) -> None:
     with pytest.raises(SourceError, match=says) as told:
         next(address_shots(address, patience=2))

@@ -40,8 +40,9 @@ def test_a_hole_is_not_seen_and_said_once(films, tmp_path, name, fps) -> None:
     assert [b[0] for i, b in enumerate(frames[1:]) if i != last] == pytest.approx(
         [end for i, end in enumerate(ends(frames)[:-1]) if i != last]
     )
-    assert warnings == [f"Film {path} lacks pictures for 2.0 s in all, first at 1.0 s: this time counts as not seen; "
-                        "the rest was read."]  # fmt: skip
+    assert warnings == [
+        f"Film {path} lacks pictures for 2.0 s in all, first at 1.0 s: this time counts as not seen; the rest was read."
+    ]
     for at in (0, last - 1, last, last + 1, len(frames) - 1):
         with VideoReader(path, fps=fps) as again:
             again.restore(states[at])
@@ -49,9 +50,17 @@ def test_a_hole_is_not_seen_and_said_once(films, tmp_path, name, fps) -> None:
             assert again.warnings == warnings
 
 
-@pytest.mark.parametrize("times", [
-    [0, 5, 10, 15, 20], [0, 2, 4, 6], [0, 1, 2, 3, 4, 5], [0, 0.5, 1.0, 1.5], [0, 0.4, 0.8, 1.6, 2.0], [0, 3, 4, 7, 9],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0, 5, 10, 15, 20],
+        [0, 2, 4, 6],
+        [0, 1, 2, 3, 4, 5],
+        [0, 0.5, 1.0, 1.5],
+        [0, 0.4, 0.8, 1.6, 2.0],
+        [0, 3, 4, 7, 9],
+    ],
+)
 def test_a_slow_film_has_no_holes(films, tmp_path, times) -> None:
     frames, _, warnings = read(films.film(tmp_path / "a.mp4", "h" * len(times), times))
     assert warnings == [] and ends(frames)[:-1] == pytest.approx(times[1:], abs=2e-3)
@@ -94,10 +103,18 @@ def test_pictures_before_the_clock_s_zero_are_over_when_it_begins(films, tmp_pat
 LATE = {"times": [2 + k / 10 for k in range(40)]}
 
 
-@pytest.mark.parametrize(("name", "codec", "more"), [
-    ("a.mkv", None, {}), ("a.webm", None, {}), ("a.flv", None, {}), ("a.asf", "msmpeg4v3", {}), ("a.mp4", None, {}),
-    ("a.mkv", None, LATE), ("a.webm", None, LATE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "codec", "more"),
+    [
+        ("a.mkv", None, {}),
+        ("a.webm", None, {}),
+        ("a.flv", None, {}),
+        ("a.asf", "msmpeg4v3", {}),
+        ("a.mp4", None, {}),
+        ("a.mkv", None, LATE),
+        ("a.webm", None, LATE),
+    ],
+)
 def test_sound_that_goes_on_breaks_nothing_off_and_a_cut_file_does(films, tmp_path, name, codec, more) -> None:
     path = films.film(tmp_path / name, "h" * 40, sound=0.0, sound_ends=7.0, codec=codec, **more)
     frames, states, warnings = read(path)

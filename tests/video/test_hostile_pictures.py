@@ -42,10 +42,14 @@ print(codes, started)
 
 def listened(folder: Path, name: str, path: str) -> str:
     ran = subprocess.run(
-        [sys.executable, "-c", LISTENER, name], cwd=folder, text=True, timeout=100,
+        [sys.executable, "-c", LISTENER, name],
+        cwd=folder,
+        text=True,
+        timeout=100,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(SRC.parent)},
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
     return ran.stdout.strip().splitlines()[-1]

@@ -100,9 +100,20 @@ def test_a_single_picture_is_no_film(tmp_path) -> None:
 def test_the_command_says_so(tmp_path, film) -> None:
     film([0.0, 0.04, 0.08], "inner.mp4")
     (tmp_path / "liar.mp4").write_text(TEXTS["concat"])
-    ran = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SRC)!r}); from tronie.cli import "
-                          "main; sys.exit(main(sys.argv[1:]))", "predict", "liar.mp4"],
-                         cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)  # fmt: skip
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(SRC)!r}); from tronie.cli import main; sys.exit(main(sys.argv[1:]))",
+            "predict",
+            "liar.mp4",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert ran.returncode == 3 and ran.stdout == ""
     assert len(ran.stderr.splitlines()) == 1 and "liar.mp4 cannot be read as a film" in ran.stderr
 

@@ -73,15 +73,17 @@ def contestants(folder: Path) -> list[Contestant]:
         Contestant("human 3.3.6", "human", node("human", "human")),
         Contestant("face-api 1.7.15, tiny", "face-api", node("face-api", "tiny")),
         Contestant("face-api 1.7.15, SSD", "face-api", node("face-api", "ssd")),
-        Contestant("MediaPipe 0.10.14, detection", "mediapipe",
-                   python("mediapipe", "run_mediapipe.py", "detection"), False),
+        Contestant(
+            "MediaPipe 0.10.14, detection", "mediapipe", python("mediapipe", "run_mediapipe.py", "detection"), False
+        ),
         Contestant("MediaPipe 0.10.14, mesh", "mediapipe", python("mediapipe", "run_mediapipe.py", "mesh"), False),
         Contestant("MTCNN (facenet-pytorch)", "mtcnn", python("mtcnn", "run_mtcnn.py"), False),
-    ]  # fmt: skip
+    ]
 
 
-def raw(images: Iterable[Pixels], name: str, folder: Path, *, photo: bool = False, timed: bool = True,
-        fps: float = 0.0) -> dict[str, Any]:  # fmt: skip
+def raw(
+    images: Iterable[Pixels], name: str, folder: Path, *, photo: bool = False, timed: bool = True, fps: float = 0.0
+) -> dict[str, Any]:
     """A clip of a job: its frames written as they are."""
     path, count = folder / f"{len(list(folder.iterdir()))}.rgb", 0
     shape: tuple[int, ...] = ()
@@ -89,8 +91,16 @@ def raw(images: Iterable[Pixels], name: str, folder: Path, *, photo: bool = Fals
         for image in images:
             file.write(image.tobytes())
             shape, count = image.shape, count + 1
-    return {"name": name, "file": str(path), "height": shape[0], "width": shape[1], "frames": count, "photo": photo,
-            "timed": timed, "fps": fps}  # fmt: skip
+    return {
+        "name": name,
+        "file": str(path),
+        "height": shape[0],
+        "width": shape[1],
+        "frames": count,
+        "photo": photo,
+        "timed": timed,
+        "fps": fps,
+    }
 
 
 @dataclass(frozen=True)
@@ -187,8 +197,12 @@ def measure(one: Contestant, given: Job, folder: Path, repeats: int, limit: floa
         if clip["timed"]:
             best = min((answer[clip["name"]] for answer in answers), key=lambda c: c["cpu"])
             count = len(best["faces"])
-            told[clip["name"]] = {"cpu": 1e3 * best["cpu"] / count, "wall": 1e3 * best["wall"] / count,
-                                  "peak": best["peak"], "faces": sum(map(len, best["faces"])) / count}  # fmt: skip
+            told[clip["name"]] = {
+                "cpu": 1e3 * best["cpu"] / count,
+                "wall": 1e3 * best["wall"] / count,
+                "peak": best["peak"],
+                "faces": sum(map(len, best["faces"])) / count,
+            }
     answer = answers[0]
     middles = [(f[0] + f[2] / 2, f[1] + f[3] / 2) for f in answer["crowd"]["faces"][0]]
     told["found"] = sum(any(x < a < x + w and y < b < y + h for a, b in middles) for x, y, w, h in given.places)

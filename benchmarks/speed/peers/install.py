@@ -36,14 +36,16 @@ PEERS: dict[str, Peer] = {
     # As published it brings OpenCV 5, which has no Haar cascade, and needs pkg_resources, which setuptools 81 dropped.
     "fer": Peer(
         "repaired: opencv < 5, tensorflow-cpu, setuptools < 81",
-        (("--no-deps", "fer==25.10.3"),
-         ("opencv-python-headless<5", "tensorflow-cpu", "setuptools<81", "pandas", "requests", "tqdm", "pillow")),
+        (
+            ("--no-deps", "fer==25.10.3"),
+            ("opencv-python-headless<5", "tensorflow-cpu", "setuptools<81", "pandas", "requests", "tqdm", "pillow"),
+        ),
     ),
     "human": Peer("wasm", npm=("@vladmandic/human@3.3.6", *TFJS)),
     "face-api": Peer("wasm", npm=("@vladmandic/face-api@1.7.15", *TFJS)),
     "mediapipe": Peer("detection and mesh; it reads no expression", (("mediapipe==0.10.14",),)),
     "mtcnn": Peer("detection only; facenet-pytorch", (("facenet-pytorch",),), heavy=True),
-}  # fmt: skip
+}
 
 
 def make(name: str, folder: Path) -> str:
@@ -59,8 +61,18 @@ def make(name: str, folder: Path) -> str:
         commands.append([sys.executable, "-m", "venv", str(place / "venv")])
         commands += [[str(python), "-m", "pip", "install", "--quiet", *wanted] for wanted in peer.pip]
     if peer.npm:
-        commands.append([shutil.which("npm") or "npm", "install", "--prefix", str(place), "--no-fund", "--no-audit",
-                         "--ignore-scripts", *peer.npm])  # fmt: skip
+        commands.append(
+            [
+                shutil.which("npm") or "npm",
+                "install",
+                "--prefix",
+                str(place),
+                "--no-fund",
+                "--no-audit",
+                "--ignore-scripts",
+                *peer.npm,
+            ]
+        )
     for command in commands:
         try:
             done = subprocess.run(command, capture_output=True, text=True)

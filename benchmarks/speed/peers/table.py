@@ -38,8 +38,10 @@ def peers_table(measured: list[dict[str, Any]], options: str = "") -> str:
 def speed_rows(measured: list[dict[str, Any]]) -> str:
     """CPU, wall, memory, faces."""
     ours = measured[0]
-    lines = ["| | 640×360, CPU-ms | 1080p, CPU-ms | 20 faces, CPU-ms | of 20 found | wall-ms at 640×360 | memory, MB |",
-             "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| | 640×360, CPU-ms | 1080p, CPU-ms | 20 faces, CPU-ms | of 20 found | wall-ms at 640×360 | memory, MB |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for one in measured:
         if "error" in one:
             lines.append(f"| {named(one)} | did not run: {one['error'].replace('|', '/')} | | | | | |")
@@ -52,8 +54,10 @@ def speed_rows(measured: list[dict[str, Any]]) -> str:
 
 def steady_rows(measured: list[dict[str, Any]]) -> str:
     """Changes of label and labels kept, of those that read expressions."""
-    lines = ["| | changes of label (6 are right) | after a 1 s majority | labels kept | lost | new |",
-             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| | changes of label (6 are right) | after a 1 s majority | labels kept | lost | new |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for one in measured:
         if "changes" not in one:
             continue

@@ -70,10 +70,22 @@ class _Seen(NamedTuple):
     people: NDArray[np.int64]
 
 
-def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Path] = (),
-          features: str | Path | None = None, folds: int = 5, views: int = 4, seed: int = 0, proof: float = 0.1,
-          pictures: bool = True, decisions: str | Path | None = None, csv_safe: bool = False, cuts: Cuts = _CUTS,
-          progress: Progress = lambda what, done, total: None) -> Audited:  # fmt: skip
+def audit(
+    data: str | Path,
+    *,
+    out: str | Path,
+    probabilities: Sequence[str | Path] = (),
+    features: str | Path | None = None,
+    folds: int = 5,
+    views: int = 4,
+    seed: int = 0,
+    proof: float = 0.1,
+    pictures: bool = True,
+    decisions: str | Path | None = None,
+    csv_safe: bool = False,
+    cuts: Cuts = _CUTS,
+    progress: Progress = lambda what, done, total: None,
+) -> Audited:
     """Audit the labels of ``data``, a folder that ``tronie prepare`` made or a manifest (CSV), into the folder ``out``.
 
     Rows are predicted out of sample: by probes on features of a net that has seen no labels of them (dlib's face net,
@@ -109,10 +121,30 @@ def audit(data: str | Path, *, out: str | Path, probabilities: Sequence[str | Pa
     share = share_interval(signals, quality, group, seed=seed)
     verdict = _verdicts(signals, quality, flaws, known, apart, cuts)
     proofs = _proofs(signals, quality, verdict, x, fold, plan, progress)
-    result = Audited(manifest, np.flatnonzero(known), signals, quality, verdict, flaws, share, group, fold, proofs,
-                     unread, target, where, apart)  # fmt: skip
-    return write_audit(result, opened if faces and pictures else None, plan.cuts, _settings(plan, data, probabilities,
-                       features), decided, csv_safe=csv_safe)  # fmt: skip
+    result = Audited(
+        manifest,
+        np.flatnonzero(known),
+        signals,
+        quality,
+        verdict,
+        flaws,
+        share,
+        group,
+        fold,
+        proofs,
+        unread,
+        target,
+        where,
+        apart,
+    )
+    return write_audit(
+        result,
+        opened if faces and pictures else None,
+        plan.cuts,
+        _settings(plan, data, probabilities, features),
+        decided,
+        csv_safe=csv_safe,
+    )
 
 
 def _decided(path: str | Path | None, manifest: Manifest) -> dict[str, tuple[str, int]]:
@@ -124,27 +156,37 @@ def _name(data: str | Path) -> str:
     return Path(data).resolve().name
 
 
-def _settings(plan: Plan, data: str | Path, probabilities: Sequence[str | Path],
-              features: str | Path | None) -> dict[str, str]:  # fmt: skip
+def _settings(
+    plan: Plan, data: str | Path, probabilities: Sequence[str | Path], features: str | Path | None
+) -> dict[str, str]:
     """What was asked for, as the page and ``audit.json`` tell it."""
     source = ", ".join(Path(p).name for p in probabilities) or (
         "features of dlib's face net, which saw no labels" + (f", and of {Path(features).name}" if features else "")
     )
-    return {"data": _name(data), "predictions": source, "folds": str(plan.folds),
-            "views": "" if probabilities else str(plan.views), "seed": str(plan.seed)}  # fmt: skip
+    return {
+        "data": _name(data),
+        "predictions": source,
+        "folds": str(plan.folds),
+        "views": "" if probabilities else str(plan.views),
+        "seed": str(plan.seed),
+    }
 
 
-def _folds(manifest: Manifest, flaws: Flaws, known: NDArray[np.bool_],
-           plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+def _folds(
+    manifest: Manifest, flaws: Flaws, known: NDArray[np.bool_], plan: Plan
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Groups and folds of the labelled rows: twins, people and the manifest's own groups stay together."""
     label = manifest.label[known]
     if len(np.unique(label)) < 2:
-        raise SourceError("An audit needs rows with two different labels or more: this data has "
-                          f"{len(np.unique(label))}.")  # fmt: skip
+        raise SourceError(
+            f"An audit needs rows with two different labels or more: this data has {len(np.unique(label))}."
+        )
     group = joined_groups(joined_groups(manifest.group, flaws.twins), _people(manifest))[known]
     if len(np.unique(group)) < plan.folds:
-        raise SettingError(f"{len(label)} labelled rows in {len(np.unique(group))} groups that belong together cannot "
-                           f"be cut into {plan.folds} folds: set fewer folds, or give more data.")  # fmt: skip
+        raise SettingError(
+            f"{len(label)} labelled rows in {len(np.unique(group))} groups that belong together cannot "
+            f"be cut into {plan.folds} folds: set fewer folds, or give more data."
+        )
     return group, stratified_folds(label, group, plan.folds, plan.seed)
 
 
@@ -156,26 +198,47 @@ def _people(manifest: Manifest) -> NDArray[np.int64]:
     return people.astype(np.int64)
 
 
-def _components(opened: Opened, faces: bool, target: Path, features: str | Path | None, plan: Plan,
-                progress: Progress) -> Matrix:  # fmt: skip
+def _components(
+    opened: Opened, faces: bool, target: Path, features: str | Path | None, plan: Plan, progress: Progress
+) -> Matrix:
     if not faces:
-        raise SettingError("A manifest alone has no faces to look at: give the folder that `tronie prepare` made, or "
-                           "--probabilities.")  # fmt: skip
+        raise SettingError(
+            "A manifest alone has no faces to look at: give the folder that `tronie prepare` made, or --probabilities."
+        )
     if opened.kind != "pixels":
         if features:
             raise SettingError(f"These are clips of {opened.kind}: --features is for faces, so leave it out.")
-        return clip_components(opened, target / "work" / "clips", views=plan.views, seed=plan.seed,
-                               progress=lambda d, n: progress("looking at clips", d, n))  # fmt: skip
+        return clip_components(
+            opened,
+            target / "work" / "clips",
+            views=plan.views,
+            seed=plan.seed,
+            progress=lambda d, n: progress("looking at clips", d, n),
+        )
     with needing("An audit that makes its own predictions"):
         from tronie.audit.features import components
-    return components(opened, target / "work", model=Path(features) if features else None, views=plan.views,
-                      seed=plan.seed, progress=lambda d, n: progress("looking at faces", d, n))  # fmt: skip
+    return components(
+        opened,
+        target / "work",
+        model=Path(features) if features else None,
+        views=plan.views,
+        seed=plan.seed,
+        progress=lambda d, n: progress("looking at faces", d, n),
+    )
 
 
-def _look(seen: _Seen, label: NDArray[np.int64], classes: int, fold: NDArray[np.int64], plan: Plan, progress: Progress,
-          what: str) -> Looked:  # fmt: skip
-    return look(seen.views, label, classes, fold, people=seen.people, seed=plan.seed,
-                progress=lambda d, n: progress(what, d, n))  # fmt: skip
+def _look(
+    seen: _Seen,
+    label: NDArray[np.int64],
+    classes: int,
+    fold: NDArray[np.int64],
+    plan: Plan,
+    progress: Progress,
+    what: str,
+) -> Looked:
+    return look(
+        seen.views, label, classes, fold, people=seen.people, seed=plan.seed, progress=lambda d, n: progress(what, d, n)
+    )
 
 
 def _signals(manifest: Manifest, looked: Looked) -> Signals:
@@ -186,8 +249,9 @@ def _signals(manifest: Manifest, looked: Looked) -> Signals:
     return Signals(looked.looks, manifest.label, neighbours=near, votes_entropy=votes)
 
 
-def _verdicts(signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[np.bool_], apart: float,
-              cuts: Cuts) -> NDArray[np.int64]:  # fmt: skip
+def _verdicts(
+    signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[np.bool_], apart: float, cuts: Cuts
+) -> NDArray[np.int64]:
     """Verdicts of labelled rows: what cannot be read, then wrong, then leaked and duplicate, then hard and clean."""
     verdict = label_verdicts(signals, quality, cuts)
     if apart < WEAK:  # the looks would be called right and the labels wrong
@@ -200,8 +264,15 @@ def _verdicts(signals: Signals, quality: Quality, flaws: Flaws, known: NDArray[n
     return verdict
 
 
-def _proofs(signals: Signals, quality: Quality, verdict: NDArray[np.int64], x: _Seen | None, fold: NDArray[np.int64],
-            plan: Plan, progress: Progress) -> tuple[Proof, ...]:  # fmt: skip
+def _proofs(
+    signals: Signals,
+    quality: Quality,
+    verdict: NDArray[np.int64],
+    x: _Seen | None,
+    fold: NDArray[np.int64],
+    plan: Plan,
+    progress: Progress,
+) -> tuple[Proof, ...]:
     """What is found again of labels that are planted wrong: by a whole second audit, or on the same predictions."""
     if not plan.proof:
         return ()

@@ -22,8 +22,9 @@ SEEN = 16
 _LEAST = 0.5  # share of a clip that a part of it holds at least
 
 
-def clip_components(opened: Opened, folder: Path, *, views: int = 4, seed: int = 0,
-                    progress: Progress = lambda done, total: None) -> Matrix:  # fmt: skip
+def clip_components(
+    opened: Opened, folder: Path, *, views: int = 4, seed: int = 0, progress: Progress = lambda done, total: None
+) -> Matrix:
     """Views ``(views, n, d)`` of clips of points or features, kept in ``folder``.
 
     Of features the mean and deviation over frames, of points :func:`tronie.clips.statistics.of_points`. The first view
@@ -69,8 +70,12 @@ def _frames(opened: Opened, row: int, view: int, seed: int) -> NDArray[np.int64]
 def _features(opened: Opened) -> Reader:
     def read(rows: NDArray[np.int64], view: int, seed: int) -> Iterator[Matrix]:
         for begin in range(0, len(rows), BATCH):
-            yield np.stack([statistics.of_features(opened.faces[_frames(opened, row, view, seed)])
-                            for row in rows[begin : begin + BATCH].tolist()])  # fmt: skip
+            yield np.stack(
+                [
+                    statistics.of_features(opened.faces[_frames(opened, row, view, seed)])
+                    for row in rows[begin : begin + BATCH].tolist()
+                ]
+            )
 
     return read
 

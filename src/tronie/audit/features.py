@@ -38,8 +38,15 @@ _CLIPS = 128  # clips whose frames are kept in one file
 _CELLS = ((9, 4), (12, 3))  # dlib's blocks that are read, and cells a side that each is averaged to
 
 
-def components(opened: Opened, folder: Path, *, model: Path | None = None, views: int = 4, seed: int = 0,
-               progress: Progress = lambda done, total: None) -> Matrix:  # fmt: skip
+def components(
+    opened: Opened,
+    folder: Path,
+    *,
+    model: Path | None = None,
+    views: int = 4,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> Matrix:
     """Views ``(views, n, d)`` of all rows of pixels, ``d`` at most :data:`DIMS` for each net.
 
     The label-free dlib net looks, and beside it that of the run folder ``model``, trained elsewhere, where there is
@@ -49,8 +56,10 @@ def components(opened: Opened, folder: Path, *, model: Path | None = None, views
     encoder, SettingError for faces too small for dlib's net.
     """
     if (side := opened.faces.shape[-2]) < LEAST_SIZE[False]:
-        raise SettingError(f"An audit looks at faces of {LEAST_SIZE[False]} pixels or more, and these have {side}: "
-                           "prepare them again, with --size 112.")  # fmt: skip
+        raise SettingError(
+            f"An audit looks at faces of {LEAST_SIZE[False]} pixels or more, and these have {side}: "
+            "prepare them again, with --size 112."
+        )
     nets = [("dlib", None)] if model is None else [("dlib", None), ("run", model)]
     one = len(opened.manifest) * (views if opened.starts is None else 1)
     parts = []
@@ -70,18 +79,29 @@ def components(opened: Opened, folder: Path, *, model: Path | None = None, views
     return np.concatenate(parts, axis=2)
 
 
-def frame_features(opened: Opened, folder: Path, net: Callable[[Tensor], Tensor], known: str,
-                   progress: Progress = lambda done, total: None) -> Opened:  # fmt: skip
+def frame_features(
+    opened: Opened,
+    folder: Path,
+    net: Callable[[Tensor], Tensor],
+    known: str,
+    progress: Progress = lambda done, total: None,
+) -> Opened:
     """Clips of pixels as clips of features: components ``(total, d)`` of up to sixteen frames each."""
     assert opened.starts is not None
     begin(folder, key(opened, known) | {"frames": SEEN})
     starts, n = sparse(opened.starts), len(opened.manifest)
-    at = [opened.starts[row] + uniform(int(opened.starts[row + 1] - opened.starts[row]), int(starts[row + 1] - begins))
-          for row, begins in enumerate(starts[:-1].tolist())]  # fmt: skip
+    at = [
+        opened.starts[row] + uniform(int(opened.starts[row + 1] - opened.starts[row]), int(starts[row + 1] - begins))
+        for row, begins in enumerate(starts[:-1].tolist())
+    ]
 
     def seen(index: NDArray[np.int64]) -> Matrix:
-        return np.concatenate([_through(net, np.stack([np.asarray(opened.faces[i]) for i in index[b : b + BATCH]]))
-                               for b in range(0, len(index), BATCH)])  # fmt: skip
+        return np.concatenate(
+            [
+                _through(net, np.stack([np.asarray(opened.faces[i]) for i in index[b : b + BATCH]]))
+                for b in range(0, len(index), BATCH)
+            ]
+        )
 
     path = folder / "view-axes.npy"
     if not path.is_file():

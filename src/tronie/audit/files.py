@@ -82,8 +82,15 @@ class Audited:
         return dict(zip(VERDICTS, found, strict=True))
 
 
-def write_audit(found: Audited, opened: Opened | None, cuts: Cuts, settings: Mapping[str, str],
-                decided: Mapping[str, tuple[str, int]], *, csv_safe: bool = False) -> Audited:  # fmt: skip
+def write_audit(
+    found: Audited,
+    opened: Opened | None,
+    cuts: Cuts,
+    settings: Mapping[str, str],
+    decided: Mapping[str, tuple[str, int]],
+    *,
+    csv_safe: bool = False,
+) -> Audited:
     """Lay the audit down in its folder; ``opened`` gives the page its faces, ``decided`` what a person decided.
 
     ``csv_safe``: no text of ``audit.csv`` and ``changes.csv`` begins as a formula of a spreadsheet does.
@@ -112,8 +119,9 @@ def refuse_other(folder: Path, data: str) -> None:
     there = read_json(folder / FIGURES, most=LARGE)
     name = there.get("settings", {}).get("data", data) if isinstance(there, dict) else data
     if name != data:
-        raise SettingError(f"{folder} holds the audit of {name}: give another folder with --out, or remove that one "
-                           "first.")  # fmt: skip
+        raise SettingError(
+            f"{folder} holds the audit of {name}: give another folder with --out, or remove that one first."
+        )
 
 
 def _write(path: Path, rows: Sequence[Sequence[Any]], csv_safe: bool) -> None:
@@ -138,21 +146,60 @@ def _told(found: Audited) -> list[str]:
 def _table(found: Audited, told: Sequence[str]) -> list[Sequence[Any]]:
     s, q, looks, names = found.signals, found.quality, found.signals.agreement, found.manifest.labels.names
     hard, ids, flaws = hardness(s, q), found.manifest.id, found.flaws
-    numbers = {"p_wrong": q.wrong, "p_suggested": q.sure, "loss": s.loss, "margin": s.margin, "support": s.support,
-               "agreement": looks.majority, "agreement_pairwise": looks.pairwise, "agreement_jsd": looks.jsd,
-               "entropy": s.entropy, "neighbours": s.neighbour_share, "hardness": hard,
-               "loss_history": s.history, "votes_entropy": s.votes_entropy}  # fmt: skip
-    head = ("rank", "id", "split", "given", "verdict", "suggested", "confidence", *numbers, "vote", "duplicate_of",
-            "leaked_to", "fold", "group", "reason")  # fmt: skip
+    numbers = {
+        "p_wrong": q.wrong,
+        "p_suggested": q.sure,
+        "loss": s.loss,
+        "margin": s.margin,
+        "support": s.support,
+        "agreement": looks.majority,
+        "agreement_pairwise": looks.pairwise,
+        "agreement_jsd": looks.jsd,
+        "entropy": s.entropy,
+        "neighbours": s.neighbour_share,
+        "hardness": hard,
+        "loss_history": s.history,
+        "votes_entropy": s.votes_entropy,
+    }
+    head = (
+        "rank",
+        "id",
+        "split",
+        "given",
+        "verdict",
+        "suggested",
+        "confidence",
+        *numbers,
+        "vote",
+        "duplicate_of",
+        "leaked_to",
+        "fold",
+        "group",
+        "reason",
+    )
     lines: list[Sequence[Any]] = [head]
     sure = np.where(found.verdict == WRONG, q.wrong, 1 - q.wrong)
     for rank, i in enumerate(found.order.tolist(), 1):
         row = int(found.rows[i])
         links = (ids[at] if (at := column[row]) >= 0 else "" for column in (flaws.duplicate_of, flaws.leaked_to))
         cells = ("" if column is None else _cell(column[i]) for column in numbers.values())
-        lines.append((rank, ids[row], found.manifest.split[row], names[s.label[i]], VERDICTS[found.verdict[i]],
-                      names[q.suggested[i]], _cell(sure[i]), *cells, names[looks.vote[i]], *links, found.fold[i],
-                      found.group[i], told[i]))  # fmt: skip
+        lines.append(
+            (
+                rank,
+                ids[row],
+                found.manifest.split[row],
+                names[s.label[i]],
+                VERDICTS[found.verdict[i]],
+                names[q.suggested[i]],
+                _cell(sure[i]),
+                *cells,
+                names[looks.vote[i]],
+                *links,
+                found.fold[i],
+                found.group[i],
+                told[i],
+            )
+        )
     blank = [""] * (len(head) - 6)
     lines += [("", name, "", "", "unusable", *blank, why) for name, why in found.unread]
     return lines
@@ -176,14 +223,17 @@ def read_decisions(path: Path, manifest: Manifest) -> dict[str, tuple[str, int]]
             name, said, label = row[at_id], row[at_decision].lower(), "" if at_label is None else row[at_label]
             fits = said == "relabel" and canonical(label) in map(canonical, labels.names)
             if name not in ids or said not in _DECISIONS or (said == "relabel" and not fits):
-                raise SourceError(f"The decisions {path}, line {line}: '{name}, {said}, {label}' is not an id of the "
-                                  f"data, one of {', '.join(_DECISIONS)}, and a label to change to.")  # fmt: skip
+                raise SourceError(
+                    f"The decisions {path}, line {line}: '{name}, {said}, {label}' is not an id of the "
+                    f"data, one of {', '.join(_DECISIONS)}, and a label to change to."
+                )
             found[name] = (said, labels.index(label) if said == "relabel" else -1)
     return found
 
 
-def clean(found: Audited, cuts: Cuts, decided: Mapping[str, tuple[str, int]],
-          told: Sequence[str]) -> tuple[Manifest, list[tuple[str, str, str, str, str]]]:  # fmt: skip
+def clean(
+    found: Audited, cuts: Cuts, decided: Mapping[str, tuple[str, int]], told: Sequence[str]
+) -> tuple[Manifest, list[tuple[str, str, str, str, str]]]:
     """The manifest with better labels, and each change (id, given, now or "", verdict, reason).
 
     A wrong label is changed where the suggestion is sure enough, else taken away; so is that of what is unusable,
@@ -226,15 +276,28 @@ def figures(found: Audited, settings: Mapping[str, str]) -> dict[str, Any]:
     names, s, q = found.manifest.labels.names, found.signals, found.quality
     weak = found.told_apart < WEAK
     return {
-        "settings": dict(settings), "rows": len(found.rows), "labels": list(names), "looks": s.agreement.looks,
-        "told_apart": found.told_apart, "weak": weak,
-        "hash": found.manifest.hash(), "verdicts": found.counts, "share": None if weak else asdict(found.share),
+        "settings": dict(settings),
+        "rows": len(found.rows),
+        "labels": list(names),
+        "looks": s.agreement.looks,
+        "told_apart": found.told_apart,
+        "weak": weak,
+        "hash": found.manifest.hash(),
+        "verdicts": found.counts,
+        "share": None if weak else asdict(found.share),
         "table": np.round(error_table(s.label, q, len(names)), 2).tolist(),
-        "per_label": [[int((s.label == c).sum()), float(q.wrong[s.label == c].sum()),
-                       int(((s.label == c) & (found.verdict == WRONG)).sum())] for c in range(len(names))],
-        "proofs": [{k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(p).items()}
-                   for p in found.proofs],
-    }  # fmt: skip
+        "per_label": [
+            [
+                int((s.label == c).sum()),
+                float(q.wrong[s.label == c].sum()),
+                int(((s.label == c) & (found.verdict == WRONG)).sum()),
+            ]
+            for c in range(len(names))
+        ],
+        "proofs": [
+            {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(p).items()} for p in found.proofs
+        ],
+    }
 
 
 def _cards(found: Audited, opened: Opened | None, told: Sequence[str]) -> Iterator[Card]:
@@ -253,9 +316,16 @@ def _cards(found: Audited, opened: Opened | None, told: Sequence[str]) -> Iterat
         row = int(found.rows[i])
         looks = _parts(found, i)
         other = _dissent(found, i)
-        yield Card(str(found.manifest.id[row]), verdict, names[found.signals.label[i]],
-                   names[found.quality.suggested[i]], float(found.quality.wrong[i]), told[i],
-                   b"" if opened is None else picture(opened, row, other), looks)  # fmt: skip
+        yield Card(
+            str(found.manifest.id[row]),
+            verdict,
+            names[found.signals.label[i]],
+            names[found.quality.suggested[i]],
+            float(found.quality.wrong[i]),
+            told[i],
+            b"" if opened is None else picture(opened, row, other),
+            looks,
+        )
 
 
 def _parts(found: Audited, i: int) -> tuple[Look, ...]:

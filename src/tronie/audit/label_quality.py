@@ -57,12 +57,16 @@ class Signals:
     def __post_init__(self) -> None:
         object.__setattr__(self, "agreement", agreement(self.looks))
         if self.label.shape != self.agreement.vote.shape or (self.label < 0).any():
-            raise SettingError(f"Labels {self.label.shape} must be one of the classes for each of "
-                               f"{len(self.agreement.vote)} rows looked at.")  # fmt: skip
-        for name, value in (("support", support(self.agreement, self.label)),
-                            ("margin", margin(self.agreement, self.label)),
-                            ("loss", losses(self.agreement.mean, self.label)),
-                            ("entropy", relative_entropy(self.agreement.mean))):  # fmt: skip
+            raise SettingError(
+                f"Labels {self.label.shape} must be one of the classes for each of "
+                f"{len(self.agreement.vote)} rows looked at."
+            )
+        for name, value in (
+            ("support", support(self.agreement, self.label)),
+            ("margin", margin(self.agreement, self.label)),
+            ("loss", losses(self.agreement.mean, self.label)),
+            ("entropy", relative_entropy(self.agreement.mean)),
+        ):
             object.__setattr__(self, name, value)
 
     @property
@@ -222,8 +226,15 @@ def assess(signals: Signals, parts: Ints, *, seed: int = 0) -> Quality:
     share = float(np.clip(mistaken.sum() / n, 1e-4, _MOST))
     others = _without(mean, label, 0.0)
     sure = others.max(1) / np.maximum(others.sum(1), 1e-12)
-    return Quality(score[0], probability_wrong(score[0], score[2], share), share, others.argmax(1).astype(np.int64),
-                   sure, mistaken, score[1:])  # fmt: skip
+    return Quality(
+        score[0],
+        probability_wrong(score[0], score[2], share),
+        share,
+        others.argmax(1).astype(np.int64),
+        sure,
+        mistaken,
+        score[1:],
+    )
 
 
 def _planted_rows(mistaken: Floats, label: Ints, rng: np.random.Generator) -> tuple[list[Ints], list[Ints]]:
@@ -262,8 +273,10 @@ def probability_wrong(given: Floats, planted: Floats, share: float) -> Floats:
     if len(edges) < 2:
         return np.full(len(given), share)
     ours, theirs = (np.histogram(v, edges)[0].astype(np.float64) for v in (given, planted))
-    portion = isotonic((theirs / len(planted)) / np.maximum(theirs / len(planted) + ours / len(given), 1e-12),
-                       theirs / len(planted) + ours / len(given))  # fmt: skip
+    portion = isotonic(
+        (theirs / len(planted)) / np.maximum(theirs / len(planted) + ours / len(given), 1e-12),
+        theirs / len(planted) + ours / len(given),
+    )
     smooth = np.interp(given, (edges[1:] + edges[:-1]) / 2, portion)
     ratio = smooth / np.maximum(1 - smooth, 1e-3)
     low, high = 0.0, 1.0

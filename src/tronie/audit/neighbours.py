@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from tronie.metrics.scores import Floats, Ints
 
 
-def neighbour_shares(x: NDArray[np.floating], label: Ints, classes: int, groups: Ints, *, k: int = 20,
-                     block: int = 1024) -> Floats:  # fmt: skip
+def neighbour_shares(
+    x: NDArray[np.floating], label: Ints, classes: int, groups: Ints, *, k: int = 20, block: int = 1024
+) -> Floats:
     """Share ``(n, C)`` of each label among a row's ``k`` nearest rows by cosine, weighted by ``exp(10 * cosine)``.
 
     ``x`` ``(n, d)``. Rows of one of ``groups`` (twins, one person, a fold) are no neighbours of each other, so that

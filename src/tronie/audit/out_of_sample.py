@@ -156,9 +156,7 @@ def label_loss(looks: Floats, label: Ints) -> float:
     return -float(np.log(np.maximum(looks[:, rows].mean(0)[np.arange(len(rows)), label[rows]], 1e-12)).mean())
 
 
-def chosen(
-    x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None
-) -> list[Choice]:
+def chosen(x: Matrix, label: Ints, classes: int, parts: Ints, people: Ints | None = None) -> list[Choice]:
     """Views and ridge for each of the ``parts``, in rising order; arguments as in :func:`look`.
 
     Small data seeks its ridge. What is common to a person's rows is taken away where given labels are then predicted
@@ -198,8 +196,17 @@ def _neighbours(choices: Sequence[Choice], label: Ints, classes: int, parts: Int
     return near
 
 
-def look(x: Matrix, label: Ints, classes: int, parts: Ints, *, people: Ints | None = None, rounds: int = 3,
-         seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> Looked:  # fmt: skip
+def look(
+    x: Matrix,
+    label: Ints,
+    classes: int,
+    parts: Ints,
+    *,
+    people: Ints | None = None,
+    rounds: int = 3,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Looked:
     """Looks at all rows of views ``x`` ``(V, n, d)``, out of sample: each row's by probes of the other ``parts``.
 
     ``label`` ``(n,)`` are in 0..C-1, C being ``classes``; ``parts`` and ``people`` ``(n,)`` number the parts, and

@@ -17,8 +17,14 @@ WARNING = (
     "The looks hardly name the labels better than guessing would: these data are too few or too hard for this audit. "
     "Nothing is called wrong, and no share of wrong labels is given; more rows, --features or --probabilities may help."
 )
-_TITLES = {"wrong": "Probably wrong", "doubtful": "Doubtful", "hard": "Hard, keep", "unusable": "Unusable",
-           "duplicate": "Duplicates", "leaked": "Leaked into another split"}  # fmt: skip
+_TITLES = {
+    "wrong": "Probably wrong",
+    "doubtful": "Doubtful",
+    "hard": "Hard, keep",
+    "unusable": "Unusable",
+    "duplicate": "Duplicates",
+    "leaked": "Leaked into another split",
+}
 _MEANING = (
     ("wrong", "the label is more likely wrong than right"),
     ("doubtful", "more likely right than wrong, but not sure enough for the list of hard ones"),
@@ -66,13 +72,18 @@ def audit_page(content: Json, cards: Sequence[Card], title: str) -> str:
     """The whole document. ``content`` is what ``audit.json`` holds."""
     here = files("tronie.audit")
     parts = {
-        "title": escape(title), "css": _read(files("tronie.output"), "evaluation.css") + _read(here, "page.css"),
-        "js": _read(here, "page.js"), "summary": _summary(content),
-        "table": _table(content), "proof": _proof(content["proofs"]), "galleries": _galleries(content, cards),
+        "title": escape(title),
+        "css": _read(files("tronie.output"), "evaluation.css") + _read(here, "page.css"),
+        "js": _read(here, "page.js"),
+        "summary": _summary(content),
+        "table": _table(content),
+        "proof": _proof(content["proofs"]),
+        "galleries": _galleries(content, cards),
         "facts": _list([(k, str(v)) for k, v in content["settings"].items() if v] + [("rows", content["hash"])]),
         "meaning": _list([*_MEANING, _PARTS] if any(c.looks for c in cards) else _MEANING),
-        "keys": _label_keys(content["labels"]), "data": _embedded(content, cards),
-    }  # fmt: skip
+        "keys": _label_keys(content["labels"]),
+        "data": _embedded(content, cards),
+    }
     places = re.compile("{(" + "|".join(parts) + ")}")  # in one pass: words of the data are never taken for places
     return places.sub(lambda place: parts[place[1]], _read(here, "page.html"))
 
@@ -124,13 +135,16 @@ def _table(content: Json) -> str:
     for i, (name, row) in enumerate(zip(names, table, strict=True)):
         count, wrong, _ = content["per_label"][i]
         cells = "".join(
-            f"<td>{value:,.0f}</td>" if i == j else
-            f'<td style="background:rgba(213,94,0,{0.75 * value / most:.3f})">{value:,.0f}</td>'
+            f"<td>{value:,.0f}</td>"
+            if i == j
+            else f'<td style="background:rgba(213,94,0,{0.75 * value / most:.3f})">{value:,.0f}</td>'
             for j, value in enumerate(row)
-        )  # fmt: skip
+        )
         lines.append(f"<tr><td>{escape(name)}</td>{cells}<td>{_percent(wrong / max(count, 1))}</td></tr>")
-    return (f'<table class="heat"><thead><tr><th>labelled</th>{head}<th>wrong</th></tr></thead>'
-            f"<tbody>{''.join(lines)}</tbody></table>")  # fmt: skip
+    return (
+        f'<table class="heat"><thead><tr><th>labelled</th>{head}<th>wrong</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
 
 
 def _proof(proofs: Sequence[Json]) -> str:
@@ -167,8 +181,10 @@ def _galleries(content: Json, cards: Sequence[Card]) -> str:
             continue
         count = f"{total:,} {'row' if total == 1 else 'rows'}"
         part = f"; the first {len(mine):,} are shown, audit.csv has all" if len(mine) < total else ""
-        found.append(f'<section class="gallery" data-verdict="{verdict}"><h2>{title}</h2>'
-                     f'<p class="soft">{count}{part}.</p>{_pairs(mine)}</section>')  # fmt: skip
+        found.append(
+            f'<section class="gallery" data-verdict="{verdict}"><h2>{title}</h2>'
+            f'<p class="soft">{count}{part}.</p>{_pairs(mine)}</section>'
+        )
     return "".join(found)
 
 
@@ -193,8 +209,10 @@ def _card(index: int, card: Card) -> str:
         data = base64.b64encode(card.picture).decode("ascii")
         picture = f'<img alt="" loading="lazy" src="data:image/jpeg;base64,{data}">'
     words = escape(f"{card.id}: {card.reason}")
-    return (f'<button type="button" class="card" data-card="{index}" title="{words}">{picture}'
-            f"{_strip(card)}<span>{_percent(card.wrong)}</span></button>")  # fmt: skip
+    return (
+        f'<button type="button" class="card" data-card="{index}" title="{words}">{picture}'
+        f"{_strip(card)}<span>{_percent(card.wrong)}</span></button>"
+    )
 
 
 def _strip(card: Card) -> str:

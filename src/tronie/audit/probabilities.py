@@ -27,16 +27,19 @@ def read_probabilities(paths: Sequence[Path], ids: NDArray[np.str_], labels: Lab
     for path in paths:
         found, table = _npz(path, labels) if path.suffix == ".npz" else _csv(path, labels)
         if not np.isfinite(table).all() or (table < 0).any() or (table.sum(2) <= 0).any():
-            raise SourceError(f"{path} holds values that are no probabilities: they must be 0 or more, and their sum "
-                              "above 0.")  # fmt: skip
+            raise SourceError(
+                f"{path} holds values that are no probabilities: they must be 0 or more, and their sum above 0."
+            )
         for k in range(len(table)):
             for name, row in zip(found, table[k], strict=True):
                 if name in looks:
                     looks[name].append(row / row.sum())
     bare = [name for name, rows in looks.items() if not rows]
     if bare:
-        raise SourceError(f"{len(bare):,} of {len(ids):,} rows have no probabilities (the first: '{bare[0]}'): every "
-                          "row needs some, from a model that has not learnt from it.")  # fmt: skip
+        raise SourceError(
+            f"{len(bare):,} of {len(ids):,} rows have no probabilities (the first: '{bare[0]}'): every "
+            "row needs some, from a model that has not learnt from it."
+        )
     fewest = min(len(rows) for rows in looks.values())
     return np.stack([[looks[name][k] for name in ids.tolist()] for k in range(fewest)])
 

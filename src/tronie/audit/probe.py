@@ -60,8 +60,16 @@ class Probe(NamedTuple):
         return softmax(logits.reshape(-1, logits.shape[-1])).reshape(logits.shape)
 
 
-def fit_probe(x: Matrix, label: Ints, classes: int, *, weight: NDArray[np.floating] | None = None,
-              ridge: float = 0.004, start: Probe | None = None, steps: int = 60) -> Probe:  # fmt: skip
+def fit_probe(
+    x: Matrix,
+    label: Ints,
+    classes: int,
+    *,
+    weight: NDArray[np.floating] | None = None,
+    ridge: float = 0.004,
+    start: Probe | None = None,
+    steps: int = 60,
+) -> Probe:
     """The :class:`Probe` with the least mean cross-entropy plus ``ridge * sum(weights ** 2)``; biases are free.
 
     ``x`` ``(n, d)``, or looks ``(V, n, d)`` that share their labels. ``weight`` ``(n,)`` >= 0 counts rows more or less.
@@ -93,8 +101,14 @@ def fit_probe(x: Matrix, label: Ints, classes: int, *, weight: NDArray[np.floati
     return Probe(np.ascontiguousarray(best[:, :-1].T), best[:, -1])
 
 
-def minimise(cost: Callable[[Floats], tuple[float, Floats]], start: Floats, steps: int = 100, *,
-             memory: int = 10, tolerance: float = 1e-6) -> Floats:  # fmt: skip
+def minimise(
+    cost: Callable[[Floats], tuple[float, Floats]],
+    start: Floats,
+    steps: int = 100,
+    *,
+    memory: int = 10,
+    tolerance: float = 1e-6,
+) -> Floats:
     """Where a smooth function is least, by L-BFGS with backtracking (Nocedal & Wright, algorithm 7.5).
 
     ``cost`` gives value and gradient ``(m,)`` at a place ``(m,)``, such as ``start``; ``memory`` is how many steps are

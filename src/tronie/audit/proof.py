@@ -57,9 +57,16 @@ def recovered(kind: str, quality: Quality, flipped: NDArray[np.bool_], own: floa
     nan = float("nan")
     if not flipped.any():
         return Proof(kind, 0, nan, nan, nan, nan, quality.share, own)
-    return Proof(kind, int(flipped.sum()), float(called[flipped].mean()),
-                 float(flipped[called].mean()) if called.any() else nan, precision_at(quality.score, flipped, 0.9),
-                 average_precision(quality.score, flipped), quality.share, rate + (1 - rate) * own)  # fmt: skip
+    return Proof(
+        kind,
+        int(flipped.sum()),
+        float(called[flipped].mean()),
+        float(flipped[called].mean()) if called.any() else nan,
+        precision_at(quality.score, flipped, 0.9),
+        average_precision(quality.score, flipped),
+        quality.share,
+        rate + (1 - rate) * own,
+    )
 
 
 def replayed(quality: Quality, cut: float) -> tuple[Proof, ...]:

@@ -47,8 +47,11 @@ class Flaws:
 
     def told(self, row: int) -> str:
         """Why a row is unusable."""
-        words = [("it is blurred", self.blurred), ("it is dark or flat", self.dark),
-                 ("no face was found, and the looks do not agree or are unsure", self.faceless)]  # fmt: skip
+        words = [
+            ("it is blurred", self.blurred),
+            ("it is dark or flat", self.dark),
+            ("no face was found, and the looks do not agree or are unsure", self.faceless),
+        ]
         return f"Nothing can be read: {', '.join(text for text, column in words if column[row])}."
 
 
@@ -131,5 +134,7 @@ def _elsewhere(group: NDArray[np.int64], split: NDArray[np.str_]) -> NDArray[np.
     for row, (g, s) in enumerate(zip(group.tolist(), split.tolist(), strict=True)):
         if s not in ("train", ""):
             other.setdefault(g, row)
-    return np.array([other.get(g, -1) if s == "train" else -1
-                     for g, s in zip(group.tolist(), split.tolist(), strict=True)], np.int64)  # fmt: skip
+    return np.array(
+        [other.get(g, -1) if s == "train" else -1 for g, s in zip(group.tolist(), split.tolist(), strict=True)],
+        np.int64,
+    )

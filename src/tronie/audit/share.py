@@ -28,8 +28,7 @@ def confident_share(mean: Probabilities, label: Ints) -> float:
     return float(1 - np.where(joint.sum(1) > 0, right, 1.0) @ count / len(label))
 
 
-def share_interval(signals: Signals, quality: Quality, groups: Ints, *, draws: int = 100,
-                   seed: int = 0) -> Interval:  # fmt: skip
+def share_interval(signals: Signals, quality: Quality, groups: Ints, *, draws: int = 100, seed: int = 0) -> Interval:
     """The estimated share with what it might be: 95 % bootstrap over ``groups`` (twins, people), the widest of four.
 
     ``groups`` ``(n,)`` number what belongs together; ``draws`` is how often they are drawn, by ``seed``.

@@ -29,8 +29,9 @@ Reader = Callable[[NDArray[np.int64], int, int], Iterator[Matrix]]
 """Row numbers, number of the view, seed → features ``(m, D)``, a batch at a time."""
 
 
-def kept_views(opened: Opened, folder: Path, read: Reader, net: str, views: int, seed: int,
-               progress: Progress) -> Matrix:  # fmt: skip
+def kept_views(
+    opened: Opened, folder: Path, read: Reader, net: str, views: int, seed: int, progress: Progress
+) -> Matrix:
     """What ``read`` gives of all rows as components ``(views, n, d)``; views that lie in ``folder`` are not made again.
 
     ``net`` names what looks: with another name, other data or other numbers all is made anew.

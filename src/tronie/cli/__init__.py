@@ -29,12 +29,25 @@ app = App(
 )
 
 for command in (
-    predict.predict, outputs.annotate, outputs.segments, outputs.plot, outputs.report, outputs.compare,
-    watch.watch, selfcheck.selfcheck,
-    library.models, library.datasets,
-    research.prepare, research.features, research.train, research.evaluate, research.compare_models, export.export,
-    audit.audit, corrupt.corrupt,
-):  # fmt: skip
+    predict.predict,
+    outputs.annotate,
+    outputs.segments,
+    outputs.plot,
+    outputs.report,
+    outputs.compare,
+    watch.watch,
+    selfcheck.selfcheck,
+    library.models,
+    library.datasets,
+    research.prepare,
+    research.features,
+    research.train,
+    research.evaluate,
+    research.compare_models,
+    export.export,
+    audit.audit,
+    corrupt.corrupt,
+):
     app.command(command)
 
 

@@ -35,16 +35,26 @@ class Sharing:
     """Continue the work that the folder holds (--no-resume: start again)."""
 
 
-def into_folder(sources: Sequence[str], out: Path, analyser: Analyser, sharing: Sharing, model: str,
-                stopped: threading.Event, *, json: bool, quiet: bool) -> int:  # fmt: skip
+def into_folder(
+    sources: Sequence[str],
+    out: Path,
+    analyser: Analyser,
+    sharing: Sharing,
+    model: str,
+    stopped: threading.Event,
+    *,
+    json: bool,
+    quiet: bool,
+) -> int:
     """Read everything into a folder and print each source as it ends; returns the exit code."""
     from tronie.cli.progress import bar
     from tronie.pipeline.archive import predict_to
 
     told = _Told(silent=quiet or json)
     with bar(hidden=quiet) as report:
-        job = predict_to(sources, out, analyser, model=model, heard=told.source, report=report, stop=stopped.is_set,
-                         **vars(sharing))  # fmt: skip
+        job = predict_to(
+            sources, out, analyser, model=model, heard=told.source, report=report, stop=stopped.is_set, **vars(sharing)
+        )
     if json:
         _print_json(job, analyser)
     told.end(job, out, quiet=quiet)

@@ -68,9 +68,20 @@ def audit(
     from tronie.output.text import grid
 
     with counting(hidden=quiet) as count:
-        found = work(data, out=out, probabilities=probabilities or (), features=features, folds=folds, views=views,
-                     seed=seed, proof=proof, pictures=pictures, decisions=decisions, csv_safe=csv_safe,
-                     progress=count)  # fmt: skip
+        found = work(
+            data,
+            out=out,
+            probabilities=probabilities or (),
+            features=features,
+            folds=folds,
+            views=views,
+            seed=seed,
+            proof=proof,
+            pictures=pictures,
+            decisions=decisions,
+            csv_safe=csv_safe,
+            progress=count,
+        )
     if json:
         tell_json((out / FIGURES).read_text(encoding="utf-8").rstrip("\n"))
         return 0

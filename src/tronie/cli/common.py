@@ -53,8 +53,15 @@ class People:
     """How many people keep their places: tracks are joined by position, person 1 is the leftmost."""
 
 
-def make(run: Callable[..., Made], source: str, out: Path, quiet: bool, reading: Reading, people: People | None = None,
-         **more: object) -> int:  # fmt: skip
+def make(
+    run: Callable[..., Made],
+    source: str,
+    out: Path,
+    quiet: bool,
+    reading: Reading,
+    people: People | None = None,
+    **more: object,
+) -> int:
     """Run a verb that makes one file, with a bar and ctrl-C, and say what it warns of and where the file is."""
     from tronie.cli.options import refuse_reading
     from tronie.cli.progress import bar

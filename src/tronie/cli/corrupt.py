@@ -30,6 +30,8 @@ def corrupt(data: Path, noise: str, *, out: Out, seed: int = 0, quiet: Quiet = F
     if not quiet and made.hard:
         say(f"{made.hard:,} of {made.rows:,} clips are hard now ({made.hard / made.rows:.1%}). Written: {made.path}")
     elif not quiet:
-        say(f"{made.wrong:,} of {made.rows:,} labels are wrong now ({made.wrong / max(made.rows, 1):.1%}). "
-            f"Written: {made.path}")  # fmt: skip
+        say(
+            f"{made.wrong:,} of {made.rows:,} labels are wrong now ({made.wrong / max(made.rows, 1):.1%}). "
+            f"Written: {made.path}"
+        )
     return 0

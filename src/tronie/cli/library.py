@@ -21,9 +21,13 @@ def models() -> int:
     return 0
 
 
-def datasets(name: str | None = None, root: Path | None = None, *,
-             pixels: Annotated[bool, Parameter(negative="--no-pixels")] = True,
-             set: Changes = None) -> int:  # fmt: skip
+def datasets(
+    name: str | None = None,
+    root: Path | None = None,
+    *,
+    pixels: Annotated[bool, Parameter(negative="--no-pixels")] = True,
+    set: Changes = None,
+) -> int:
     """List the data sets that can be read, or check the one that lies in a folder.
 
     Parameters

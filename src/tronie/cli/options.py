@@ -55,8 +55,10 @@ def refuse_reading(reading: Reading, table: str | Path) -> None:
     """Raise SettingError where options say how to read a film, and its ``table`` has been read already."""
     given = [_named(one.name) for one in fields(reading) if getattr(reading, one.name) != one.default]
     if given:
-        raise SettingError(f"{' and '.join(given)} would say how a film is read, and {table} is what was read of it: "
-                           "leave that out, or give the film instead.")  # fmt: skip
+        raise SettingError(
+            f"{' and '.join(given)} would say how a film is read, and {table} is what was read of it: "
+            "leave that out, or give the film instead."
+        )
 
 
 def refuse_for_photos(sources: Sequence[str], reading: Reading, baseline: str = "model") -> None:

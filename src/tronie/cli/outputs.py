@@ -13,8 +13,16 @@ from tronie.cli.options import refuse_for_photos, refuse_reading
 DEFAULT, NOBODY = Reading(), People()
 
 
-def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: bool = False, people: People = NOBODY,
-             reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def annotate(
+    source: str,
+    *,
+    out: Out,
+    table: Path | None = None,
+    anonymise: bool = False,
+    people: People = NOBODY,
+    reading: Reading = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
     """Draw what was read into a film or picture: box, person, expression, confidence. The sound is kept.
 
     Parameters
@@ -38,8 +46,15 @@ def annotate(source: str, *, out: Out, table: Path | None = None, anonymise: boo
     return make(run, source, out, quiet, reading, people, timeline=table, anonymise=anonymise)
 
 
-def segments(source: str, *, out: Out, csv_safe: bool = False, people: People = NOBODY,
-             reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def segments(
+    source: str,
+    *,
+    out: Out,
+    csv_safe: bool = False,
+    people: People = NOBODY,
+    reading: Reading = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
     """Write who shows what from when to when for other programs: WebVTT, ELAN, Praat, CSV.
 
     Parameters
@@ -58,8 +73,17 @@ def segments(source: str, *, out: Out, csv_safe: bool = False, people: People = 
     return make(run, source, out, quiet, reading, people, csv_safe=csv_safe)
 
 
-def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, track: int | None = None,
-         people: People = NOBODY, reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def plot(
+    source: str,
+    *,
+    out: Out,
+    summary: bool = False,
+    where: bool = False,
+    track: int | None = None,
+    people: People = NOBODY,
+    reading: Reading = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
     """Draw a film's expressions over time, person by person (needs the extra 'plot').
 
     Parameters
@@ -89,8 +113,15 @@ def plot(source: str, *, out: Out, summary: bool = False, where: bool = False, t
     return make(run, source, out, quiet, reading, people, summary=summary)
 
 
-def report(source: str, *, out: Out, film: Path | None = None, people: People = NOBODY,
-           reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def report(
+    source: str,
+    *,
+    out: Out,
+    film: Path | None = None,
+    people: People = NOBODY,
+    reading: Reading = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
     """Write one HTML page about a film: plot, segments that seek the film beside it, tables.
 
     Parameters
@@ -109,10 +140,20 @@ def report(source: str, *, out: Out, film: Path | None = None, people: People = 
     return make(run, source, out, quiet, reading, people, film=film)
 
 
-def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(alias="-o")] = None,
-            people: People = NOBODY, tier: list[str] | None = None,
-            blank: str | None = None, times: Literal["s", "ms", "frames"] | None = None, zero: str = "",
-            step: float = 0.1, block: float = 10.0, csv_safe: bool = False) -> int:  # fmt: skip
+def compare(
+    table: str,
+    coder: str,
+    *,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    people: People = NOBODY,
+    tier: list[str] | None = None,
+    blank: str | None = None,
+    times: Literal["s", "ms", "frames"] | None = None,
+    zero: str = "",
+    step: float = 0.1,
+    block: float = 10.0,
+    csv_safe: bool = False,
+) -> int:
     """Compare a film's table with a human coder's file: kappa, segment F1, confusion, with intervals.
 
     Parameters
@@ -146,8 +187,18 @@ def compare(table: str, coder: str, *, out: Annotated[Path | None, Parameter(ali
     if out is not None:
         ensure_place(out, ENDINGS, "A comparison")
         ensure_csv(out, csv_safe=csv_safe)
-    found = run(table, coder, names=people.names, seats=people.seats, tiers=tier, blank=blank,
-                times=times, zero=zero, step=step, block=block)  # fmt: skip
+    found = run(
+        table,
+        coder,
+        names=people.names,
+        seats=people.seats,
+        tiers=tier,
+        blank=blank,
+        times=times,
+        zero=zero,
+        step=step,
+        block=block,
+    )
     for warning in found.warnings:
         say(f"Warning: {warning}")
     tell(compared_text(found))

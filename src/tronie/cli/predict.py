@@ -69,8 +69,13 @@ def predict(
     with interruptible() as stopped:
         if folder is not None:
             ensure_writable(folder / "jobs.jsonl")
-        settings = Settings(detector=reading.detector, fps=reading.fps, provider=reading.provider, baseline=baseline,
-                            video_track=reading.video_track)  # fmt: skip
+        settings = Settings(
+            detector=reading.detector,
+            fps=reading.fps,
+            provider=reading.provider,
+            baseline=baseline,
+            video_track=reading.video_track,
+        )
         analyser = Analyser(reading.model, settings=settings)
         if folder is not None:
             return into_folder(sources, folder, analyser, sharing, reading.model, stopped, json=json, quiet=quiet)
@@ -95,8 +100,9 @@ def _work(
     written: list[Path] = []
     try:
         with bar(hidden=printer.quiet) as report:
-            for name, timeline in predict_each(sources, analyser, report=report, stop=stopped.is_set,
-                                               passed=printer.passed.append):  # fmt: skip
+            for name, timeline in predict_each(
+                sources, analyser, report=report, stop=stopped.is_set, passed=printer.passed.append
+            ):
                 try:
                     if results is not None:
                         results.add(timeline)

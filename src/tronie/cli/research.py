@@ -63,9 +63,19 @@ def prepare(
     from tronie.data.prepare import prepare as work
 
     with counting(hidden=quiet) as count:
-        made = work(dataset, root, out, size=size, folds=folds, seed=seed, detector=detector, frames=frames,
-                    baseline=baseline, options=override({}, set or ()),
-                    progress=lambda done, total: count("cutting faces", done, total))  # fmt: skip
+        made = work(
+            dataset,
+            root,
+            out,
+            size=size,
+            folds=folds,
+            seed=seed,
+            detector=detector,
+            frames=frames,
+            baseline=baseline,
+            options=override({}, set or ()),
+            progress=lambda done, total: count("cutting faces", done, total),
+        )
     for row, reason in made.prepared.unread[:5]:
         say(f"Left out {row}: {reason}")
     if len(made.prepared.unread) > 5:
@@ -83,8 +93,9 @@ def _prepared(made: Prepared) -> str:
         found = f"; faces were found in {made.aligned:,} of them" if made.aligned < made.frames else ""
         none = f" No face was found in {len(made.missed):,} clips: they are whole pictures." if made.missed else ""
         return f"{made.rows:,} clips of {made.frames:,} frames in {made.folder}{found}.{none}"
-    return (f"{made.rows:,} faces in {made.folder}; {made.aligned:,} were found and aligned, the others are whole "
-            "pictures.")  # fmt: skip
+    return (
+        f"{made.rows:,} faces in {made.folder}; {made.aligned:,} were found and aligned, the others are whole pictures."
+    )
 
 
 def features(prepared: Path, *, model: str = "default", out: Out, quiet: Quiet = False) -> int:
@@ -150,8 +161,9 @@ def train(
             tell(line, flush=True)
 
     if folds is not None or (resume is not None and (resume / FILE).is_file()):
-        folded = train_folds(recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume,
-                             say=shown)  # fmt: skip
+        folded = train_folds(
+            recipe, folds or "all", data=data, out=out, assignments=set or (), resume=resume, say=shown
+        )
         shown(f"{table(folded)}\nWritten: {folded.folder}")
         return 0
     outcome = work(recipe, data=data, out=out, assignments=set or (), resume=resume, say=shown)
@@ -210,8 +222,9 @@ def evaluate(
     if not data:
         raise SettingError("On which faces? Give a prepared folder, a manifest or a folder of pictures.")
     with counting(hidden=quiet) as count:
-        found = work(model, data, split=split, folds=folds, fold=fold, cut=cut, robustness=robustness, out=out,
-                     progress=count)  # fmt: skip
+        found = work(
+            model, data, split=split, folds=folds, fold=fold, cut=cut, robustness=robustness, out=out, progress=count
+        )
     for sentence in found.left_out:
         say(sentence)
     if json:
@@ -260,7 +273,17 @@ def compare_models(first: Path, second: Path, *, json: bool = False) -> int:
         tell_json(json_.dumps([asdict(d) | {"decided": d.decided} for d in found]))
         return 0
     rows = [("data", "rows", "score", "first", "second", "difference", "")]
-    rows += [(d.source, str(d.rows), WORDS[d.score], f"{d.first:.4f}", f"{d.second:.4f}", str(d.difference),
-              "" if d.decided else "may be chance") for d in found]  # fmt: skip
+    rows += [
+        (
+            d.source,
+            str(d.rows),
+            WORDS[d.score],
+            f"{d.first:.4f}",
+            f"{d.second:.4f}",
+            str(d.difference),
+            "" if d.decided else "may be chance",
+        )
+        for d in found
+    ]
     tell(grid(rows, frozenset({1, 3, 4})))
     return 0

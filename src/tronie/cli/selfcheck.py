@@ -15,8 +15,14 @@ from tronie.core.sheet import ensure_csv
 DEFAULT = Reading()
 
 
-def selfcheck(*sources: str, out: Annotated[Path | None, Parameter(alias="-o")] = None, worst: int = 10,
-              reading: Reading = DEFAULT, csv_safe: bool = False, quiet: Quiet = False) -> int:  # fmt: skip
+def selfcheck(
+    *sources: str,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    worst: int = 10,
+    reading: Reading = DEFAULT,
+    csv_safe: bool = False,
+    quiet: Quiet = False,
+) -> int:
     """Test how robust the labels are: change pictures and films slightly, and count the labels that stay.
 
     Photos are moved, rescaled, mirrored and re-compressed; films are thinned to half their frame rate, begun later

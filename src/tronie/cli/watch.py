@@ -13,9 +13,15 @@ from tronie.cli.streams import nobody_reads
 DEFAULT = Reading()
 
 
-def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o")] = None,
-          display: Literal["auto", "window", "bars", "lines"] = "auto", realtime: bool = False,
-          reading: Reading = DEFAULT, quiet: Quiet = False) -> int:  # fmt: skip
+def watch(
+    source: str = "0",
+    *,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    display: Literal["auto", "window", "bars", "lines"] = "auto",
+    realtime: bool = False,
+    reading: Reading = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
     """Read expressions while they are shown. Ctrl-C ends it and saves what was read.
 
     Parameters
@@ -37,11 +43,18 @@ def watch(source: str = "0", *, out: Annotated[Path | None, Parameter(alias="-o"
     screen = None if quiet else shown(display)
     with interruptible() as stopped:
         try:
-            found = run(source, out, model=reading.model, detector=reading.detector, fps=reading.fps,
-                        provider=reading.provider, video_track=reading.video_track,
-                        realtime=realtime, show=screen.show if screen else None,
-                        stop=lambda: stopped.is_set() or nobody_reads() or (screen is not None and screen.closed),
-                        )  # fmt: skip
+            found = run(
+                source,
+                out,
+                model=reading.model,
+                detector=reading.detector,
+                fps=reading.fps,
+                provider=reading.provider,
+                video_track=reading.video_track,
+                realtime=realtime,
+                show=screen.show if screen else None,
+                stop=lambda: stopped.is_set() or nobody_reads() or (screen is not None and screen.closed),
+            )
         finally:
             if screen is not None:
                 screen.close()

@@ -20,8 +20,20 @@ from numpy.typing import NDArray
 
 _ENDING = ".npy"
 _MOST_SHRUNK = 1100  # deflate makes bytes at most 1032 times fewer, so whatever claims more lies
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, AttributeError, TypeError, KeyError, RecursionError,
-            NotImplementedError, OverflowError, RuntimeError, SyntaxError, tokenize.TokenError)  # fmt: skip
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    RecursionError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 
 
 def npz_names(path: Path) -> list[str]:
@@ -83,8 +95,9 @@ def _check_size(name: str, member: zipfile.ZipInfo) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"its array '{name}' is packed in a way that NumPy does not write")
     if member.file_size > _MOST_SHRUNK * member.compress_size:
-        raise ValueError(f"its array '{name}' claims {member.file_size:,} bytes, which its "
-                         f"{member.compress_size:,} cannot hold")  # fmt: skip
+        raise ValueError(
+            f"its array '{name}' claims {member.file_size:,} bytes, which its {member.compress_size:,} cannot hold"
+        )
 
 
 def _check_header(name: str, file: IO[bytes], size: int) -> None:

@@ -32,8 +32,12 @@ _NONE = "none"
 _LARGEST = 1 << 20  # bytes of a settings file
 _DEEPEST = 32  # tables and lists in one another
 _WORDS: dict[Any, str] = {
-    bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"
-}  # fmt: skip
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+}
 
 
 def build(kind: type[Settings], data: Mapping[str, Any], where: str = "") -> Settings:

@@ -35,8 +35,9 @@ def read_bytes(path: Path, *, most: int = SMALL, error: type[TronieError] = Sour
         if not stat.S_ISREG(about.st_mode):
             raise error(f"{path} is no regular file: give a file.")
         if about.st_size > most:
-            raise error(f"{path} has {about.st_size:,} bytes, and such a file may have {most:,}: it is not what its "
-                        "name says.")  # fmt: skip
+            raise error(
+                f"{path} has {about.st_size:,} bytes, and such a file may have {most:,}: it is not what its name says."
+            )
         with path.open("rb") as file:
             data = file.read(about.st_size + 1)  # not most: reading sets aside what it asks for
     except OSError as reason:
@@ -75,8 +76,9 @@ def parse_json(text: bytes | str, *, deepest: int = DEEPEST) -> Any:
     if _depth(words) > deepest:
         raise ValueError(f"it is nested more than {deepest} levels deep")
     try:
-        found = json.loads(words, object_pairs_hook=_object, parse_int=_whole, parse_float=_number,
-                           parse_constant=_number)  # fmt: skip
+        found = json.loads(
+            words, object_pairs_hook=_object, parse_int=_whole, parse_float=_number, parse_constant=_number
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON ({error.msg} in line {error.lineno}, column {error.colno})") from error
     except RecursionError:  # a caller that is deep in the stack itself

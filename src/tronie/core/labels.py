@@ -25,16 +25,30 @@ _LONGEST = 100  # letters of a label's name
 
 # Words that data sets and tools use for the same expression.
 _SYNONYMS: dict[str, str] = {
-    "angry": "anger", "anger": "anger",
-    "disgusted": "disgust", "disgust": "disgust",
-    "fear": "fear", "fearful": "fear", "afraid": "fear", "scared": "fear",
-    "happy": "happiness", "happiness": "happiness", "joy": "happiness", "smiling": "happiness",
-    "neutral": "neutral", "calm": "calm",
-    "sad": "sadness", "sadness": "sadness",
-    "surprise": "surprise", "surprised": "surprise",
-    "contempt": "contempt", "contemptuous": "contempt",
-    "anxiety": "anxiety", "helplessness": "helplessness", "disappointment": "disappointment",
-}  # fmt: skip
+    "angry": "anger",
+    "anger": "anger",
+    "disgusted": "disgust",
+    "disgust": "disgust",
+    "fear": "fear",
+    "fearful": "fear",
+    "afraid": "fear",
+    "scared": "fear",
+    "happy": "happiness",
+    "happiness": "happiness",
+    "joy": "happiness",
+    "smiling": "happiness",
+    "neutral": "neutral",
+    "calm": "calm",
+    "sad": "sadness",
+    "sadness": "sadness",
+    "surprise": "surprise",
+    "surprised": "surprise",
+    "contempt": "contempt",
+    "contemptuous": "contempt",
+    "anxiety": "anxiety",
+    "helplessness": "helplessness",
+    "disappointment": "disappointment",
+}
 
 
 _HIDDEN = re.compile("[\u200b\u2060\ufeff]")  # characters without width, which come along when text is copied
@@ -113,7 +127,6 @@ def _check(name: str) -> None:
     """Raise SettingError for a name that cannot be shown or written."""
     if len(name) > _LONGEST or printable(name) != name or not name.strip():
         raise SettingError(f"'{shortened(name)}' is no name of a label: give 1 to {_LONGEST} visible letters.")
-
 
 
 def classes(words: Iterable[str], labels: Iterable[str] | None = None) -> LabelSet:

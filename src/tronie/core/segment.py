@@ -143,10 +143,19 @@ def _segment(timeline: Timeline, source: str, track: int, rows: NDArray[np.int64
     if calibration is not None and end > start and label != UNCERTAIN:
         confidence = calibration(label, confidence)
     return Segment(
-        source, track, start, end, label, round(confidence, 5),
-        round(min(share, 1.0), 5), len(rows), agreement, said, timeline.provenance.clips if said else 0,
+        source,
+        track,
+        start,
+        end,
+        label,
+        round(confidence, 5),
+        round(min(share, 1.0), 5),
+        len(rows),
+        agreement,
+        said,
+        timeline.provenance.clips if said else 0,
         *(_mean(timeline, name, rows, weight) for name in ("valence", "arousal")),
-    )  # fmt: skip
+    )
 
 
 def _mean(timeline: Timeline, name: str, rows: NDArray[np.int64], weight: NDArray[np.float64]) -> float | None:

@@ -84,10 +84,20 @@ def _segment(sheet: Sheet, line: int, cells: dict[str, str]) -> Segment:
     label = cells["label"].strip()
     clips = sheet.whole(line, "clips", cells["clips"]) if cells.get("clips", "").strip() else 0
     return Segment(
-        cells["source"], sheet.whole(line, "track", cells["track"]), start, end,
-        UNCERTAIN if canonical(label) == UNCERTAIN else label, needed("confidence"), needed("usable"), rows,
-        number("agreement"), cells.get("said", "").strip(), clips, number("valence"), number("arousal"),
-    )  # fmt: skip
+        cells["source"],
+        sheet.whole(line, "track", cells["track"]),
+        start,
+        end,
+        UNCERTAIN if canonical(label) == UNCERTAIN else label,
+        needed("confidence"),
+        needed("usable"),
+        rows,
+        number("agreement"),
+        cells.get("said", "").strip(),
+        clips,
+        number("valence"),
+        number("arousal"),
+    )
 
 
 def _spread(found: Sequence[Segment]) -> Timeline:
@@ -103,12 +113,17 @@ def _spread(found: Sequence[Segment]) -> Timeline:
     leading = each([spelled[one.said or one.label] for one in found], object)
     columns: dict[str, Column] = {name: np.full(len(sure), np.nan) for name in BEFORE}
     columns |= {
-        "source": each([one.source for one in found], object), "frame": np.round(edges[0] * 1e3), "time": edges[0],
-        "duration": edges[1] - edges[0], "track": each([one.track for one in found], np.int64), "usable": usable,
-        "label": each([spelled[one.label] for one in found], object), "confidence": sure,
+        "source": each([one.source for one in found], object),
+        "frame": np.round(edges[0] * 1e3),
+        "time": edges[0],
+        "duration": edges[1] - edges[0],
+        "track": each([one.track for one in found], np.int64),
+        "usable": usable,
+        "label": each([spelled[one.label] for one in found], object),
+        "confidence": sure,
         **{PROBABILITY + name: np.where(leading == name, sure, np.nan) for name in labels.names},
         **{name: np.full(len(sure), "", object) for name in AFTER},
-    }  # fmt: skip
+    }
     for name in OPTIONAL:
         values = [np.nan if (value := getattr(one, name)) is None else value for one in found]
         if not np.isnan(values).all():
@@ -130,8 +145,10 @@ def _labels(found: Sequence[Segment]) -> tuple[LabelSet, dict[str, str]]:
 def _rows(found: Sequence[Segment], count: NDArray[np.int64]) -> tuple[list[Column], NDArray[np.bool_]]:
     """Where each row begins and ends, seconds, and whether it is usable: the share of time that a segment says."""
     place = np.concatenate([np.arange(n) for n in count]) if len(count) else np.zeros(0, np.int64)
-    start, end, share = (np.repeat(np.array([getattr(one, name) for one in found], np.float64), count)
-                         for name in ("start", "end", "usable"))  # fmt: skip
+    start, end, share = (
+        np.repeat(np.array([getattr(one, name) for one in found], np.float64), count)
+        for name in ("start", "end", "usable")
+    )
     number = np.repeat(count, count)
     fit = np.clip(np.round(share * number), share > 0, number - (share < 1))  # rows that are usable
     fit = np.where(number == 1, np.round(share), fit)

@@ -85,8 +85,10 @@ class Sheet:
 
     def wrong(self, line: int, column: str, cell: str, reason: str = "") -> SourceError:
         """The error for a cell that cannot stand where it stands."""
-        return SourceError(f"{self.path}, line {line}: '{shortened(cell)}' cannot stand in column '{column}'"
-                           f"{': ' if reason else ''}{reason}.")  # fmt: skip
+        return SourceError(
+            f"{self.path}, line {line}: '{shortened(cell)}' cannot stand in column '{column}'"
+            f"{': ' if reason else ''}{reason}."
+        )
 
     def number(self, line: int, column: str, cell: str) -> float:
         """A number, with a point or, where that is clear, a decimal comma. Raises SourceError, also for infinity."""
@@ -118,8 +120,9 @@ def folded(name: str) -> str:
 
 
 @contextmanager
-def opened(path: Path, what: str = "table", *, names: Sequence[str] | None = None, exact: bool = False,
-           meta: str = "") -> Iterator[Sheet]:  # fmt: skip
+def opened(
+    path: Path, what: str = "table", *, names: Sequence[str] | None = None, exact: bool = False, meta: str = ""
+) -> Iterator[Sheet]:
     """Open the table at ``path``; ``what`` it is goes into errors.
 
     ``names`` names the columns of a file that does not. ``exact`` keeps spaces around cells. A first line that
@@ -147,8 +150,9 @@ def opened(path: Path, what: str = "table", *, names: Sequence[str] | None = Non
     except FileNotFoundError:
         raise SourceError(f"There is no file {path}: check the path of the {what}.") from None
     except UnicodeError as error:
-        raise SourceError(f"{path} is not a {what}: it is neither UTF-8 nor UTF-16 ({error}). Save it as 'CSV "
-                          "UTF-8'.") from error  # fmt: skip
+        raise SourceError(
+            f"{path} is not a {what}: it is neither UTF-8 nor UTF-16 ({error}). Save it as 'CSV UTF-8'."
+        ) from error
     except csv.Error as error:
         raise SourceError(f"{path} is not a CSV table: {error}.") from error
     except OSError as error:
@@ -185,8 +189,9 @@ def _beginning(lines: Iterator[str], meta: str) -> tuple[str, str, int]:
     return about, "", 0
 
 
-def _rows(path: Path, lines: Iterator[str], delimiter: str, exact: bool,
-          before: int) -> Iterator[tuple[int, list[str]]]:  # fmt: skip
+def _rows(
+    path: Path, lines: Iterator[str], delimiter: str, exact: bool, before: int
+) -> Iterator[tuple[int, list[str]]]:
     quoted = False  # whether a line since the last row holds an apostrophe: few do, and tables are long
 
     def watched() -> Iterator[str]:

@@ -83,8 +83,10 @@ def ensure_own(path: Path) -> None:
     A link there would lead what is written out of the folder of results, and a pipe would hold it up for ever.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise OutputError(f"{path} must be a regular file of Tronie's own, and something else lies there: remove it, "
-                          "or choose another folder.")  # fmt: skip
+        raise OutputError(
+            f"{path} must be a regular file of Tronie's own, and something else lies there: remove it, "
+            "or choose another folder."
+        )
 
 
 def _outside(path: Path) -> tuple[int, int, int]:

@@ -57,9 +57,22 @@ SCHEMA = 1
 TEXT = ("source", "label", "model", "settings", "version")
 WHOLE = ("frame", "track")
 BEFORE = (
-    "source", "frame", "time", "duration", "track", "x", "y", "width", "height", "face_size", "detection", "quality",
-    "usable", "label", "confidence",
-)  # fmt: skip
+    "source",
+    "frame",
+    "time",
+    "duration",
+    "track",
+    "x",
+    "y",
+    "width",
+    "height",
+    "face_size",
+    "detection",
+    "quality",
+    "usable",
+    "label",
+    "confidence",
+)
 AFTER = ("model", "settings", "version")
 AFFECT = ("valence", "arousal")
 OPTIONAL = ("agreement", *AFFECT)
@@ -184,8 +197,15 @@ class Timeline:
         """``(rows, labels)``: the smoothed probabilities in the order of ``labels``."""
         return np.stack([self[PROBABILITY + name] for name in self.labels.names], 1)
 
-    def select(self, *, source: str | None = None, track: int | None = None, label: str | None = None,
-               start: float | None = None, end: float | None = None) -> Timeline:  # fmt: skip
+    def select(
+        self,
+        *,
+        source: str | None = None,
+        track: int | None = None,
+        label: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> Timeline:
         """The rows that meet every condition given. ``start <= time < end`` in seconds."""
         keep = np.ones(len(self), bool)
         for name, value in (("source", source), ("track", track), ("label", label)):
@@ -308,8 +328,10 @@ def _check(columns: Mapping[str, Column], labels: LabelSet) -> None:
                 raise SettingError(f"The column '{name}' holds {shortened(broken)!a}, half a character: write it anew.")
             if name == "label" and (unknown := sorted(words - known)):
                 row = column.tolist().index(unknown[0]) + 1
-                raise SettingError(f"Row {row} has the label '{shortened(unknown[0])}', which is none of "
-                                   f"{', '.join(labels.names)}, {UNCERTAIN}.")  # fmt: skip
+                raise SettingError(
+                    f"Row {row} has the label '{shortened(unknown[0])}', which is none of "
+                    f"{', '.join(labels.names)}, {UNCERTAIN}."
+                )
         elif column.dtype == np.float64:
             wrong = np.isinf(column)
             if name in ("time", "duration"):

@@ -36,21 +36,55 @@ from tronie.core.timeline import (
     in_schema,
 )
 
-_SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5, "valence": 5,
-                     "arousal": 5}  # fmt: skip
+_SEGMENT_DECIMALS = {"start": 6, "end": 6, "confidence": 5, "usable": 5, "agreement": 5, "valence": 5, "arousal": 5}
 _KEY = b"tronie"  # where Parquet's own metadata carries what rows cannot say
 _CHUNK = 10_000  # rows turned to or from text at once
 Work = TypeVar("Work")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, csv.Error)
 _SEGMENT_TEXT = ("source", "label", "said")
-_TRUE = frozenset([  # as spreadsheets write it in the languages of Europe
-    "true", "1", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda", "pravda", "sand", "sant", "sann",
-    "tosi", "igaz", "истина", "doğru", "adevărat",
-])  # fmt: skip
-_FALSE = frozenset([
-    "false", "0", "falsch", "faux", "falso", "onwaar", "fałsz", "nepravda", "falsk", "falskt", "usann", "epätosi",
-    "hamis", "ложь", "yanliş", "yanlış", "fals",
-])  # fmt: skip
+_TRUE = frozenset(
+    [  # as spreadsheets write it in the languages of Europe
+        "true",
+        "1",
+        "wahr",
+        "vrai",
+        "verdadero",
+        "vero",
+        "verdadeiro",
+        "waar",
+        "prawda",
+        "pravda",
+        "sand",
+        "sant",
+        "sann",
+        "tosi",
+        "igaz",
+        "истина",
+        "doğru",
+        "adevărat",
+    ]
+)
+_FALSE = frozenset(
+    [
+        "false",
+        "0",
+        "falsch",
+        "faux",
+        "falso",
+        "onwaar",
+        "fałsz",
+        "nepravda",
+        "falsk",
+        "falskt",
+        "usann",
+        "epätosi",
+        "hamis",
+        "ложь",
+        "yanliş",
+        "yanlış",
+        "fals",
+    ]
+)
 
 
 class Writable(Protocol):
@@ -58,8 +92,6 @@ class Writable(Protocol):
 
     def write(self, text: str, /) -> object:
         """Write a piece."""
-
-
 
 
 def sidecar(path: Path) -> Path:
@@ -264,8 +296,10 @@ def changed(path: Path) -> tuple[str, ...]:
     """
     meta = sidecar(path)
     if not meta.is_file():
-        return (f"{meta.name} is missing beside {path.name}: where no face was found, and with which settings it was "
-                "read, is not known.",)  # fmt: skip
+        return (
+            f"{meta.name} is missing beside {path.name}: where no face was found, and with which settings it was "
+            "read, is not known.",
+        )
     about = read_json(meta, most=LARGE)
     if not isinstance(about, dict) or "checksum" not in about:
         return ()
@@ -415,10 +449,14 @@ def _load_parquet(path: Path) -> Timeline:
 
 
 _WRITERS: dict[str, Callable[[Timeline, Path], list[Path]]] = {
-    ".csv": _save_csv, ".json": _save_json, ".parquet": _save_parquet,
-}  # fmt: skip
+    ".csv": _save_csv,
+    ".json": _save_json,
+    ".parquet": _save_parquet,
+}
 _READERS: dict[str, Callable[[Path], Timeline]] = {
-    ".csv": _load_csv, ".json": _load_json, ".parquet": _load_parquet,
-}  # fmt: skip
+    ".csv": _load_csv,
+    ".json": _load_json,
+    ".parquet": _load_parquet,
+}
 SUFFIXES = tuple(_WRITERS)
 """Suffixes of the tables that can be written."""

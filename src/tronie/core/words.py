@@ -48,5 +48,6 @@ def _as_json(match: re.Match[str]) -> str:
 def _written_out(match: re.Match[str]) -> str:
     letter = match[0]
     code = ord(letter)
-    return _SHORT.get(letter) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else
-                                  f"\\U{code:08x}")  # fmt: skip
+    return _SHORT.get(letter) or (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )

@@ -54,11 +54,15 @@ class Alignment:
     def finding(self, published_aligned: bool) -> Finding:
         """A sentence for people; not fine only where a data set that is published aligned is not."""
         if self.aligned is None:
-            return Finding(not published_aligned,
-                           f"A face was found in {self.found} of {self.looked} pictures looked at, too few to say how "
-                           "they are aligned: are these the pictures of faces?")  # fmt: skip
-        told = (f"The faces' points lie {self.off:.3f} of the side from the template (median of {self.found} of "
-                f"{self.looked} pictures looked at)")  # fmt: skip
+            return Finding(
+                not published_aligned,
+                f"A face was found in {self.found} of {self.looked} pictures looked at, too few to say how "
+                "they are aligned: are these the pictures of faces?",
+            )
+        told = (
+            f"The faces' points lie {self.off:.3f} of the side from the template (median of {self.found} of "
+            f"{self.looked} pictures looked at)"
+        )
         if self.aligned:
             stray = f"; {self.stray:.0%} lie far off" if self.stray > 0 else ""
             return Finding(True, f"{told}: aligned as the models expect{stray}.")
@@ -68,14 +72,24 @@ class Alignment:
     def _how(self) -> str:
         words = [f"{self.zoom:.2f} times as wide"] if abs(self.zoom - 1) > _ZOOM else []
         words += [f"tilted by {self.tilt:.0f} degrees"] if self.tilt > _TILT else []
-        words += [f"{name} by {abs(by):.2f} of the side" for by, (less, more) in
-                  zip(self.shift, (("further left", "further right"), ("higher", "lower")), strict=True)
-                  for name in [more if by > 0 else less] if abs(by) > _SHIFT]  # fmt: skip
+        words += [
+            f"{name} by {abs(by):.2f} of the side"
+            for by, (less, more) in zip(
+                self.shift, (("further left", "further right"), ("higher", "lower")), strict=True
+            )
+            for name in [more if by > 0 else less]
+            if abs(by) > _SHIFT
+        ]
         return ", ".join(words) or "each in its own way"
 
 
-def alignment(manifest: Manifest, finder: Finder | None = None, *, most: int = LOOKED_AT,
-              progress: Callable[[int, int], None] = lambda done, total: None) -> Alignment:  # fmt: skip
+def alignment(
+    manifest: Manifest,
+    finder: Finder | None = None,
+    *,
+    most: int = LOOKED_AT,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Alignment:
     """Look at up to ``most`` pictures of ``manifest`` (a clip by one frame); those that cannot be read are passed over.
 
     ``finder`` finds the faces; None: the package's own detector.
@@ -101,7 +115,12 @@ def measured(points: Floats, looked: int) -> Alignment:
     off = np.hypot(*np.moveaxis(points - TEMPLATE, -1, 0)).mean(1)
     moves = np.stack([similarity(five, TEMPLATE)[:, :2] for five in points])
     middle = np.median(points.mean(1) - TEMPLATE.mean(0), 0)
-    return Alignment(looked, len(points), float(np.median(off)), (float(middle[0]), float(middle[1])),
-                     float(np.median(np.sqrt(np.linalg.det(moves)))),
-                     float(np.median(np.abs(np.degrees(np.arctan2(moves[:, 1, 0], moves[:, 0, 0]))))),
-                     float((off > _STRAY).mean()))  # fmt: skip
+    return Alignment(
+        looked,
+        len(points),
+        float(np.median(off)),
+        (float(middle[0]), float(middle[1])),
+        float(np.median(np.sqrt(np.linalg.det(moves)))),
+        float(np.median(np.abs(np.degrees(np.arctan2(moves[:, 1, 0], moves[:, 0, 0]))))),
+        float((off > _STRAY).mean()),
+    )

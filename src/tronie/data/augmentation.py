@@ -44,8 +44,7 @@ class Augment:
     stretch: float = 1.0
 
     def __post_init__(self) -> None:
-        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase, self.window,
-                  self.stretch)  # fmt: skip
+        shares = (self.flip, self.grey, self.blur, self.low_resolution, self.erase, self.window, self.stretch)
         if not all(0 <= share <= 1 for share in shares):
             raise ValueError("flip, grey, blur, low_resolution, erase, window and stretch are shares in 0..1")
         if min(self.rotate, self.scale, self.shift, self.colour, self.noise) < 0 or self.smallest < 1:
@@ -121,8 +120,9 @@ def mirrored_points(points: Floats, mirror: NDArray[np.int64]) -> Floats:
     return points[..., mirror, :] * np.array([-1, 1], np.float32)
 
 
-def augment_points(points: Floats, rng: np.random.Generator, how: Augment,
-                   mirror: NDArray[np.int64] | None = None) -> Floats:  # fmt: skip
+def augment_points(
+    points: Floats, rng: np.random.Generator, how: Augment, mirror: NDArray[np.int64] | None = None
+) -> Floats:
     """Points ``(T, P, 2)`` in distances between the eyes, around 0 → turned, scaled, shifted, perhaps mirrored; noisy.
 
     One draw for all frames, the noise aside. ``mirror`` ``(P,)`` see :func:`mirrored_points`; None: never mirrored.

@@ -77,8 +77,14 @@ class Seen:
     told: tuple[str, ...]
 
 
-def prepare_clips(manifest: Manifest, folder: Path, detector: Detector, settings: ClipSettings | None = None, *,
-                  progress: Callable[[int, int], None] | None = None) -> PreparedClips:  # fmt: skip
+def prepare_clips(
+    manifest: Manifest,
+    folder: Path,
+    detector: Detector,
+    settings: ClipSettings | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> PreparedClips:
     """Cut every clip of ``manifest`` (films, folders of frames) into ``folder``; clips that cannot be are named.
 
     An interrupted run is taken up after the last clip that was finished. Raises SourceError if no clip shows a face,
@@ -86,8 +92,11 @@ def prepare_clips(manifest: Manifest, folder: Path, detector: Detector, settings
     called with (clips done, clips).
     """
     how = settings or ClipSettings()
-    making = {"manifest": manifest.hash(), "settings": asdict(how),
-              "detector": SHA256 if isinstance(detector, RetinaFace) else type(detector).__name__}
+    making = {
+        "manifest": manifest.hash(),
+        "settings": asdict(how),
+        "detector": SHA256 if isinstance(detector, RetinaFace) else type(detector).__name__,
+    }
     with ClipStore(folder, (how.size, how.size, 3), np.uint8, making) as store:
         resumed = len(store.done)
         for row, id_ in enumerate(manifest.id.tolist()):
@@ -103,9 +112,17 @@ def prepare_clips(manifest: Manifest, folder: Path, detector: Detector, settings
         kept = {i: note for i, note in store.done.items() if note["frames"]}
         thin = tuple(i for i, note in kept.items() if note["seen"] < THIN * note["looked"])
         notes = tuple(text for note in kept.values() for text in note["told"])
-        told = {"kind": "pixels", "size": how.size, "template": align.TEMPLATE.tolist(), "detector": making["detector"],
-                "settings": making["settings"], "source": making["manifest"], "thin": thin, "unread": unread,
-                "notes": notes}  # fmt: skip
+        told = {
+            "kind": "pixels",
+            "size": how.size,
+            "template": align.TEMPLATE.tolist(),
+            "detector": making["detector"],
+            "settings": making["settings"],
+            "source": making["manifest"],
+            "thin": thin,
+            "unread": unread,
+            "notes": notes,
+        }
         store.finish(manifest, told)
         return PreparedClips(folder, len(kept), store.total, resumed, unread, thin, notes)
 

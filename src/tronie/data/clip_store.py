@@ -38,8 +38,9 @@ class ClipStore:
     Raises SettingError for the beginnings of something else, OutputError where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type[np.generic],
-                 making: Mapping[str, Any]) -> None:  # fmt: skip
+    def __init__(
+        self, folder: Path, shape: tuple[int, ...], dtype: type[np.generic], making: Mapping[str, Any]
+    ) -> None:
         self.folder, self._shape, self._dtype = folder, shape, np.dtype(dtype)
         self._size = int(np.prod(shape)) * self._dtype.itemsize
         self.done: dict[str, dict[str, Any]] = {}
@@ -52,8 +53,9 @@ class ClipStore:
     def __enter__(self) -> ClipStore:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:  # fmt: skip
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
         self._journal.close()
 
@@ -144,8 +146,10 @@ class ClipStore:
         if first.rstrip("\n") != making and first.endswith("\n"):
             self._file.close()
             self._journal.close()
-            raise SettingError(f"{self.folder} holds the beginnings of other clips: go on with the data and settings "
-                               f"of {self.folder / JOURNAL}, remove it, or write elsewhere.")  # fmt: skip
+            raise SettingError(
+                f"{self.folder} holds the beginnings of other clips: go on with the data and settings "
+                f"of {self.folder / JOURNAL}, remove it, or write elsewhere."
+            )
         end = self._journal.tell()
         for line in self._journal:
             told = _whole(line)
@@ -170,8 +174,11 @@ class ClipStore:
     def _header(self, frames: int) -> None:
         """Write the array's header for so many frames; NumPy leaves room for any count, so it fits in its own place."""
         self._file.seek(0)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False,
-                  "shape": (frames, *self._shape)}  # fmt: skip
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (frames, *self._shape),
+        }
         np.lib.format.write_array_header_1_0(self._file, header)
 
 

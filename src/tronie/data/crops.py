@@ -50,8 +50,14 @@ def cuts(face: Pixels, detector: Finder, size: int) -> tuple[Pixels, bool]:
     return np.stack([whole, align.crop(face, Face((0, 0, width, height), 1.0, points), size)]), True
 
 
-def prepare(manifest: Manifest, folder: Path, detector: Finder, *, size: int = 112,
-            progress: Callable[[int, int], None] | None = None) -> Prepared:  # fmt: skip
+def prepare(
+    manifest: Manifest,
+    folder: Path,
+    detector: Finder,
+    *,
+    size: int = 112,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prepared:
     """Cut every picture of ``manifest`` into ``folder``. Unreadable pictures are left out and named.
 
     Raises SourceError if none can be read, OutputError if the folder cannot be written. ``progress`` is called with
@@ -85,8 +91,15 @@ def prepare(manifest: Manifest, folder: Path, detector: Finder, *, size: int = 1
     paths = np.array([f"faces.npy::{i}" for i in range(len(kept))])
     replace(chosen, path=paths, root=folder).save(folder / "manifest.csv")
     missed = tuple(str(i) for i, ok in zip(chosen.id, found, strict=True) if not ok)
-    note = {"size": size, "cuts": ["whole", "aligned"], "template": align.TEMPLATE.tolist(), "detector": SHA256,
-            "manifest": chosen.hash(), "missed": missed, "unread": unread}  # fmt: skip
+    note = {
+        "size": size,
+        "cuts": ["whole", "aligned"],
+        "template": align.TEMPLATE.tolist(),
+        "detector": SHA256,
+        "manifest": chosen.hash(),
+        "missed": missed,
+        "unread": unread,
+    }
     with replacing(folder / "prepared.json") as temporary:
         temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     return Prepared(folder, len(kept), sum(found), missed, tuple(unread))

@@ -30,8 +30,13 @@ class Cached:
     width: int
 
 
-def features(prepared: str | Path, model: str | Path | Model, out: str | Path, *,
-             progress: Callable[[int, int], None] | None = None) -> Cached:  # fmt: skip
+def features(
+    prepared: str | Path,
+    model: str | Path | Model,
+    out: str | Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cached:
     """Run ``model`` (a name, a model folder, a run folder) over every frame of the clips in ``prepared`` into ``out``.
 
     ``prepared`` is a folder of clips of pixels, or of photos, that ``tronie prepare`` made; ``out`` becomes one of
@@ -43,8 +48,10 @@ def features(prepared: str | Path, model: str | Path | Model, out: str | Path, *
 
     opened, out = open_prepared(Path(prepared)), Path(out)
     if opened.kind != "pixels":
-        raise SourceError(f"{prepared} holds {opened.kind}: features are made of clips of pixels, such as those of "
-                          "`tronie prepare acted-clips`, or of photos.")  # fmt: skip
+        raise SourceError(
+            f"{prepared} holds {opened.kind}: features are made of clips of pixels, such as those of "
+            "`tronie prepare acted-clips`, or of photos."
+        )
     if out.resolve() == Path(prepared).resolve():
         raise SettingError(f"{out} holds the clips themselves: give another folder for their features.")
     loaded = load_model(model_folder(model))
@@ -56,8 +63,14 @@ def features(prepared: str | Path, model: str | Path | Model, out: str | Path, *
         found = loaded.features(np.stack([resize(np.asarray(frame), size) for frame in frames]))
         return found, len(found)
 
-    note = {"kind": "features", "model": loaded.hash, "name": loaded.name, "folder": str(loaded.folder.resolve()),
-            "size": size, "width": blank.shape[1]}  # fmt: skip
+    note = {
+        "kind": "features",
+        "model": loaded.hash,
+        "name": loaded.name,
+        "folder": str(loaded.folder.resolve()),
+        "size": size,
+        "width": blank.shape[1],
+    }
     made = prepare_rows(opened.manifest, out, note, blank[:0], work, progress)
     return Cached(out, made.rows, made.frames, blank.shape[1])
 

@@ -31,8 +31,13 @@ class Known:
         facts = self.about
         classes = "your own" if facts.labels is None else ", ".join(facts.labels.names) or "none"
         rows = [f"{split or 'rows'} {facts.published(split):,}" for split in facts.counts]
-        told = [f"{self.name}: {facts.title}", f"  classes   {classes}", f"  from      {facts.source}",
-                f"  licence   {facts.licence}", *(f"  layout    {layout}" for layout in facts.layouts)]  # fmt: skip
+        told = [
+            f"{self.name}: {facts.title}",
+            f"  classes   {classes}",
+            f"  from      {facts.source}",
+            f"  licence   {facts.licence}",
+            *(f"  layout    {layout}" for layout in facts.layouts),
+        ]
         told += [f"  published {', '.join(rows)}"] if rows else []
         told += [f"  options   {', '.join(self.options)}"] if self.options else []
         return "\n".join(told)
@@ -55,8 +60,14 @@ class Report:
         return str(self.checked) if self.checked is not None else "\n\n".join(map(str, self.known))
 
 
-def datasets(name: str | None = None, root: Path | None = None, *, pixels: bool = True,
-             progress: Callable[[int, int], None] = lambda done, total: None, **options: Any) -> Report:  # fmt: skip
+def datasets(
+    name: str | None = None,
+    root: Path | None = None,
+    *,
+    pixels: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **options: Any,
+) -> Report:
     """List the data sets that can be read, or read the one called ``name`` below ``root`` and check it.
 
     ``pixels=False`` checks lists and counts only; ``options`` are the reader's. Raises SettingError for an unknown name

@@ -73,8 +73,10 @@ def cut(rows: Rows, row: int, view: View, how: Augment, seed: tuple[int, ...]) -
     where the rows are not of the view's kind.
     """
     if rows.kind != view.kind:
-        raise SettingError(f"This method looks at {view.kind}, and the data holds {rows.kind}: choose data of that "
-                           "kind, or another method.")  # fmt: skip
+        raise SettingError(
+            f"This method looks at {view.kind}, and the data holds {rows.kind}: choose data of that "
+            "kind, or another method."
+        )
     if rows.starts is not None:
         return _clip(rows, rows.starts[rows.index[row] :][:2], view, how, seed)
     cuts = rows.faces[rows.index[row]]
@@ -125,9 +127,18 @@ def batch_starts(rows: int, size: int, varied: bool) -> range:
     return range(0, (whole + keep) * size, size)
 
 
-def batches(sources: Sequence[Rows], order: NDArray[np.int64], views: Sequence[View], size: int, *,
-            how: Augment, seed: int, epoch: int, team: tuple[int, int] = (0, 1),
-            draw: int | None = None) -> Iterator[Cut]:  # fmt: skip
+def batches(
+    sources: Sequence[Rows],
+    order: NDArray[np.int64],
+    views: Sequence[View],
+    size: int,
+    *,
+    how: Augment,
+    seed: int,
+    epoch: int,
+    team: tuple[int, int] = (0, 1),
+    draw: int | None = None,
+) -> Iterator[Cut]:
     """Batches of ``size`` rows in ``order``.
 
     When views are varied, a last batch under half the size is dropped (its few rows would sway norms and steps),
@@ -155,8 +166,15 @@ def _affect(sources: Sequence[Rows], part: NDArray[np.int64]) -> Tensor | None:
     return torch.from_numpy(np.stack([unknown if a is None else a[r] for a, (_, r) in zip(rated, part, strict=True)]))
 
 
-def clips(sources: Sequence[Rows], part: NDArray[np.int64], views: Sequence[View], how: Augment, seed: int,
-          epoch: int, draw: int | None = None) -> list[Tensor]:  # fmt: skip
+def clips(
+    sources: Sequence[Rows],
+    part: NDArray[np.int64],
+    views: Sequence[View],
+    how: Augment,
+    seed: int,
+    epoch: int,
+    draw: int | None = None,
+) -> list[Tensor]:
     """One tensor per view: pixels ``(b, T, 3, size, size)`` uint8, points ``(b, T, P, 2)``, features ``(b, T, D)``.
 
     A ``mirror`` view is the view before it, mirrored. Raises SettingError where that cannot be.

@@ -52,8 +52,15 @@ def _believed(frame: Pixels, detector: Finder) -> Floats | None:
     return points if points is not None and plausible(points, frame) else None
 
 
-def prepare_crops(manifest: Manifest, folder: Path, detector: Finder, *, size: int = 112, most: int = 0,
-                  progress: Progress | None = None) -> Prepared:  # fmt: skip
+def prepare_crops(
+    manifest: Manifest,
+    folder: Path,
+    detector: Finder,
+    *,
+    size: int = 112,
+    most: int = 0,
+    progress: Progress | None = None,
+) -> Prepared:
     """Cut every clip of ``manifest``, spans of a pack of face crops, into ``folder``.
 
     At most ``most`` frames of each clip are kept, evenly spread (0: all). Unreadable clips are left out and named;
@@ -68,15 +75,21 @@ def prepare_crops(manifest: Manifest, folder: Path, detector: Finder, *, size: i
     return prepare_rows(manifest, folder, note, np.zeros((0, size, size, 3), np.uint8), work, progress)
 
 
-def prepare_points(manifest: Manifest, folder: Path, *, baseline: Baseline = "none",
-                   progress: Progress | None = None) -> Prepared:  # fmt: skip
+def prepare_points(
+    manifest: Manifest, folder: Path, *, baseline: Baseline = "none", progress: Progress | None = None
+) -> Prepared:
     """Write the tracks of ``manifest``, each normalised and smoothed (:mod:`tronie.clips.points`), into ``folder``.
 
     ``baseline`` "person" gives everyone the same face (:func:`tronie.clips.points.refaced`), by all clips of each
     person and no label; SettingError where the rows do not say who they show. Raises as :func:`prepare_crops` does.
     """
-    note: dict[str, Any] = {"kind": "points", "layout": "ibug68", "unit": "distance between the eyes",
-                            "smooth": SMOOTH, "mirror": IBUG68_MIRROR.tolist()}  # fmt: skip
+    note: dict[str, Any] = {
+        "kind": "points",
+        "layout": "ibug68",
+        "unit": "distance between the eyes",
+        "smooth": SMOOTH,
+        "mirror": IBUG68_MIRROR.tolist(),
+    }
     faces = _faces(manifest) if baseline == "person" else None
     if faces:
         note |= {"baseline": baseline, "face": faces[0].tolist()}
@@ -96,8 +109,9 @@ def _faces(manifest: Manifest) -> tuple[Floats, dict[str, Floats]]:
     """:func:`person_shapes` of the rows that can be read. Raises SettingError, or SourceError where none can."""
     if (manifest.subject == "").any():
         row = np.flatnonzero(manifest.subject == "")[0]
-        raise SettingError(f"Row '{manifest.id[row]}' does not say who is seen: baseline=person needs the subject of "
-                           "every clip.")  # fmt: skip
+        raise SettingError(
+            f"Row '{manifest.id[row]}' does not say who is seen: baseline=person needs the subject of every clip."
+        )
     tracks: list[Floats] = []
     subject: list[str] = []
     for row, who in enumerate(manifest.subject.tolist()):
@@ -109,8 +123,14 @@ def _faces(manifest: Manifest) -> tuple[Floats, dict[str, Floats]]:
     return person_shapes(tracks, subject)
 
 
-def prepare_rows(manifest: Manifest, folder: Path, note: Mapping[str, Any], empty: NDArray[Any], work: Work,
-                 progress: Progress | None = None) -> Prepared:  # fmt: skip
+def prepare_rows(
+    manifest: Manifest,
+    folder: Path,
+    note: Mapping[str, Any],
+    empty: NDArray[Any],
+    work: Work,
+    progress: Progress | None = None,
+) -> Prepared:
     """A prepared folder of clips whose frames ``work`` gives; ``empty`` has their shape ``(0, …)`` and type.
 
     ``note`` goes into ``prepared.json``, ``kind`` included; stopped work goes on where note and rows are the same. A

@@ -41,9 +41,20 @@ class Made:
     twins: int = 0
 
 
-def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size: int = 112, folds: int = 0,
-            seed: int = 0, frames: int = 0, baseline: Baseline = "none", options: Mapping[str, Any] | None = None,
-            detector: str = "retinaface", progress: Callable[[int, int], None] | None = None) -> Made:  # fmt: skip
+def prepare(
+    dataset: str | Manifest,
+    root: str | Path,
+    out: str | Path,
+    *,
+    size: int = 112,
+    folds: int = 0,
+    seed: int = 0,
+    frames: int = 0,
+    baseline: Baseline = "none",
+    options: Mapping[str, Any] | None = None,
+    detector: str = "retinaface",
+    progress: Callable[[int, int], None] | None = None,
+) -> Made:
     """Read ``dataset`` below ``root`` (a name of ``tronie datasets``, or a manifest) and cut its faces into ``out``.
 
     Rows that are clips (films, folders of frames, spans of a pack) become a prepared folder of clips; of these, a job
@@ -56,8 +67,10 @@ def prepare(dataset: str | Manifest, root: str | Path, out: str | Path, *, size:
     Raises SourceError, SettingError and OutputError.
     """
     if folds == 1 or folds < 0 or not 16 <= size <= _LARGEST or frames < 0 or seed < 0:
-        raise SettingError("Give 2 folds or more (0 for none), 0 frames or more, a seed of 0 or more, and a size of "
-                           f"16 to {_LARGEST:,} pixels.")  # fmt: skip
+        raise SettingError(
+            "Give 2 folds or more (0 for none), 0 frames or more, a seed of 0 or more, and a size of "
+            f"16 to {_LARGEST:,} pixels."
+        )
     manifest = dataset if isinstance(dataset, Manifest) else read(dataset, Path(root), **(options or {}))
     source = "" if isinstance(dataset, Manifest) else f"{dataset} of {Path(root).resolve()}"
     out = Path(out)
@@ -91,8 +104,18 @@ def _refuse_other(out: Path, source: str, manifest: Manifest) -> None:
         raise SettingError(f"{out} holds {there}: give another folder with --out, or remove that one first.")
 
 
-def _prepare(manifest: Manifest, source: str, out: Path, detector: str, size: int, folds: int, seed: int, frames: int,
-             baseline: Baseline, progress: Callable[[int, int], None] | None) -> Made:  # fmt: skip
+def _prepare(
+    manifest: Manifest,
+    source: str,
+    out: Path,
+    detector: str,
+    size: int,
+    folds: int,
+    seed: int,
+    frames: int,
+    baseline: Baseline,
+    progress: Callable[[int, int], None] | None,
+) -> Made:
     from tronie.data.prepared import read_note
 
     points = len(manifest) > 0 and holds_points(manifest)
@@ -118,8 +141,9 @@ def _are_clips(manifest: Manifest) -> bool:
     return span(manifest, 0) is not None or is_film(str(manifest.path[0])) or manifest.locate(0)[0].is_dir()
 
 
-def _cut(manifest: Manifest, out: Path, detector: str, size: int, frames: int,
-         progress: Callable[[int, int], None] | None) -> Prepared:  # fmt: skip
+def _cut(
+    manifest: Manifest, out: Path, detector: str, size: int, frames: int, progress: Callable[[int, int], None] | None
+) -> Prepared:
     """Each kind of pictures as its own room cuts it; the first row says of what kind all are."""
     finder = resolve(DETECTORS, detector, "detector")()
     if len(manifest) and span(manifest, 0) is not None:
@@ -150,8 +174,10 @@ def _cut_folds(folder: Path, folds: int, seed: int) -> int:
     known = (manifest.label >= 0) | (False if rated is None else np.isfinite(rated).all(1))
     ours = np.isin(manifest.split, ("train", "")) & known
     if len(np.unique(group[ours])) < folds:
-        raise SettingError(f"{int(ours.sum())} training rows cannot be cut into {folds} folds: they are too few, or "
-                           "too many of them belong together.")  # fmt: skip
+        raise SettingError(
+            f"{int(ours.sum())} training rows cannot be cut into {folds} folds: they are too few, or "
+            "too many of them belong together."
+        )
     fold = np.full(len(manifest), -1)
     fold[ours] = stratified_folds(manifest.label[ours], group[ours], folds, seed)
     replace(manifest, fold=fold, group=group).save(folder / "manifest.csv")

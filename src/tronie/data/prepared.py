@@ -50,8 +50,9 @@ def open_prepared(folder: Path) -> Opened:
     if kind is None:
         faces = _array(folder / "faces.npy")
         if faces.dtype != np.uint8 or faces.ndim != 5 or len(faces) != len(manifest):
-            raise SourceError(f"{folder} holds {len(faces)} faces for {len(manifest)} rows: "
-                              "run `tronie prepare` again.")  # fmt: skip
+            raise SourceError(
+                f"{folder} holds {len(faces)} faces for {len(manifest)} rows: run `tronie prepare` again."
+            )
         return Opened(manifest, faces)
     if kind not in _SHAPES:
         raise SourceError(f"{folder} holds clips of '{kind}', which this Tronie does not know: upgrade it.")
@@ -59,14 +60,19 @@ def open_prepared(folder: Path) -> Opened:
     type_, axes = _SHAPES[kind]
     whole = starts.ndim == 1 and len(starts) == len(manifest) + 1 and starts[0] == 0 and starts[-1] == len(frames)
     if not whole or (np.diff(starts) < 1).any() or frames.dtype != type_ or frames.ndim != axes:
-        raise SourceError(f"{folder} holds {len(frames)} frames that are no {len(manifest)} clips of {kind}: "
-                          "run `tronie prepare` again.")  # fmt: skip
+        raise SourceError(
+            f"{folder} holds {len(frames)} frames that are no {len(manifest)} clips of {kind}: "
+            "run `tronie prepare` again."
+        )
     mirror = np.array(note["mirror"], np.int64) if kind == "points" and note.get("mirror") else None
     return Opened(manifest, frames, starts.astype(np.int64), kind, mirror)
 
 
 _SHAPES: dict[Any, tuple[type[np.generic], int]] = {
-    "pixels": (np.uint8, 4), "points": (np.float32, 3), "features": (np.float16, 2)}  # fmt: skip
+    "pixels": (np.uint8, 4),
+    "points": (np.float32, 3),
+    "features": (np.float16, 2),
+}
 
 
 def read_note(folder: Path) -> dict[str, Any]:

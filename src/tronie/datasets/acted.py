@@ -20,8 +20,14 @@ UNSURE = 4
 _PACK = "acted_clips_train.npz"
 
 ABOUT = About(
-    title="acted talking clips", labels=LABELS, source="the pack", licence="research only; may not be passed on",
-    layouts=(f"the pack {_PACK}",), counts={"train": dict.fromkeys(LABELS.names, 32)}, size=(112, 112))  # fmt: skip
+    title="acted talking clips",
+    labels=LABELS,
+    source="the pack",
+    licence="research only; may not be passed on",
+    layouts=(f"the pack {_PACK}",),
+    counts={"train": dict.fromkeys(LABELS.names, 32)},
+    size=(112, 112),
+)
 
 
 def read(root: Path, *, unsure: bool = True, frames: Literal["clips", "photos"] = "clips") -> Manifest:
@@ -45,7 +51,14 @@ def read(root: Path, *, unsure: bool = True, frames: Literal["clips", "photos"] 
         place = np.arange(len(row)) - np.repeat(z["clip_start"][:-1], number)
         ids = [f"{ids[r]}/{i:02d}" for r, i in zip(row, place, strict=True)]
         paths = paths_in(pack, len(row))
-    found = Manifest(np.array(ids, np.str_), np.array(paths, np.str_), label[row], LABELS,
-                     split=np.full(len(row), "train"), group=actor[row],
-                     subject=np.array([f"{a:02d}" for a in actor[row]], np.str_), root=pack.parent)  # fmt: skip
+    found = Manifest(
+        np.array(ids, np.str_),
+        np.array(paths, np.str_),
+        label[row],
+        LABELS,
+        split=np.full(len(row), "train"),
+        group=actor[row],
+        subject=np.array([f"{a:02d}" for a in actor[row]], np.str_),
+        root=pack.parent,
+    )
     return found if unsure else found.select(found.label != UNSURE)

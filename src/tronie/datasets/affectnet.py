@@ -25,8 +25,17 @@ EIGHT = LabelSet(("neutral", "happiness", "sadness", "surprise", "fear", "disgus
 SEVEN = LabelSet(EIGHT.names[:7])
 
 _TRAIN = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
-_COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks",
-            "expression", "valence", "arousal")  # fmt: skip
+_COLUMNS = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
 _PARTS = {"training.csv": "train", "validation.csv": "test"}
 _LISTS = ("", "Manually_Annotated_file_lists/", "Manually_Annotated/")
 _PICTURES = ("Manually_Annotated_Images/", "Manually_Annotated/Manually_Annotated_Images/")
@@ -36,12 +45,16 @@ _SETS = {"train_set": "train", "val_set": "test"}
 def _about(labels: LabelSet) -> About:
     test = 500  # of each expression
     return About(
-        title=f"AffectNet-{len(labels)}", labels=labels, source="http://mohammadmahoor.com/affectnet/ (by request)",
+        title=f"AffectNet-{len(labels)}",
+        labels=labels,
+        source="http://mohammadmahoor.com/affectnet/ (by request)",
         licence="non-commercial research only; pictures may not be passed on",
-        layouts=("training.csv, validation.csv and Manually_Annotated_Images",
-                 "train_set/annotations/0_exp.npy, train_set/images/0.jpg and the same in val_set"),
-        counts={"train": dict(zip(labels.names, _TRAIN, strict=False)),
-                "test": dict.fromkeys(labels.names, test)})  # fmt: skip
+        layouts=(
+            "training.csv, validation.csv and Manually_Annotated_Images",
+            "train_set/annotations/0_exp.npy, train_set/images/0.jpg and the same in val_set",
+        ),
+        counts={"train": dict(zip(labels.names, _TRAIN, strict=False)), "test": dict.fromkeys(labels.names, test)},
+    )
 
 
 ABOUT8 = _about(EIGHT)
@@ -90,9 +103,16 @@ class _Rows:
         affect = np.array(self.affect, np.float32).reshape(-1, 2)[kept]
         affect[(np.abs(affect) > 1).any(1)] = np.nan  # -2: not annotated
         ids = [f"affectnet/{p.rpartition('.')[0]}" for p in paths]
-        return Manifest(np.array(ids, np.str_), np.array(paths, np.str_), np.array(self.code, np.int64)[kept], labels,
-                        split=np.array(self.split, np.str_)[kept], valence=affect[:, 0], arousal=affect[:, 1],
-                        root=root).select(there)  # fmt: skip
+        return Manifest(
+            np.array(ids, np.str_),
+            np.array(paths, np.str_),
+            np.array(self.code, np.int64)[kept],
+            labels,
+            split=np.array(self.split, np.str_)[kept],
+            valence=affect[:, 0],
+            arousal=affect[:, 1],
+            root=root,
+        ).select(there)
 
 
 def _csv(lists: list[Path], pictures: str) -> _Rows:
@@ -104,8 +124,9 @@ def _csv(lists: list[Path], pictures: str) -> _Rows:
             rows.path.append(f"{pictures}/{row[_COLUMNS[0]]}")
             rows.code.append(coded(path, line, row["expression"], codes, "expression"))
             rows.split.append(_PARTS[path.name])
-            rows.affect.append((cell(path, line, row["valence"], float, "valence"),
-                                cell(path, line, row["arousal"], float, "arousal")))  # fmt: skip
+            rows.affect.append(
+                (cell(path, line, row["valence"], float, "valence"), cell(path, line, row["arousal"], float, "arousal"))
+            )
     return rows
 
 
@@ -118,8 +139,9 @@ def _npy(base: Path) -> _Rows:
         for name in sorted(names, key=lambda n: (len(n), n)):
             code = _scalar(notes / f"{name}_exp.npy")
             if code not in range(11):
-                raise SourceError(f"{notes / name}_exp.npy holds the expression {code:g}, not a code from 0 to 10: "
-                                  "unpack it again.")  # fmt: skip
+                raise SourceError(
+                    f"{notes / name}_exp.npy holds the expression {code:g}, not a code from 0 to 10: unpack it again."
+                )
             rows.path.append(f"{folder}/images/{name}.jpg")
             rows.code.append(int(code))
             rows.split.append(split)

@@ -45,8 +45,13 @@ class Checked:
         return "\n".join(f"{'  ' if f.fine else '! '}{f.text}" for f in self.findings)
 
 
-def check(manifest: Manifest, facts: About | None = None, *, pixels: bool = True,
-          progress: Callable[[int, int], None] = lambda done, total: None) -> Checked:  # fmt: skip
+def check(
+    manifest: Manifest,
+    facts: About | None = None,
+    *,
+    pixels: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Checked:
     """Compare a manifest with what was published and with itself.
 
     With ``pixels`` every picture is read (a clip by one frame). ``progress`` is called with the rows done and in
@@ -107,8 +112,9 @@ def _per_fold(manifest: Manifest, facts: About | None) -> list[Finding]:
     return [Finding(False, f"{told}; published are {', '.join(f'{n:,}' for n in published)}.")]
 
 
-def _per_label(manifest: Manifest, rows: NDArray[np.bool_], where: str,
-               expected: Mapping[str, int] | None) -> list[Finding]:  # fmt: skip
+def _per_label(
+    manifest: Manifest, rows: NDArray[np.bool_], where: str, expected: Mapping[str, int] | None
+) -> list[Finding]:
     counts = {name: int(np.sum(manifest.label[rows] == i)) for i, name in enumerate(manifest.labels.names)}
     told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     none = int(np.sum(manifest.label[rows] < 0))
@@ -119,8 +125,9 @@ def _per_label(manifest: Manifest, rows: NDArray[np.bool_], where: str,
     return [Finding(True, f"{where} by label: {told}{', as published' if expected else ''}.")] if rows.any() else []
 
 
-def _look(manifest: Manifest, progress: Callable[[int, int], None]
-          ) -> tuple[Counter[tuple[int, int]], NDArray[np.uint8], dict[int, str]]:  # fmt: skip
+def _look(
+    manifest: Manifest, progress: Callable[[int, int], None]
+) -> tuple[Counter[tuple[int, int]], NDArray[np.uint8], dict[int, str]]:
     """Sizes, hashes of the readable rows ``(m, 32)``, and the reason by unreadable row."""
     sizes: Counter[tuple[int, int]] = Counter()
     broken: dict[int, str] = {}
@@ -149,8 +156,13 @@ def _readable(manifest: Manifest, broken: dict[int, str]) -> list[Finding]:
     if not broken:
         return [Finding(True, f"All {len(manifest):,} pictures can be read.")] if len(manifest) else []
     row, reason = next(iter(broken.items()))
-    return [Finding(False, f"{len(broken):,} of {len(manifest):,} pictures cannot be read; the first is row "
-                           f"'{manifest.id[row]}': {reason}")]  # fmt: skip
+    return [
+        Finding(
+            False,
+            f"{len(broken):,} of {len(manifest):,} pictures cannot be read; the first is row "
+            f"'{manifest.id[row]}': {reason}",
+        )
+    ]
 
 
 def _sized(sizes: Counter[tuple[int, int]], facts: About | None) -> list[Finding]:
@@ -160,8 +172,13 @@ def _sized(sizes: Counter[tuple[int, int]], facts: About | None) -> list[Finding
     if wanted and set(sizes) != {wanted}:
         other = next(s for s, _ in sizes.most_common() if s != wanted)
         number = sum(n for s, n in sizes.items() if s != wanted)
-        return [Finding(False, f"{number:,} pictures are not {wanted[1]} x {wanted[0]} pixels as published (most of "
-                               f"them {other[1]} x {other[0]}): are these the aligned pictures?")]  # fmt: skip
+        return [
+            Finding(
+                False,
+                f"{number:,} pictures are not {wanted[1]} x {wanted[0]} pixels as published (most of "
+                f"them {other[1]} x {other[0]}): are these the aligned pictures?",
+            )
+        ]
     if len(sizes) == 1:
         height, width = next(iter(sizes))
         return [Finding(True, f"All are {width} x {height} pixels{', as published' if wanted else ''}.")]
@@ -178,8 +195,13 @@ def _twins(manifest: Manifest, seen: Integers, hashes: NDArray[np.uint8]) -> tup
     for i, one in enumerate(parts):
         mine = np.flatnonzero(split == one)
         if len(mine) > MOST:
-            found.append(Finding(True, f"{_named(one)} has more than {MOST:,} rows, so it was not searched for "
-                                       "near-duplicates within itself."))  # fmt: skip
+            found.append(
+                Finding(
+                    True,
+                    f"{_named(one)} has more than {MOST:,} rows, so it was not searched for "
+                    "near-duplicates within itself.",
+                )
+            )
         else:
             group = mine[twin_groups(hashes[mine])]
             links.append(seen[np.stack([mine, group], 1)[mine != group]])
@@ -212,9 +234,12 @@ def _between(manifest: Manifest, one: str, other: str, both: NDArray[np.int64]) 
     if not len(both):
         return Finding(True, f"No picture of {other or 'the rest'} has a near-duplicate in {one or 'the rest'}.")
     a, b = both[0]
-    return Finding(False, f"{len(np.unique(both[:, 1])):,} pictures of {other or 'the rest'} have a near-duplicate in "
-                          f"{one or 'the rest'} (such as '{manifest.id[b]}' and '{manifest.id[a]}'): leave them out of "
-                          "one, or scores are too high.")  # fmt: skip
+    return Finding(
+        False,
+        f"{len(np.unique(both[:, 1])):,} pictures of {other or 'the rest'} have a near-duplicate in "
+        f"{one or 'the rest'} (such as '{manifest.id[b]}' and '{manifest.id[a]}'): leave them out of "
+        "one, or scores are too high.",
+    )
 
 
 def _joined(group: Integers, links: NDArray[np.int64]) -> Integers:

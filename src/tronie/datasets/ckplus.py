@@ -24,13 +24,26 @@ _SEQUENCES = dict(zip(CODED[1:], (45, 18, 59, 25, 69, 28, 83), strict=True))
 _IMAGES = ("cohn-kanade-images/", "CK+/cohn-kanade-images/", "extended-cohn-kanade-images/cohn-kanade-images/")
 _SOURCE = "https://www.jeffcohn.net/Resources/ (by request)"
 _LICENCE = "non-commercial research only; few subjects allow their picture in print"
-_LAYOUTS = ("cohn-kanade-images/S005/001/S005_001_00000001.png, Emotion/S005/001/…_emotion.txt and "
-            "FACS/S005/001/…_facs.txt",)  # fmt: skip
+_LAYOUTS = (
+    "cohn-kanade-images/S005/001/S005_001_00000001.png, Emotion/S005/001/…_emotion.txt and FACS/S005/001/…_facs.txt",
+)
 
-ABOUT = About(title="CK+ (last frames)", labels=LabelSet(CODED), source=_SOURCE, licence=_LICENCE, layouts=_LAYOUTS,
-              counts={"": {"neutral": 327} | {n: 3 * c for n, c in _SEQUENCES.items()}})  # fmt: skip
-ABOUT_SEQUENCES = About(title="CK+ (sequences)", labels=LabelSet(CODED[1:]), source=_SOURCE, licence=_LICENCE,
-                        layouts=_LAYOUTS, counts={"": _SEQUENCES})  # fmt: skip
+ABOUT = About(
+    title="CK+ (last frames)",
+    labels=LabelSet(CODED),
+    source=_SOURCE,
+    licence=_LICENCE,
+    layouts=_LAYOUTS,
+    counts={"": {"neutral": 327} | {n: 3 * c for n, c in _SEQUENCES.items()}},
+)
+ABOUT_SEQUENCES = About(
+    title="CK+ (sequences)",
+    labels=LabelSet(CODED[1:]),
+    source=_SOURCE,
+    licence=_LICENCE,
+    layouts=_LAYOUTS,
+    counts={"": _SEQUENCES},
+)
 
 
 def read(root: Path, *, last: int = 3, neutral: bool = True, contempt: bool = True) -> Manifest:
@@ -135,7 +148,15 @@ def _manifest(rows: list[tuple[_Sequence, str, str]], labels: LabelSet) -> Manif
     ids = [f"ckplus/{Path(f).stem if f else '_'.join(s.folder.split('/')[-2:])}" for s, f, _ in rows]
     paths = [f"{s.folder}/{f}" if f else s.folder for s, f, _ in rows]
     label = [labels.names.index(name) if name else -1 for _, _, name in rows]
-    return Manifest(np.array(ids, np.str_), np.array(paths, np.str_), np.array(label, np.int64), labels,
-                    fold=number % 10, subject=np.array([s.subject for s, _, _ in rows], np.str_), group=number,
-                    action_units=actions if units else None, units=units,
-                    root=rows[0][0].base if rows else None)  # fmt: skip
+    return Manifest(
+        np.array(ids, np.str_),
+        np.array(paths, np.str_),
+        np.array(label, np.int64),
+        labels,
+        fold=number % 10,
+        subject=np.array([s.subject for s, _, _ in rows], np.str_),
+        group=number,
+        action_units=actions if units else None,
+        units=units,
+        root=rows[0][0].base if rows else None,
+    )

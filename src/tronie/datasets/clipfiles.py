@@ -75,8 +75,7 @@ def check_fold(fold: int | None) -> None:
         raise SettingError(f"Option fold is {fold!r}; it must be one of 1 to 5, or left out.")
 
 
-def by_fold(prefix: str, labels: LabelSet, parts: Mapping[tuple[str, int], Labelled],
-            fold: int | None) -> Manifest:  # fmt: skip
+def by_fold(prefix: str, labels: LabelSet, parts: Mapping[tuple[str, int], Labelled], fold: int | None) -> Manifest:
     """Rows of official five-fold lists, ids ``prefix/name``, in the order of the names; ``path`` is the name for now.
 
     ``parts`` maps (``"train"`` or ``"test"``, official fold) to clips. With ``fold`` its two lists become the splits.
@@ -97,9 +96,14 @@ def by_fold(prefix: str, labels: LabelSet, parts: Mapping[tuple[str, int], Label
     names = sorted(label)
     split = [home[n][0] if fold is not None else "" for n in names]
     held = [home[n][1] - 1 if fold is None else -1 for n in names]
-    return Manifest(np.array([f"{prefix}/{n}" for n in names], np.str_), np.array(names, np.str_),
-                    np.array([label[n] for n in names], np.int64), labels, split=np.array(split, np.str_),
-                    fold=np.array(held, np.int64))  # fmt: skip
+    return Manifest(
+        np.array([f"{prefix}/{n}" for n in names], np.str_),
+        np.array(names, np.str_),
+        np.array([label[n] for n in names], np.int64),
+        labels,
+        split=np.array(split, np.str_),
+        fold=np.array(held, np.int64),
+    )
 
 
 def paths_of(names: Sequence[str], home: Path, root: Path) -> list[str]:

@@ -59,8 +59,9 @@ def read_frames(manifest: Manifest, row: int, most: int = 0) -> list[Pixels]:
 def _span(manifest: Manifest, row: int) -> tuple[Path, int, int]:
     held = span(manifest, row)
     if held is None:
-        raise SourceError(f"Row '{manifest.id[row]}' ({manifest.path[row]}) is no clip of a pack, such as "
-                          "pack.npz::80-96.")  # fmt: skip
+        raise SourceError(
+            f"Row '{manifest.id[row]}' ({manifest.path[row]}) is no clip of a pack, such as pack.npz::80-96."
+        )
     return held
 
 
@@ -72,8 +73,10 @@ def read_points(manifest: Manifest, row: int) -> Floats:
     except OSError as error:
         raise SourceError(f"The pack {pack} of row '{manifest.id[row]}' cannot be opened: {error.strerror}.") from error
     if not 0 <= first < last <= delta.shape[1]:
-        raise SourceError(f"Row '{manifest.id[row]}' wants frames {first} to {last} of {delta.shape[1]:,} in {pack}: "
-                          "read the manifest again.")  # fmt: skip
+        raise SourceError(
+            f"Row '{manifest.id[row]}' wants frames {first} to {last} of {delta.shape[1]:,} in {pack}: "
+            "read the manifest again."
+        )
     flat = delta[:, first:last].astype(np.int64).cumsum(1).T
     return np.asarray(flat.reshape(len(flat), -1, 2), np.float32)
 

@@ -32,14 +32,18 @@ _ASKED = {"face": ("FaceVote", "2"), "voice": ("VoiceVote", "1"), "both": ("Mult
 """What people were shown → the column of the summary, the code of the answers."""
 
 ABOUT = About(
-    title="CREMA-D", labels=LABELS, source="https://github.com/CheyneyComputerScience/CREMA-D",
+    title="CREMA-D",
+    labels=LABELS,
+    source="https://github.com/CheyneyComputerScience/CREMA-D",
     licence="Open Database License; contents under the Database Contents License",
     layouts=(f"VideoFlash/1001_DFA_ANG_XX.flv (or films in VideoMP4) and, for the votes, {_ANSWERS} and {_SUMMARY}",),
-    counts={"": dict(zip(LABELS.names, (1271, 1271, 1271, 1271, 1087, 1271), strict=True))})  # fmt: skip
+    counts={"": dict(zip(LABELS.names, (1271, 1271, 1271, 1271, 1087, 1271), strict=True))},
+)
 
 
-def read(root: Path, *, label: Literal["acted", "voted"] = "acted",
-         shown: Literal["face", "voice", "both"] = "face") -> Manifest:  # fmt: skip
+def read(
+    root: Path, *, label: Literal["acted", "voted"] = "acted", shown: Literal["face", "voice", "both"] = "face"
+) -> Manifest:
     """Films, ids ``crema-d/1001_DFA_ANG_XX``: actor, sentence, expression acted, level.
 
     ``label="voted"`` takes what most people answered (the summary table) in the place of what was acted; clips with a
@@ -50,18 +54,26 @@ def read(root: Path, *, label: Literal["acted", "voted"] = "acted",
     one_of("shown", shown, tuple(_ASKED))
     homes = [f"{top}{name}" for top in _TOPS for name in _FOLDERS]
     home = first_of(root, homes)
-    films = {m[0]: f"{home.name}/{path}" for path in films_below(home) if (m := _NAME.fullmatch(Path(path).stem))} \
-        if home is not None else {}  # fmt: skip
+    films = (
+        {m[0]: f"{home.name}/{path}" for path in films_below(home) if (m := _NAME.fullmatch(Path(path).stem))}
+        if home is not None
+        else {}
+    )
     if home is None or not films:
         raise not_found(ABOUT, root, [f"{h}1001_DFA_ANG_XX.flv" for h in homes])
     base, names = home.parent, sorted(films)
     parts = [m.groups() for name in names if (m := _NAME.fullmatch(name))]
     actor = np.array([int(p[0]) for p in parts], np.int64)
-    manifest = Manifest(np.array([f"crema-d/{_id(name)}" for name in names], np.str_),
-                        np.array([films[name] for name in names], np.str_),
-                        np.array([_CODES.index(p[2]) for p in parts], np.int64), LABELS,
-                        fold=np.clip((actor - _FIRST) // _ACTORS, 0, _LAST), group=actor,
-                        subject=np.array([p[0] for p in parts], np.str_), root=base)  # fmt: skip
+    manifest = Manifest(
+        np.array([f"crema-d/{_id(name)}" for name in names], np.str_),
+        np.array([films[name] for name in names], np.str_),
+        np.array([_CODES.index(p[2]) for p in parts], np.int64),
+        LABELS,
+        fold=np.clip((actor - _FIRST) // _ACTORS, 0, _LAST),
+        group=actor,
+        subject=np.array([p[0] for p in parts], np.str_),
+        root=base,
+    )
     manifest = _with_votes(manifest, base / _ANSWERS, _ASKED[shown][1])
     return manifest if label == "acted" else _voted(manifest, base / _SUMMARY, _ASKED[shown][0])
 
@@ -91,8 +103,10 @@ def _voted(manifest: Manifest, path: Path, column: str) -> Manifest:
     leading = {}
     for number, line in table(path, ("FileName", column)):
         if not set(line[column].split(":")) <= set(_LETTERS):
-            raise SourceError(f"{path}, line {number}: '{line[column]}' is none of {', '.join(_LETTERS)}, nor several "
-                              "joined by ':': download the table again.")  # fmt: skip
+            raise SourceError(
+                f"{path}, line {number}: '{line[column]}' is none of {', '.join(_LETTERS)}, nor several "
+                "joined by ':': download the table again."
+            )
         leading[line["FileName"]] = _LETTERS.index(line[column]) if len(line[column]) == 1 else -1
     names = [i.rpartition("/")[2] for i in manifest.id.tolist()]
     return replace(manifest, label=np.array([leading.get(name, -1) for name in names], np.int64))

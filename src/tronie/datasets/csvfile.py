@@ -19,10 +19,16 @@ from tronie.datasets.files import as_on_disk, not_found, present
 from tronie.datasets.folder import PARTS
 
 ABOUT = About(
-    title="CSV table", labels=None, source="your own table", licence="yours",
-    layouts=("a CSV file with the columns path and label (and perhaps id, split, fold, subject, group, valence, "
-             "arousal, votes_<label>, au_<number>); paths are relative to the file, and lead to pictures, films or "
-             "folders of frames",))  # fmt: skip
+    title="CSV table",
+    labels=None,
+    source="your own table",
+    licence="yours",
+    layouts=(
+        "a CSV file with the columns path and label (and perhaps id, split, fold, subject, group, valence, "
+        "arousal, votes_<label>, au_<number>); paths are relative to the file, and lead to pictures, films or "
+        "folders of frames",
+    ),
+)
 
 
 def read(root: Path, *, labels: Sequence[str] | None = None, skip_missing: bool = False) -> Manifest:
@@ -85,11 +91,15 @@ def _refuse_repeated(table: _Table, paths: list[str]) -> None:
     for (line, row), path in zip(table.rows, paths, strict=True):
         before, label = first.setdefault(path, (line, row[table.label]))
         if before != line:
-            other = "" if canonical(label) == canonical(row[table.label]) else (
-                f" with another label ('{label}', then '{row[table.label]}')"
-            )  # fmt: skip
-            raise SourceError(f"{table.sheet.path}, line {line}: '{path}' stands on line {before} already{other}: "
-                              "take one of the two out.")  # fmt: skip
+            other = (
+                ""
+                if canonical(label) == canonical(row[table.label])
+                else (f" with another label ('{label}', then '{row[table.label]}')")
+            )
+            raise SourceError(
+                f"{table.sheet.path}, line {line}: '{path}' stands on line {before} already{other}: "
+                "take one of the two out."
+            )
 
 
 def _file(root: Path) -> Path:
@@ -113,22 +123,28 @@ def _manifest(table: _Table, paths: list[str], labels: LabelSet) -> Manifest:
     if len(votes) < len(voted):
         raise SourceError(f"{sheet.path} has two columns of votes for one label: add them up in one column.")
     if votes and set(votes) != set(range(len(labels))):
-        raise SourceError(f"{sheet.path} has votes for {len(votes)} of {len(labels)} labels: it needs a column for "
-                          "each.")  # fmt: skip
+        raise SourceError(
+            f"{sheet.path} has votes for {len(votes)} of {len(labels)} labels: it needs a column for each."
+        )
     empty, group = [""] * len(rows), table.texts("group")
     split = zip(rows, table.texts("split") or empty, strict=True)
     fold = zip(rows, table.texts("fold") or empty, strict=True)
     return Manifest(
-        np.array(table.texts("id") or [without_ending(p) for p in paths], np.str_), np.array(paths, np.str_),
-        np.array(label, np.int64), labels,
+        np.array(table.texts("id") or [without_ending(p) for p in paths], np.str_),
+        np.array(paths, np.str_),
+        np.array(label, np.int64),
+        labels,
         split=np.array([_part(sheet, line, word) for (line, _), word in split], np.str_),
         fold=np.array([sheet.whole(line, "fold", cell) if cell else -1 for (line, _), cell in fold], np.int64),
         subject=np.array(table.texts("subject") or empty, np.str_),
         group=np.arange(len(rows)) if group is None else np.unique(group, return_inverse=True)[1].astype(np.int64),
         votes=table.numbers([votes[i] for i in range(len(labels))]) if votes else None,
-        valence=table.optional("valence"), arousal=table.optional("arousal"),
-        action_units=table.numbers(list(units.values())) if units else None, units=tuple(units),
-        root=sheet.path.parent)  # fmt: skip
+        valence=table.optional("valence"),
+        arousal=table.optional("arousal"),
+        action_units=table.numbers(list(units.values())) if units else None,
+        units=tuple(units),
+        root=sheet.path.parent,
+    )
 
 
 def _label(table: _Table, line: int, word: str, labels: LabelSet) -> int:

@@ -24,12 +24,17 @@ _COLUMNS = ("1happy", "2sad", "3neutral", "4angry", "5surprise", "6disgust", "7f
 _FOLDS = {1: (9356, 2341), 2: (9356, 2341), 3: (9357, 2340), 4: (9358, 2339), 5: (9361, 2336)}
 
 ABOUT = About(
-    title="DFEW", labels=LABELS, source="https://dfew-dataset.github.io (by request)",
+    title="DFEW",
+    labels=LABELS,
+    source="https://dfew-dataset.github.io (by request)",
     licence="non-commercial research only; clips may not be passed on",
-    layouts=("EmoLabel_DataSplit/test(single-labeled)/set_1.csv (and train, 1 to 5), Clip/clip_224x224/00001/*.jpg (or "
-             "clip_224x224_16f, or films) and, for the ten votes, Annotation/annotation.xlsx",),
+    layouts=(
+        "EmoLabel_DataSplit/test(single-labeled)/set_1.csv (and train, 1 to 5), Clip/clip_224x224/00001/*.jpg (or "
+        "clip_224x224_16f, or films) and, for the ten votes, Annotation/annotation.xlsx",
+    ),
     counts={"": dict(zip(LABELS.names, (2445, 1894, 2669, 2173, 1469, 145, 902), strict=True))},
-    folds=_FOLDS)  # fmt: skip
+    folds=_FOLDS,
+)
 
 _TOPS = ("", "DFEW/", "DFEW-part2/")
 _LISTS = "EmoLabel_DataSplit/"
@@ -63,8 +68,11 @@ def _read_lists(folder: Path, fold: int | None) -> dict[tuple[str, int], Labelle
     wanted = [(p, n) for n in FOLDS for p in ("train", "test") if (p == "test" if fold is None else n == fold)]
     rows = {}
     for part, number in wanted:
-        names = [f"{part}({kind})/{pre}set_{number}.csv" for kind in ("single-labeled", "single_labeled")
-                 for pre in ("", f"{part}_")]  # fmt: skip
+        names = [
+            f"{part}({kind})/{pre}set_{number}.csv"
+            for kind in ("single-labeled", "single_labeled")
+            for pre in ("", f"{part}_")
+        ]
         path = first_of(folder, names)
         if path is None:
             raise not_found(ABOUT, folder, names)
@@ -96,7 +104,8 @@ def _with_votes(manifest: Manifest, base: Path) -> Manifest:
     told = np.isfinite(cast).all(1)
     right = cast[told, manifest.label[told]] == cast[told].max(1)
     if told.any() and right.mean() < _AGREE:  # whatever lies there, it is not these clips' votes
-        raise SourceError(f"{path} does not fit the lists: in {np.mean(~right):.0%} of the clips most votes are for "
-                          "another label than the list's. Download it again, or move it away to read without votes."
-                          )  # fmt: skip
+        raise SourceError(
+            f"{path} does not fit the lists: in {np.mean(~right):.0%} of the clips most votes are for "
+            "another label than the list's. Download it again, or move it away to read without votes."
+        )
     return replace(manifest, votes=cast)

@@ -40,28 +40,53 @@ _FOLDERS = {"FER2013Train": "train", "FER2013Valid": "valid", "FER2013Test": "te
 _CSV = ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")
 _VOTES = ("fer2013new.csv", "FERPlus/fer2013new.csv", "fer2013/fer2013new.csv")
 _PACK = "fer2013_ferplus_train_valid.npz"
-_SOURCE = ("https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge "
-           "(pictures)")  # fmt: skip
+_SOURCE = (
+    "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge (pictures)"
+)
 
 ABOUT = About(
-    title="FERPlus", labels=EIGHT, source=f"{_SOURCE} and https://github.com/microsoft/FERPlus (votes)",
+    title="FERPlus",
+    labels=EIGHT,
+    source=f"{_SOURCE} and https://github.com/microsoft/FERPlus (votes)",
     licence="votes MIT; pictures from the web, research use",
-    layouts=("fer2013.csv and fer2013new.csv", "FER2013Train, FER2013Valid, FER2013Test with label.csv and pictures",
-             f"the pack {_PACK}"),
-    counts={"train": 28558, "valid": 3579, "test": 3573}, size=(48, 48), whole={"keep_unlabelled": True})  # fmt: skip
+    layouts=(
+        "fer2013.csv and fer2013new.csv",
+        "FER2013Train, FER2013Valid, FER2013Test with label.csv and pictures",
+        f"the pack {_PACK}",
+    ),
+    counts={"train": 28558, "valid": 3579, "test": 3573},
+    size=(48, 48),
+    whole={"keep_unlabelled": True},
+)
 
 ABOUT7 = replace(ABOUT, title="FERPlus without contempt", labels=SEVEN)
 
 ABOUT_FER2013 = About(
-    title="FER2013", labels=FER2013, source=_SOURCE, licence="pictures from the web, research use",
+    title="FER2013",
+    labels=FER2013,
+    source=_SOURCE,
+    licence="pictures from the web, research use",
     layouts=("fer2013.csv (columns emotion, pixels, Usage)", f"the pack {_PACK}"),
-    counts={split: dict(zip(FER2013.names, counts, strict=True)) for split, counts in {
-        "train": (3995, 436, 4097, 7215, 4830, 3171, 4965), "valid": (467, 56, 496, 895, 653, 415, 607),
-        "test": (491, 55, 528, 879, 594, 416, 626)}.items()}, size=(48, 48))  # fmt: skip
+    counts={
+        split: dict(zip(FER2013.names, counts, strict=True))
+        for split, counts in {
+            "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+            "valid": (467, 56, 496, 895, 653, 415, 607),
+            "test": (491, 55, 528, 879, 594, 416, 626),
+        }.items()
+    },
+    size=(48, 48),
+)
 
 
-def read(root: Path, *, classes: Literal[7, 8] = 8, rule: Rule = "majority", keep_unlabelled: bool = False,
-         skip_missing: bool = False) -> Manifest:  # fmt: skip
+def read(
+    root: Path,
+    *,
+    classes: Literal[7, 8] = 8,
+    rule: Rule = "majority",
+    keep_unlabelled: bool = False,
+    skip_missing: bool = False,
+) -> Manifest:
     """FERPlus: pictures with votes, labelled by ``rule`` (see the module); pictures nobody could vote on are left out.
 
     Ids are ``fer2013/fer0000000``, the same as :func:`read_fer2013`'s; a pack carries no names, so its rows are
@@ -80,8 +105,9 @@ def read(root: Path, *, classes: Literal[7, 8] = 8, rule: Rule = "majority", kee
     return rows.manifest(label, labels, rows.votes[:, : len(labels)]).select(keep)
 
 
-def read7(root: Path, *, rule: Rule = "majority", keep_unlabelled: bool = False,
-          skip_missing: bool = False) -> Manifest:  # fmt: skip
+def read7(
+    root: Path, *, rule: Rule = "majority", keep_unlabelled: bool = False, skip_missing: bool = False
+) -> Manifest:
     """FERPlus without contempt: :func:`read` with ``classes=7``. Raises SourceError."""
     return read(root, classes=7, rule=rule, keep_unlabelled=keep_unlabelled, skip_missing=skip_missing)
 
@@ -125,8 +151,16 @@ class _Rows:
     def manifest(self, label: NDArray[Any], labels: LabelSet, votes: Floats | None) -> Manifest:
         ids = np.array([f"fer2013/{n}" for n in self.name], np.str_)
         group = np.arange(len(ids)) if self.group is None else self.group
-        return Manifest(ids, np.array(self.path, np.str_), label.astype(np.int64), labels, votes=votes, group=group,
-                        split=np.array(self.split, np.str_), root=self.root)  # fmt: skip
+        return Manifest(
+            ids,
+            np.array(self.path, np.str_),
+            label.astype(np.int64),
+            labels,
+            votes=votes,
+            group=group,
+            split=np.array(self.split, np.str_),
+            root=self.root,
+        )
 
 
 def _folders(root: Path, skip_missing: bool) -> _Rows | None:
@@ -151,8 +185,14 @@ def _folders(root: Path, skip_missing: bool) -> _Rows | None:
             votes.append([cell(listing, line, row[v], float, v) for v in VOTED])
         found.append(present(base, path[start:], listing, skip_missing))
     there = np.flatnonzero(np.concatenate(found))
-    return _Rows([name[i] for i in there], [path[i] for i in there], [split[i] for i in there],
-                 np.array(votes, np.float32).reshape(-1, 10)[there], np.full(len(there), -1), base)  # fmt: skip
+    return _Rows(
+        [name[i] for i in there],
+        [path[i] for i in there],
+        [split[i] for i in there],
+        np.array(votes, np.float32).reshape(-1, 10)[there],
+        np.full(len(there), -1),
+        base,
+    )
 
 
 def _has_box(listing: Path) -> bool:
@@ -174,8 +214,10 @@ def _csv(root: Path, need_votes: bool) -> _Rows | None:
     if votes_file is not None:
         voted = list(table(votes_file, ("Image name", *VOTED)))
         if len(voted) != len(label):
-            raise SourceError(f"{votes_file} has {len(voted):,} rows and {pixels} has {len(label):,}: they belong "
-                              "together row by row, so download both again.")  # fmt: skip
+            raise SourceError(
+                f"{votes_file} has {len(voted):,} rows and {pixels} has {len(label):,}: they belong "
+                "together row by row, so download both again."
+            )
         for i, (line, row) in enumerate(voted):
             if row["Image name"]:  # pictures without a name are not faces
                 name[i] = row["Image name"].removesuffix(".png")
@@ -193,5 +235,12 @@ def _pack(root: Path) -> _Rows | None:
     counts[(counts < 0).any(1)] = np.nan
     own = LabelSet(tuple(z["fer2013_names"].tolist())).translate(FER2013)
     number = len(z["split"])
-    return _Rows([f"pack{i:05d}" for i in range(number)], paths_in(pack, number), z["split"].tolist(), counts,
-                 own[z["fer2013_label"]], pack.parent, z["dup_group"].astype(np.int64))  # fmt: skip
+    return _Rows(
+        [f"pack{i:05d}" for i in range(number)],
+        paths_in(pack, number),
+        z["split"].tolist(),
+        counts,
+        own[z["fer2013_label"]],
+        pack.parent,
+        z["dup_group"].astype(np.int64),
+    )

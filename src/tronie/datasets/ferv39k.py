@@ -19,11 +19,16 @@ LABELS = LabelSet(("anger", "disgust", "fear", "happiness", "neutral", "sadness"
 """In the alphabetical order of FERV39k's own words, which are also its codes 0 to 6."""
 
 ABOUT = About(
-    title="FERV39k", labels=LABELS, source="https://github.com/wangyanckxx/FERV39k (by request)",
+    title="FERV39k",
+    labels=LABELS,
+    source="https://github.com/wangyanckxx/FERV39k (by request)",
     licence="non-commercial research only; clips may not be passed on",
     layouts=("4_setups/All_scenes/train_All.csv and test_All.csv, and 2_ClipsforFaceCrop/Action/Angry/0001/*.jpg",),
-    counts={"train": dict(zip(LABELS.names, (5906, 1833, 1680, 5854, 7790, 5523, 2502), strict=True)),
-            "test": dict(zip(LABELS.names, (1487, 467, 431, 1473, 1958, 1393, 638), strict=True))})  # fmt: skip
+    counts={
+        "train": dict(zip(LABELS.names, (5906, 1833, 1680, 5854, 7790, 5523, 2502), strict=True)),
+        "test": dict(zip(LABELS.names, (1487, 467, 431, 1473, 1958, 1393, 638), strict=True)),
+    },
+)
 
 _TOPS = ("", "FERV39k/", "FERV39K/")
 _LISTS = ("4_setups/All_scenes/{}_All.csv", "All_scenes/{}_All.csv", "Annotation/{}.csv", "{}_All.csv")
@@ -48,8 +53,13 @@ def read(root: Path, *, skip_missing: bool = False) -> Manifest:
         rows += [(*_row(path, n, line), part) for n, line in lines(path) if line.lower() != "path,id"]
     clips, label, split = zip(*rows, strict=True) if rows else ((), (), ())
     paths = [f"{home.relative_to(root).as_posix()}/{clip}" for clip in clips] if home else []
-    manifest = Manifest(np.array([f"ferv39k/{clip}" for clip in clips], np.str_), np.array(paths, np.str_),
-                        np.array(label, np.int64), LABELS, split=np.array(split, np.str_))  # fmt: skip
+    manifest = Manifest(
+        np.array([f"ferv39k/{clip}" for clip in clips], np.str_),
+        np.array(paths, np.str_),
+        np.array(label, np.int64),
+        LABELS,
+        split=np.array(split, np.str_),
+    )
     return there(root, paths, manifest, listed, skip_missing)
 
 
@@ -60,6 +70,8 @@ def _row(path: Path, line: int, text: str) -> tuple[str, int]:
     word = rest[0] if rest else ""
     label = WORDS[int(word)] if word.isdecimal() and int(word) < len(WORDS) else word
     if len(parts) != 3 or label != parts[1] or label not in WORDS:
-        raise SourceError(f"{path}, line {line}: '{text}' is not a clip and its label, as in "
-                          "'Action/Angry/0001 Angry': download the list again.")  # fmt: skip
+        raise SourceError(
+            f"{path}, line {line}: '{text}' is not a clip and its label, as in "
+            "'Action/Angry/0001 Angry': download the list again."
+        )
     return clip, WORDS.index(label)

@@ -43,8 +43,10 @@ def not_found(about: About, root: Path, tried: Iterable[str]) -> SourceError:
     paths = ", ".join(str(root / name) for name in dict.fromkeys(tried))
     there = "" if root.exists() else " That folder does not exist."
     layouts = "; or ".join(about.layouts)
-    return SourceError(f"{about.title} was not found below {root}.{there} Looked for: {paths}. "
-                       f"Get it from {about.source} and give the folder that holds {layouts}.")  # fmt: skip
+    return SourceError(
+        f"{about.title} was not found below {root}.{there} Looked for: {paths}. "
+        f"Get it from {about.source} and give the folder that holds {layouts}."
+    )
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -61,8 +63,9 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def table(path: Path, needed: Sequence[str],
-          header: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, str]]]:  # fmt: skip
+def table(
+    path: Path, needed: Sequence[str], header: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the line and cells by column name, stripped, for every row of a CSV file.
 
     ``header`` names the columns of a file that does not (a first row that is one all the same is skipped). Columns are
@@ -91,13 +94,16 @@ def coded(path: Path, line: int, text: str, codes: Mapping[int, T], column: str 
     """What a number stands for. Raises SourceError that names the cell and the numbers that are allowed."""
     number = cell(path, line, text, lambda t: int(float(t)), column)
     if number not in codes:
-        raise SourceError(f"{path}, line {line}: {column} {number} is not one of {min(codes)} to {max(codes)}: "
-                          "is this the file of another data set?")  # fmt: skip
+        raise SourceError(
+            f"{path}, line {line}: {column} {number} is not one of {min(codes)} to {max(codes)}: "
+            "is this the file of another data set?"
+        )
     return codes[number]
 
 
-def present(root: Path, paths: Sequence[str], listed_in: Path, skip_missing: bool,
-            kind: str = "pictures") -> NDArray[np.bool_]:  # fmt: skip
+def present(
+    root: Path, paths: Sequence[str], listed_in: Path, skip_missing: bool, kind: str = "pictures"
+) -> NDArray[np.bool_]:
     """Mask ``(n,)`` of the pictures (or clips) that exist below ``root``; folders are listed once, so it is quick.
 
     Raises SourceError if some are missing, unless ``skip_missing``, or if all are.
@@ -153,6 +159,5 @@ def pictures_in(folder: Path, deep: bool = True) -> list[str]:
     for here, below, names in walk(folder, links=True):
         below[:] = sorted(n for n in below if deep and not n.startswith("."))
         relative = Path(here).relative_to(folder)
-        found += [(relative / n).as_posix() for n in names
-                  if n.lower().endswith(PICTURES) and not n.startswith(".")]  # fmt: skip
+        found += [(relative / n).as_posix() for n in names if n.lower().endswith(PICTURES) and not n.startswith(".")]
     return sorted(found)

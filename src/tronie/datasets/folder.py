@@ -15,17 +15,35 @@ from tronie.datasets.about import About
 from tronie.datasets.clipfiles import films_below, without_ending
 from tronie.datasets.files import PICTURES, not_found, pictures_in
 
-PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
-         "testing": "test"}  # fmt: skip
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
 """Folder names, in any case, that stand for a part."""
 
 ABOUT = About(
-    title="Folder of folders", labels=None, source="your own pictures", licence="yours",
-    layouts=("happy/1.jpg, sad/2.jpg, … (a folder per class)", "train/happy/1.jpg, valid/happy/2.jpg, …"))  # fmt: skip
+    title="Folder of folders",
+    labels=None,
+    source="your own pictures",
+    licence="yours",
+    layouts=("happy/1.jpg, sad/2.jpg, … (a folder per class)", "train/happy/1.jpg, valid/happy/2.jpg, …"),
+)
 ABOUT_CLIPS = About(
-    title="Folder of folders of clips", labels=None, source="your own films", licence="yours",
-    layouts=("happy/1.mp4, sad/2.mp4, … (a folder per class)", "train/happy/1.mp4, valid/happy/2.mp4, …",
-             "happy/clip1/0001.jpg, … (clips as folders of frames)"))  # fmt: skip
+    title="Folder of folders of clips",
+    labels=None,
+    source="your own films",
+    licence="yours",
+    layouts=(
+        "happy/1.mp4, sad/2.mp4, … (a folder per class)",
+        "train/happy/1.mp4, valid/happy/2.mp4, …",
+        "happy/clip1/0001.jpg, … (clips as folders of frames)",
+    ),
+)
 
 
 def read(root: Path, *, labels: Sequence[str] | None = None, names: Mapping[str, str] | None = None) -> Manifest:
@@ -47,8 +65,14 @@ def _clips_in(folder: Path) -> list[str]:
     return sorted([*films_below(folder), *(f.name for f in _folders(folder) if pictures_in(f, deep=False))])
 
 
-def _read(root: Path, about: About, found_in: Callable[[Path], list[str]], things: str,
-          labels: Sequence[str] | None, names: Mapping[str, str] | None) -> Manifest:  # fmt: skip
+def _read(
+    root: Path,
+    about: About,
+    found_in: Callable[[Path], list[str]],
+    things: str,
+    labels: Sequence[str] | None,
+    names: Mapping[str, str] | None,
+) -> Manifest:
     if not root.is_dir():
         raise not_found(about, root, ("",))
     kind = things.partition(" (")[0]
@@ -57,8 +81,10 @@ def _read(root: Path, about: About, found_in: Callable[[Path], list[str]], thing
     homes = [c for p in parts for c in _folders(p)] or others
     astray = [c for c in others if parts and homes is not others and any("/" not in n for n in found_in(c))]
     if astray:
-        raise SourceError(f"{root} holds parts ({', '.join(p.name for p in parts)}) and beside them the folder "
-                          f"'{astray[0].name}' with {kind}: move it into a part, or elsewhere.")  # fmt: skip
+        raise SourceError(
+            f"{root} holds parts ({', '.join(p.name for p in parts)}) and beside them the folder "
+            f"'{astray[0].name}' with {kind}: move it into a part, or elsewhere."
+        )
     if not homes:
         raise SourceError(f"{root} has no folders with {kind}: it needs {' or '.join(about.layouts)}.")
     words = {home: (names or {}).get(home.name, home.name) for home in homes}
@@ -74,8 +100,14 @@ def _read(root: Path, about: About, found_in: Callable[[Path], list[str]], thing
         path += [f"{below.as_posix()}/{name}" for name in found]
         label += [vocabulary.index(words[home])] * len(found)
         split += [PARTS[below.parts[0].lower()] if parts else ""] * len(found)
-    return Manifest(np.array(_ids(path), np.str_), np.array(path, np.str_), np.array(label, np.int64), vocabulary,
-                    split=np.array(split, np.str_), root=root)  # fmt: skip
+    return Manifest(
+        np.array(_ids(path), np.str_),
+        np.array(path, np.str_),
+        np.array(label, np.int64),
+        vocabulary,
+        split=np.array(split, np.str_),
+        root=root,
+    )
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -91,8 +123,10 @@ def _vocabulary(root: Path, words: Mapping[Path, str], labels: Sequence[str] | N
         return vocabulary
     for home, word in words.items():
         if vocabulary.translate(LabelSet((word,))).max() < 0:
-            raise SourceError(f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it "
-                              "in 'names', or add its label.")  # fmt: skip
+            raise SourceError(
+                f"The class folder {home} is none of the labels {', '.join(labels)}: rename it, name it "
+                "in 'names', or add its label."
+            )
     return vocabulary
 
 

@@ -18,10 +18,14 @@ _NAME = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)\d*\.\d+\.(tiff?|png|jpe?
 _FOLDERS = ("", "jaffe/", "jaffedbase/", "JAFFE/", "jaffedbase/jaffe/", "jaffeimages/jaffe/")
 
 ABOUT = About(
-    title="JAFFE", labels=LABELS, source="https://zenodo.org/records/3451524 (by request)",
+    title="JAFFE",
+    labels=LABELS,
+    source="https://zenodo.org/records/3451524 (by request)",
     licence="non-commercial research only",
     layouts=("jaffe/KA.AN1.39.tiff (subject, expression and take, number)",),
-    counts={"": dict(zip(LABELS.names, (30, 29, 32, 31, 30, 31, 30), strict=True))}, size=(256, 256))  # fmt: skip
+    counts={"": dict(zip(LABELS.names, (30, 29, 32, 31, 30, 31, 30), strict=True))},
+    size=(256, 256),
+)
 
 
 def read(root: Path) -> Manifest:
@@ -39,6 +43,13 @@ def read(root: Path) -> Manifest:
     parts = [n.upper().split(".") for n in names]
     subject = np.array([p[0] for p in parts], np.str_)
     number = np.unique(subject, return_inverse=True)[1].astype(np.int64)
-    return Manifest(np.array([f"jaffe/{'.'.join(p[:3])}" for p in parts], np.str_), np.array(names, np.str_),
-                    np.array([_CODES.index(p[1][:2]) for p in parts], np.int64), LABELS,
-                    subject=subject, fold=number, group=number, root=folder)  # fmt: skip
+    return Manifest(
+        np.array([f"jaffe/{'.'.join(p[:3])}" for p in parts], np.str_),
+        np.array(names, np.str_),
+        np.array([_CODES.index(p[1][:2]) for p in parts], np.int64),
+        LABELS,
+        subject=subject,
+        fold=number,
+        group=number,
+        root=folder,
+    )

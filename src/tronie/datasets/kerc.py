@@ -16,9 +16,14 @@ _PACK = "film_clips_va_train.npz"
 _MIDDLE, _HALF = 5.0, 4.0  # the scale runs from 1 to 9
 
 ABOUT = About(
-    title="film clips (KERC 2020)", labels=LabelSet(()), source="the pack",
-    licence="research only; may not be passed on", layouts=(f"the pack {_PACK}",), counts={"train": 634},
-    size=(128, 128))  # fmt: skip
+    title="film clips (KERC 2020)",
+    labels=LabelSet(()),
+    source="the pack",
+    licence="research only; may not be passed on",
+    layouts=(f"the pack {_PACK}",),
+    counts={"train": 634},
+    size=(128, 128),
+)
 
 
 def read(root: Path) -> Manifest:
@@ -32,7 +37,13 @@ def read(root: Path) -> Manifest:
     if len(rated) and np.abs(rated).max() > 1:
         raise SourceError(f"The pack {pack} holds ratings outside 1 to 9: get the pack again.")
     number = len(rated)
-    return Manifest(np.array([f"film-clips/{i:03d}" for i in z["clip_id"]], np.str_),
-                    np.array(spans_in(pack, z["clip_start"]), np.str_), np.full(number, -1), LabelSet(()),
-                    split=np.full(number, "train"), valence=rated[:, 0], arousal=rated[:, 1],
-                    root=pack.parent)  # fmt: skip
+    return Manifest(
+        np.array([f"film-clips/{i:03d}" for i in z["clip_id"]], np.str_),
+        np.array(spans_in(pack, z["clip_start"]), np.str_),
+        np.full(number, -1),
+        LabelSet(()),
+        split=np.full(number, "train"),
+        valence=rated[:, 0],
+        arousal=rated[:, 1],
+        root=pack.parent,
+    )

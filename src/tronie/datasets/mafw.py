@@ -16,18 +16,61 @@ from tronie.datasets.about import About
 from tronie.datasets.clipfiles import FOLDS, Labelled, by_fold, check_fold, paths_of, there
 from tronie.datasets.files import first_of, lines, not_found, one_of
 
-SINGLE = LabelSet(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt", "anxiety",
-                   "helplessness", "disappointment"))  # fmt: skip
+SINGLE = LabelSet(
+    (
+        "anger",
+        "disgust",
+        "fear",
+        "happiness",
+        "neutral",
+        "sadness",
+        "surprise",
+        "contempt",
+        "anxiety",
+        "helplessness",
+        "disappointment",
+    )
+)
 """In the paper's order."""
-COMPOUND = LabelSet((*SINGLE.names, *(
-    "anger_disgust", "anger_sadness", "anger_surprise", "anger_anxiety", "anger_helplessness", "disgust_sadness",
-    "disgust_surprise", "disgust_contempt", "disgust_anxiety", "disgust_helplessness", "disgust_disappointment",
-    "fear_sadness", "fear_surprise", "fear_anxiety", "happiness_surprise", "happiness_contempt", "sadness_surprise",
-    "sadness_anxiety", "sadness_helplessness", "sadness_disappointment", "surprise_anxiety", "anxiety_helplessness",
-    "helplessness_disappointment", "anger_disgust_contempt", "anger_disgust_anxiety", "disgust_anxiety_helplessness",
-    "disgust_helplessness_disappointment", "fear_sadness_anxiety", "fear_surprise_anxiety",
-    "sadness_anxiety_helplessness", "sadness_helplessness_disappointment", "anxiety_helplessness_disappointment",
-)))  # fmt: skip
+COMPOUND = LabelSet(
+    (
+        *SINGLE.names,
+        *(
+            "anger_disgust",
+            "anger_sadness",
+            "anger_surprise",
+            "anger_anxiety",
+            "anger_helplessness",
+            "disgust_sadness",
+            "disgust_surprise",
+            "disgust_contempt",
+            "disgust_anxiety",
+            "disgust_helplessness",
+            "disgust_disappointment",
+            "fear_sadness",
+            "fear_surprise",
+            "fear_anxiety",
+            "happiness_surprise",
+            "happiness_contempt",
+            "sadness_surprise",
+            "sadness_anxiety",
+            "sadness_helplessness",
+            "sadness_disappointment",
+            "surprise_anxiety",
+            "anxiety_helplessness",
+            "helplessness_disappointment",
+            "anger_disgust_contempt",
+            "anger_disgust_anxiety",
+            "disgust_anxiety_helplessness",
+            "disgust_helplessness_disappointment",
+            "fear_sadness_anxiety",
+            "fear_surprise_anxiety",
+            "sadness_anxiety_helplessness",
+            "sadness_helplessness_disappointment",
+            "anxiety_helplessness_disappointment",
+        ),
+    )
+)
 """The single labels, then pairs, then triples, each in the order of their parts."""
 _SINGLE = (1390, 639, 625, 1242, 1138, 1470, 1072, 236, 916, 262, 182)
 _FOLDS = {1: (7333, 1839), 2: (7335, 1837), 3: (7339, 1833), 4: (7340, 1832), 5: (7341, 1831)}
@@ -36,11 +79,17 @@ _FOLDS_COMPOUND = {1: (7178, 1818), 2: (7187, 1809), 3: (7198, 1798), 4: (7208, 
 
 def _about(labels: LabelSet, kind: str, counts: int | dict[str, int], folds: dict[int, tuple[int, int]]) -> About:
     return About(
-        title=f"MAFW ({kind})", labels=labels, source="https://mafw-database.github.io/MAFW (by request)",
+        title=f"MAFW ({kind})",
+        labels=labels,
+        source="https://mafw-database.github.io/MAFW (by request)",
         licence="non-commercial research only; clips may not be passed on",
-        layouts=(f"Train & Test Set/{kind}/no_caption/set_1/train.txt and test.txt (1 to 5), and data/clips/00001.mp4 "
-                 "(or data/frames/00001/*.jpg)",),
-        counts={"": counts}, folds=folds)  # fmt: skip
+        layouts=(
+            f"Train & Test Set/{kind}/no_caption/set_1/train.txt and test.txt (1 to 5), and data/clips/00001.mp4 "
+            "(or data/frames/00001/*.jpg)",
+        ),
+        counts={"": counts},
+        folds=folds,
+    )
 
 
 ABOUT = _about(SINGLE, "single", dict(zip(SINGLE.names, _SINGLE, strict=True)), _FOLDS)
@@ -51,8 +100,14 @@ _LISTS = ("Train & Test Set/", "anno/", "Train_Test_Set/", "")
 _CLIPS = ("data/clips/unzip/", "data/clips/", "clips/", "data/frames/", "frames/")
 
 
-def read(root: Path, *, labels: Literal["single", "compound"] = "single", fold: int | None = None,
-         clips: Literal["any", "clips", "frames"] = "any", skip_missing: bool = False) -> Manifest:  # fmt: skip
+def read(
+    root: Path,
+    *,
+    labels: Literal["single", "compound"] = "single",
+    fold: int | None = None,
+    clips: Literal["any", "clips", "frames"] = "any",
+    skip_missing: bool = False,
+) -> Manifest:
     """Clips with one of eleven labels (``labels="compound"``: one of 43), ids ``mafw/00001``.
 
     Paths are films, or folders of frames; ``clips`` picks one where both lie there. Without ``fold`` every clip comes
@@ -73,8 +128,9 @@ def read(root: Path, *, labels: Literal["single", "compound"] = "single", fold: 
     return there(root, paths_of(manifest.path.tolist(), home, root), manifest, lists, skip_missing)
 
 
-def read_compound(root: Path, *, fold: int | None = None, clips: Literal["any", "clips", "frames"] = "any",
-                  skip_missing: bool = False) -> Manifest:  # fmt: skip
+def read_compound(
+    root: Path, *, fold: int | None = None, clips: Literal["any", "clips", "frames"] = "any", skip_missing: bool = False
+) -> Manifest:
     """:func:`read` with ``labels="compound"``. Raises SourceError, and SettingError for a wrong option."""
     return read(root, labels="compound", fold=fold, clips=clips, skip_missing=skip_missing)
 
@@ -95,6 +151,8 @@ def _row(path: Path, line: int, text: str, labels: LabelSet) -> tuple[str, int]:
     name, _, word = text.partition(" ")
     number, label = name.partition(".")[0], word.strip()
     if not number.isdecimal() or label not in labels.names:
-        raise SourceError(f"{path}, line {line}: '{text}' is not a clip and one of the {len(labels)} labels, as in "
-                          "'01607.mp4 sadness': download the list again.")  # fmt: skip
+        raise SourceError(
+            f"{path}, line {line}: '{text}' is not a clip and one of the {len(labels)} labels, as in "
+            "'01607.mp4 sadness': download the list again."
+        )
     return f"{int(number):05d}", labels.names.index(label)

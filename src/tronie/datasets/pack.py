@@ -23,8 +23,10 @@ def load(path: Path, needed: tuple[str, ...]) -> Arrays:
     try:
         held = npz_names(path)
         if missing := [name for name in needed if name not in held]:
-            raise SourceError(f"The pack {path} lacks the array {', '.join(missing)}: it holds "
-                              f"{', '.join(held)}. Is it the pack of another data set?")  # fmt: skip
+            raise SourceError(
+                f"The pack {path} lacks the array {', '.join(missing)}: it holds "
+                f"{', '.join(held)}. Is it the pack of another data set?"
+            )
         return read_npz(path, needed)
     except (OSError, ValueError) as error:
         raise SourceError(f"The pack {path} cannot be read ({error}): copy or download it again.") from error

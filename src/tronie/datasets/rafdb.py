@@ -15,26 +15,52 @@ from tronie.datasets.about import About
 from tronie.datasets.files import cell, coded, first_of, lines, not_found, one_of, present
 from tronie.datasets.pack import load, paths_in
 
-COMPOUND11 = LabelSet((
-    "happily surprised", "happily disgusted", "sadly fearful", "sadly angry", "sadly surprised", "sadly disgusted",
-    "fearfully angry", "fearfully surprised", "angrily surprised", "angrily disgusted", "disgustedly surprised",
-))  # fmt: skip
+COMPOUND11 = LabelSet(
+    (
+        "happily surprised",
+        "happily disgusted",
+        "sadly fearful",
+        "sadly angry",
+        "sadly surprised",
+        "sadly disgusted",
+        "fearfully angry",
+        "fearfully surprised",
+        "angrily surprised",
+        "angrily disgusted",
+        "disgustedly surprised",
+    )
+)
 
 _SOURCE = "http://www.whdeng.cn/RAF/model1.html (by request)"
 _LICENCE = "non-commercial research only; pictures may not be passed on"
 
 ABOUT = About(
-    title="RAF-DB (basic)", labels=BASIC7, source=_SOURCE, licence=_LICENCE,
-    layouts=("basic/EmoLabel/list_patition_label.txt and basic/Image/aligned/train_00001_aligned.jpg",
-             "the pack rafdb_train.npz"),
-    counts={"train": dict(zip(BASIC7.names, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True)),
-            "test": dict(zip(BASIC7.names, (329, 74, 160, 1185, 478, 162, 680), strict=True))},
-    size=(100, 100), aligned=True)  # fmt: skip
+    title="RAF-DB (basic)",
+    labels=BASIC7,
+    source=_SOURCE,
+    licence=_LICENCE,
+    layouts=(
+        "basic/EmoLabel/list_patition_label.txt and basic/Image/aligned/train_00001_aligned.jpg",
+        "the pack rafdb_train.npz",
+    ),
+    counts={
+        "train": dict(zip(BASIC7.names, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True)),
+        "test": dict(zip(BASIC7.names, (329, 74, 160, 1185, 478, 162, 680), strict=True)),
+    },
+    size=(100, 100),
+    aligned=True,
+)
 
 ABOUT_COMPOUND = About(
-    title="RAF-DB (compound)", labels=COMPOUND11, source=_SOURCE, licence=_LICENCE,
+    title="RAF-DB (compound)",
+    labels=COMPOUND11,
+    source=_SOURCE,
+    licence=_LICENCE,
     layouts=("compound/EmoLabel/list_patition_label.txt and compound/Image/aligned/train_0001_aligned.jpg",),
-    counts={"train": 3162, "test": 792}, size=(100, 100), aligned=True)  # fmt: skip
+    counts={"train": 3162, "test": 792},
+    size=(100, 100),
+    aligned=True,
+)
 
 _LIST = "EmoLabel/list_patition_label.txt"  # the data set's own spelling
 _PACK = "rafdb_train.npz"
@@ -58,8 +84,9 @@ def read(root: Path, *, pictures: Literal["aligned", "original"] = "aligned", sk
     return _packed(pack)
 
 
-def read_compound(root: Path, *, pictures: Literal["aligned", "original"] = "aligned",
-                  skip_missing: bool = False) -> Manifest:  # fmt: skip
+def read_compound(
+    root: Path, *, pictures: Literal["aligned", "original"] = "aligned", skip_missing: bool = False
+) -> Manifest:
     """The compound part: eleven blends of two expressions, splits train and test. Raises SourceError."""
     tried = [f"{folder}{_LIST}" for folder in ("compound/", "RAF-DB/compound/", "RAFDB/compound/", "")]
     label_list = first_of(root, tried)
@@ -77,8 +104,10 @@ def _official(label_list: Path, labels: LabelSet, prefix: str, pictures: str, sk
         stem = name.removesuffix(".jpg")
         part = stem.partition("_")[0]
         if part not in ("train", "test") or not code:
-            raise SourceError(f"{label_list}, line {number}: '{line}' is not a picture and its label, as in "
-                              "'train_00001.jpg 5': download the list again.")  # fmt: skip
+            raise SourceError(
+                f"{label_list}, line {number}: '{line}' is not a picture and its label, as in "
+                "'train_00001.jpg 5': download the list again."
+            )
         stems.append(stem)
         label.append(coded(label_list, number, code, codes))
         split.append(part)
@@ -87,8 +116,9 @@ def _official(label_list: Path, labels: LabelSet, prefix: str, pictures: str, sk
     paths = [f"Image/{pictures}/{stem}{ending}" for stem in stems]
     rows = present(base, paths, label_list, skip_missing)
     ids = np.array([f"{prefix}/{stem}" for stem in stems], np.str_)
-    return Manifest(ids, np.array(paths, np.str_), np.array(label, np.int64), labels,
-                    split=np.array(split, np.str_), root=base).select(rows)  # fmt: skip
+    return Manifest(
+        ids, np.array(paths, np.str_), np.array(label, np.int64), labels, split=np.array(split, np.str_), root=base
+    ).select(rows)
 
 
 def _with_votes(manifest: Manifest, folder: Path) -> Manifest:
@@ -111,6 +141,11 @@ def _packed(pack: Path) -> Manifest:
     z = load(pack, ("label", "name", "label_names"))
     names = [str(name) for name in z["name"]]
     labels = LabelSet(tuple(str(name) for name in z["label_names"]))
-    return Manifest(np.array([f"rafdb/{name}" for name in names], np.str_),
-                    np.array(paths_in(pack, len(names)), np.str_), z["label"].astype(np.int64), labels,
-                    split=np.array([name.partition("_")[0] for name in names], np.str_), root=pack.parent)  # fmt: skip
+    return Manifest(
+        np.array([f"rafdb/{name}" for name in names], np.str_),
+        np.array(paths_in(pack, len(names)), np.str_),
+        z["label"].astype(np.int64),
+        labels,
+        split=np.array([name.partition("_")[0] for name in names], np.str_),
+        root=pack.parent,
+    )

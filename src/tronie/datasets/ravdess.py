@@ -29,10 +29,16 @@ _INTENSITIES = {"normal": 1, "strong": 2}
 _IN_A_FOLD = 4
 
 ABOUT = About(
-    title="RAVDESS (films)", labels=LABELS, source="https://zenodo.org/records/1188976", licence="CC BY-NC-SA 4.0",
-    layouts=("Actor_01/02-01-06-01-02-01-01.mp4, perhaps in Video_Speech_Actor_01/ (pictures alone, 02-…, or with "
-             "sound, 01-…)",),
-    counts={"": dict(zip(LABELS.names, (96, *[192] * 7), strict=True))})  # fmt: skip
+    title="RAVDESS (films)",
+    labels=LABELS,
+    source="https://zenodo.org/records/1188976",
+    licence="CC BY-NC-SA 4.0",
+    layouts=(
+        "Actor_01/02-01-06-01-02-01-01.mp4, perhaps in Video_Speech_Actor_01/ (pictures alone, 02-…, or with "
+        "sound, 01-…)",
+    ),
+    counts={"": dict(zip(LABELS.names, (96, *[192] * 7), strict=True))},
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,23 @@ def recording(name: str) -> Recording:
     if match is None:
         raise SourceError(f"'{name}' is no name of RAVDESS, such as 02-01-06-01-02-01-12.mp4: give it its own name.")
     sound, channel, label, intensity, statement, repetition, actor = (int(g) for g in match.groups())
-    return Recording(sound == 1, "speech" if channel == 1 else "song", label - 1,
-                     "normal" if intensity == 1 else "strong", statement - 1, repetition, actor)  # fmt: skip
+    return Recording(
+        sound == 1,
+        "speech" if channel == 1 else "song",
+        label - 1,
+        "normal" if intensity == 1 else "strong",
+        statement - 1,
+        repetition,
+        actor,
+    )
 
 
-def read(root: Path, *, channel: Literal["speech", "song", "both"] = "speech",
-         intensity: Literal["any", "normal", "strong"] = "any") -> Manifest:  # fmt: skip
+def read(
+    root: Path,
+    *,
+    channel: Literal["speech", "song", "both"] = "speech",
+    intensity: Literal["any", "normal", "strong"] = "any",
+) -> Manifest:
     """Films, ids ``ravdess/01-06-01-02-01-12``; :func:`recording` tells statement, intensity and actor of an id.
 
     Where a recording lies there with and without sound, it is read once, without. Other files are passed over. Raises
@@ -83,11 +100,20 @@ def read(root: Path, *, channel: Literal["speech", "song", "both"] = "speech",
         if wanted and (one.key not in films or not one.sound):
             films[one.key] = one, path
     if not films:
-        raise not_found(ABOUT, root, ["Actor_01/02-01-01-01-01-01-01.mp4",
-                                      "Video_Speech_Actor_01/Actor_01/02-01-01-01-01-01-01.mp4"])  # fmt: skip
+        raise not_found(
+            ABOUT,
+            root,
+            ["Actor_01/02-01-01-01-01-01-01.mp4", "Video_Speech_Actor_01/Actor_01/02-01-01-01-01-01-01.mp4"],
+        )
     keys = sorted(films)
     actor = np.array([films[k][0].actor for k in keys], np.int64)
-    return Manifest(np.array([f"ravdess/{k}" for k in keys], np.str_), np.array([films[k][1] for k in keys], np.str_),
-                    np.array([films[k][0].label for k in keys], np.int64), LABELS,
-                    fold=(actor - 1) // _IN_A_FOLD, group=actor,
-                    subject=np.array([f"{a:02d}" for a in actor], np.str_), root=root)  # fmt: skip
+    return Manifest(
+        np.array([f"ravdess/{k}" for k in keys], np.str_),
+        np.array([films[k][1] for k in keys], np.str_),
+        np.array([films[k][0].label for k in keys], np.int64),
+        LABELS,
+        fold=(actor - 1) // _IN_A_FOLD,
+        group=actor,
+        subject=np.array([f"{a:02d}" for a in actor], np.str_),
+        root=root,
+    )

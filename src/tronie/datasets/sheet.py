@@ -28,8 +28,17 @@ def read_sheet(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             words = _words(parse_xml(_read(book, "xl/sharedStrings.xml"))) if _shared(book) else []
             rows = parse_xml(_read(book, inside[0][1])).iter(f"{_NAMES}row")
             table = [(int(row.get("r", 0)), _cells(row, words)) for row in rows]
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError, IndexError,
-            ValueError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        KeyError,
+        IndexError,
+        ValueError,
+    ) as error:
         raise SourceError(f"{path} cannot be read as an .xlsx table ({error}): download it again.") from error
     names = table[0][1] if table else {}
     for number, cells in table[1:]:

@@ -16,10 +16,14 @@ _PACK = "ravdess_tracks_train.npz"
 _IN_A_FOLD = 4
 
 ABOUT = About(
-    title="RAVDESS (tracked points, actors 1 to 20)", labels=LABELS,
-    source="the pack; the films: https://zenodo.org/records/1188976", licence="CC BY-NC-SA 4.0",
-    layouts=(f"the pack {_PACK}",), kind="points",
-    counts={"train": dict(zip(LABELS.names, (80, *[160] * 7), strict=True))})  # fmt: skip
+    title="RAVDESS (tracked points, actors 1 to 20)",
+    labels=LABELS,
+    source="the pack; the films: https://zenodo.org/records/1188976",
+    licence="CC BY-NC-SA 4.0",
+    layouts=(f"the pack {_PACK}",),
+    kind="points",
+    counts={"train": dict(zip(LABELS.names, (80, *[160] * 7), strict=True))},
+)
 
 
 def read(root: Path) -> Manifest:
@@ -35,7 +39,14 @@ def read(root: Path) -> Manifest:
     if wrong:
         raise SourceError(f"The pack {pack} labels {wrong[0]} otherwise than its name does: get the pack again.")
     actor = np.array([one.actor for one in found], np.int64)
-    return Manifest(np.array([f"ravdess/{one.key}" for one in found], np.str_),
-                    np.array(spans_in(pack, z["offsets"]), np.str_), z["label"].astype(np.int64), LABELS,
-                    split=np.full(len(found), "train"), fold=(actor - 1) // _IN_A_FOLD, group=actor,
-                    subject=np.array([f"{a:02d}" for a in actor], np.str_), root=pack.parent)  # fmt: skip
+    return Manifest(
+        np.array([f"ravdess/{one.key}" for one in found], np.str_),
+        np.array(spans_in(pack, z["offsets"]), np.str_),
+        z["label"].astype(np.int64),
+        LABELS,
+        split=np.full(len(found), "train"),
+        fold=(actor - 1) // _IN_A_FOLD,
+        group=actor,
+        subject=np.array([f"{a:02d}" for a in actor], np.str_),
+        root=pack.parent,
+    )

@@ -63,8 +63,7 @@ class Baseline(Method):
         return {"ce": soft_cross_entropy(self(clip).logits, target, weight)}
 
 
-def blend(clip: Tensor, target: Tensor, weight: Tensor, partner: Tensor,
-          share: float) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+def blend(clip: Tensor, target: Tensor, weight: Tensor, partner: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
     """Mixup: ``share`` of each row and the rest of its ``partner`` ``(b,)``, in pixels, targets and weights alike.
 
     A row's target counts as much as its weight says, so what two rows teach together is what each teaches alone.

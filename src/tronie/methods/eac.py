@@ -51,8 +51,10 @@ class EACConfig:
 
     def __post_init__(self) -> None:
         if self.consistency < 0 or not 0 <= self.erase <= 1:
-            raise SettingError(f"consistency is {self.consistency:g}, erase {self.erase:g}: they need "
-                               "consistency >= 0 and 0 <= erase <= 1.")  # fmt: skip
+            raise SettingError(
+                f"consistency is {self.consistency:g}, erase {self.erase:g}: they need "
+                "consistency >= 0 and 0 <= erase <= 1."
+            )
 
 
 class EAC(Method):
@@ -80,8 +82,10 @@ class EAC(Method):
     def loss(self, batch: Batch, at: Progress) -> dict[str, Tensor]:
         maps, other = (self.net.encoder.maps(erased(as_images(clip), self.config.erase)) for clip in batch.clips)
         if maps.shape[2] * maps.shape[3] == 1:
-            raise SettingError(f"EAC compares where things are seen; encoder '{self.config.encoder}' sees one place at "
-                               f"{self.size} px: use resnet18, or larger crops.")  # fmt: skip
+            raise SettingError(
+                f"EAC compares where things are seen; encoder '{self.config.encoder}' sees one place at "
+                f"{self.size} px: use resnet18, or larger crops."
+            )
         logits = self.net.head(self.net.drop(over_frames(maps.mean((2, 3)), batch.clips[0].shape[1])))
         gap = flip_gap(activation_maps(maps, self.net.head.weight), activation_maps(other, self.net.head.weight))
         return {

@@ -45,8 +45,9 @@ class ELRConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.keep < 1 or self.strength < 0:
-            raise SettingError(f"keep is {self.keep:g}, strength {self.strength:g}: "
-                               "they need 0 <= keep < 1 and strength >= 0.")  # fmt: skip
+            raise SettingError(
+                f"keep is {self.keep:g}, strength {self.strength:g}: they need 0 <= keep < 1 and strength >= 0."
+            )
 
 
 class ELR(Method):

@@ -103,9 +103,11 @@ class KE2NT(LookingMethod):
         self.config, self.size = config, config.size
         self.imagines = config.transform > 0 or config.contrast > 0
         if self.imagines and labels.neutral is None:
-            raise SettingError("KE2NT turns faces into neutral ones and finds no label 'neutral' among "
-                               f"{', '.join(labels.names)}: call it so, or learn by matching alone "
-                               "(config.transform = 0, config.contrast = 0).")  # fmt: skip
+            raise SettingError(
+                "KE2NT turns faces into neutral ones and finds no label 'neutral' among "
+                f"{', '.join(labels.names)}: call it so, or learn by matching alone "
+                "(config.transform = 0, config.contrast = 0)."
+            )
         table = text_table(labels, config.prompts, config.text)
         self.register_buffer("text", table - table.mean(0) if config.centre else table)
         self.encoder = make_encoder(config.encoder)

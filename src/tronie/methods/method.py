@@ -267,5 +267,7 @@ def load_state(method: Method, state: Mapping[str, Tensor]) -> None:
         method.load_state_dict(dict(state))
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
-        raise ModelError(f"These weights are not those of this {type(method).__name__} ({first}): "
-                         "use the recipe they were trained with.") from error  # fmt: skip
+        raise ModelError(
+            f"These weights are not those of this {type(method).__name__} ({first}): "
+            "use the recipe they were trained with."
+        ) from error

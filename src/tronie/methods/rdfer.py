@@ -101,11 +101,14 @@ class RDFERConfig:
         if self.keys < 1 or self.each < 2 or min(self.frames, self.look_frames, self.synopsis - 1) < 1:
             raise SettingError("RDFER needs keys >= 1, each >= 2, synopsis >= 2 and frames, look_frames >= 1.")
         if self.segment < 1 or self.synopsis % self.segment or (self.keys * self.each) % self.segment:
-            raise SettingError(f"Temporal shift works on segments of {self.segment} frames: synopsis ({self.synopsis}) "
-                               f"and keys · each ({self.keys * self.each}) must be multiples.")  # fmt: skip
+            raise SettingError(
+                f"Temporal shift works on segments of {self.segment} frames: synopsis ({self.synopsis}) "
+                f"and keys · each ({self.keys * self.each}) must be multiples."
+            )
         if self.kind != "pixels" and self.inputs < 1:
-            raise SettingError("Clips of features or points need config.inputs: the length of a feature, or how many "
-                               "points.")  # fmt: skip
+            raise SettingError(
+                "Clips of features or points need config.inputs: the length of a feature, or how many points."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +197,10 @@ class RDFER(LookingMethod):
         if config.faithful:
             config = replace(config, key=0.0, mix="copy", smoothing=0.0)
         if config.target == "peaks" and config.key and config.keys > len(labels):
-            raise SettingError(f"The rule 'peaks' wants as many labels as keys; there are {len(labels)} and "
-                               f"{config.keys}: use target=confidence.")  # fmt: skip
+            raise SettingError(
+                f"The rule 'peaks' wants as many labels as keys; there are {len(labels)} and "
+                f"{config.keys}: use target=confidence."
+            )
         self.config, self.size = config, config.size
         self.clip = clip_encoder(config)
         if config.streams != "detail":
@@ -275,7 +280,8 @@ class RDFER(LookingMethod):
         if seen.mu is not None and seen.synopsis is not None and config.key and config.target != "none":
             step = key_targets(seen.synopsis.steps.detach().softmax(2), config.keys, config.target, target.argmax(1))
             parts["centres"] = config.key * weighted_mean(
-                key_distance(seen.mu, step_to_centre(step, config.synopsis)), weight)  # fmt: skip
+                key_distance(seen.mu, step_to_centre(step, config.synopsis)), weight
+            )
         if config.consistency:
             other = self.look(self.encode(batch.clips[1]), free=True).answer.logits
             hard = self.hard(batch.row) * weight

@@ -102,10 +102,15 @@ class SCN(Method):
             verdict=np.full(len(row), "relabel"),
             weight=np.ones(len(row), np.float32),
             label=p[row].argmax(1),
-            reason=np.array([f"importance {a:.2f}, P {b:.2f} against {c:.2f}"
-                             for a, b, c in zip(alpha[row], best, before, strict=True)], np.str_),
+            reason=np.array(
+                [
+                    f"importance {a:.2f}, P {b:.2f} against {c:.2f}"
+                    for a, b, c in zip(alpha[row], best, before, strict=True)
+                ],
+                np.str_,
+            ),
             epoch=at.epoch,
-        )  # fmt: skip
+        )
 
 
 def rank_regularisation(alpha: Tensor, top: float, margin: float) -> Tensor:
@@ -120,8 +125,9 @@ def rank_regularisation(alpha: Tensor, top: float, margin: float) -> Tensor:
     return torch.relu(margin - (ordered[:count].mean() - ordered[count:].mean()))
 
 
-def doubted(p: NDArray[np.float32], held: NDArray[np.int64], alpha: NDArray[np.float32], top: float,
-            margin: float) -> NDArray[np.int64]:  # fmt: skip
+def doubted(
+    p: NDArray[np.float32], held: NDArray[np.int64], alpha: NDArray[np.float32], top: float, margin: float
+) -> NDArray[np.int64]:
     """Rows outside the top share by importance ``alpha`` ``(n,)`` that lean away from the label they hold.
 
     ``p`` ``(n, classes)``: a row is doubted where ``max p - p[held]`` exceeds ``margin``. Positions in rising order.

@@ -121,8 +121,9 @@ def remembered(now: Agreement, memory: Memory | None, keep: float) -> Agreement:
     return replace(now, majority=mixed[:, 0], mean=mixed[:, 1:])
 
 
-def actions(verdict: NDArray[np.int64], looks: Agreement, against: NDArray[np.float64], label: Ints, how: Looking,
-            done: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
+def actions(
+    verdict: NDArray[np.int64], looks: Agreement, against: NDArray[np.float64], label: Ints, how: Looking, done: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Weights ``(n,)`` and labels ``(n,)`` (-1: the one given) for verdicts ``(n,)`` on rows labelled ``label``.
 
     ``against`` ``(n,)``: margins against the label; ``done`` in [0, 1]: the share of the run that is over.

@@ -71,8 +71,9 @@ class Platt(NamedTuple):
         return np.asarray(1 / (1 + np.exp(-(self.a * logit(confidence) + self.b + self.offsets[label]))))
 
 
-def fit_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int, *,
-              ridge: float = 1.0) -> Platt:  # fmt: skip
+def fit_platt(
+    confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int, *, ridge: float = 1.0
+) -> Platt:
     """The :class:`Platt` with the least cross-entropy to whether the answers ``label`` (n,) were right.
 
     A label's offset is drawn towards 0 by ``ridge / 2 * offset**2``, so a label that is rarely given is treated like
@@ -118,8 +119,15 @@ def logistic(x: Floats, target: Floats, penalty: Floats, start: Floats | None = 
     return np.asarray(theta)
 
 
-def cross_fitted_platt(confidence: Probabilities, right: NDArray[np.bool_], label: Ints, labels: int,
-                       groups: NDArray[np.integer], *, ridge: float = 1.0) -> Floats:  # fmt: skip
+def cross_fitted_platt(
+    confidence: Probabilities,
+    right: NDArray[np.bool_],
+    label: Ints,
+    labels: int,
+    groups: NDArray[np.integer],
+    *,
+    ridge: float = 1.0,
+) -> Floats:
     """:class:`Platt` of every answer ``(n,)``, fitted without the answer's own group ``(n,)`` (person).
 
     Arguments and errors are those of :func:`fit_platt`.

@@ -52,9 +52,17 @@ def cohen_kappa(table: NDArray[np.integer]) -> float:
     return (seen - chance) / (1 - chance) if chance < 1 else float("nan")
 
 
-def agreement(coder: Mapping[str, Segmentation], answer: Mapping[str, Segmentation], labels: Sequence[str], *,
-              step: float = 0.1, least: float = 0.5, block: float = 10.0, draws: int = 1000,
-              seed: int = 0) -> Agreement:  # fmt: skip
+def agreement(
+    coder: Mapping[str, Segmentation],
+    answer: Mapping[str, Segmentation],
+    labels: Sequence[str],
+    *,
+    step: float = 0.1,
+    least: float = 0.5,
+    block: float = 10.0,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Agreement:
     """Compare person by person (the keys of ``coder``). Label numbers are positions in ``labels``.
 
     In ``answer`` the number ``len(labels)`` is "uncertain". Only the coder's time counts: moments without a label of
@@ -73,12 +81,33 @@ def agreement(coder: Mapping[str, Segmentation], answer: Mapping[str, Segmentati
         pieces += (len(sure), len(truth))
     table = np.concatenate(tables) if tables else np.zeros((0, len(labels), len(labels) + 2), np.int64)
     count = np.concatenate(counts) if counts else np.zeros((0, len(labels), 3), np.int64)
-    return _summed(table, count, np.concatenate(lags) if lags else np.zeros(0), pieces, tuple(labels), step=step,
-                   least=least, block=block, draws=draws, seed=seed)  # fmt: skip
+    return _summed(
+        table,
+        count,
+        np.concatenate(lags) if lags else np.zeros(0),
+        pieces,
+        tuple(labels),
+        step=step,
+        least=least,
+        block=block,
+        draws=draws,
+        seed=seed,
+    )
 
 
-def _summed(table: Ints, count: Ints, lags: Floats, pieces: Floats, labels: tuple[str, ...], *, step: float,
-            least: float, block: float, draws: int, seed: int) -> Agreement:  # fmt: skip
+def _summed(
+    table: Ints,
+    count: Ints,
+    lags: Floats,
+    pieces: Floats,
+    labels: tuple[str, ...],
+    *,
+    step: float,
+    least: float,
+    block: float,
+    draws: int,
+    seed: int,
+) -> Agreement:
     number = len(labels)
 
     def interval(statistic: Callable[[Ints], float]) -> Interval:
@@ -104,13 +133,21 @@ def _summed(table: Ints, count: Ints, lags: Floats, pieces: Floats, labels: tupl
         for name, sums in zip(labels, count.sum(0), strict=True)
     }
     return Agreement(
-        labels, whole, step, interval(lambda rows: cohen_kappa(decided(rows))),
-        interval(lambda rows: cohen_kappa(doubting(rows))), interval(right),
-        float(whole[:, :number].sum() / whole.sum()) if whole.sum() else float("nan"), least,
-        interval(lambda rows: segment_f1(*count[rows].sum((0, 1)))), per_label,
+        labels,
+        whole,
+        step,
+        interval(lambda rows: cohen_kappa(decided(rows))),
+        interval(lambda rows: cohen_kappa(doubting(rows))),
+        interval(right),
+        float(whole[:, :number].sum() / whole.sum()) if whole.sum() else float("nan"),
+        least,
+        interval(lambda rows: segment_f1(*count[rows].sum((0, 1)))),
+        per_label,
         float(np.median(lags)) if len(lags) else float("nan"),
-        float(pieces[0] / pieces[1]) if pieces[1] else float("nan"), block, len(table),
-    )  # fmt: skip
+        float(pieces[0] / pieces[1]) if pieces[1] else float("nan"),
+        block,
+        len(table),
+    )
 
 
 def _picked(given: Segmentation, keep: NDArray[np.bool_]) -> Segmentation:

@@ -27,8 +27,9 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.packbits(terms > np.median(terms, axis=1, keepdims=True), axis=1)
 
 
-def close_pairs(hashes: NDArray[np.uint8], others: NDArray[np.uint8], distance: int = DISTANCE,
-                block: int = 512) -> Iterator[NDArray[np.int64]]:  # fmt: skip
+def close_pairs(
+    hashes: NDArray[np.uint8], others: NDArray[np.uint8], distance: int = DISTANCE, block: int = 512
+) -> Iterator[NDArray[np.int64]]:
     """Pairs ``(m, 2)`` (row of ``hashes``, row of ``others``) within ``distance`` bits, some rows at a time.
 
     Both are ``(n, 32)`` from :func:`perceptual_hash`. About 0.3 s for every 100 million comparisons.

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def stratified_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], folds: int = 5,
-                     seed: int = 0) -> NDArray[np.int64]:  # fmt: skip
+def stratified_folds(
+    labels: NDArray[np.integer], groups: NDArray[np.integer], folds: int = 5, seed: int = 0
+) -> NDArray[np.int64]:
     """Fold number ``0..folds-1`` per row ``(n,)``, from labels and groups ``(n,)``.
 
     Groups are dealt in random order, the large ones first, each to the fold that then holds the fewest rows of the

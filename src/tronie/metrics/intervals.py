@@ -25,8 +25,16 @@ class Interval:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def bootstrap(statistic: Statistic, rows: int, *, groups: NDArray[np.integer] | None = None,
-              draws: int = 1000, level: float = 0.95, seed: int = 0, centred: bool = False) -> Interval:  # fmt: skip
+def bootstrap(
+    statistic: Statistic,
+    rows: int,
+    *,
+    groups: NDArray[np.integer] | None = None,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    centred: bool = False,
+) -> Interval:
     """Percentile interval of ``statistic``, a function of row positions.
 
     ``groups`` ``(rows,)``: draw whole groups (people, clips, twins) instead of rows. For a paired difference let the
@@ -72,9 +80,16 @@ def wilson(share: float, rows: int, level: float = 0.95) -> Interval:
     return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def paired(first: Sequence[Statistic], second: Sequence[Statistic], rows: int, *,
-           groups: NDArray[np.integer] | None = None, draws: int = 1000, level: float = 0.95,
-           seed: int = 0) -> Interval:  # fmt: skip
+def paired(
+    first: Sequence[Statistic],
+    second: Sequence[Statistic],
+    rows: int,
+    *,
+    groups: NDArray[np.integer] | None = None,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
     """Mean over the runs of ``second`` minus mean over those of ``first``, each a statistic of the same row positions.
 
     Every draw takes rows (or groups) with replacement, the same for all, and runs of each side with replacement: so

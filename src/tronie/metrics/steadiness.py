@@ -115,9 +115,13 @@ def steadiness(before: Sights, after: Sights, partner: Ints, unsure: str) -> Ste
     # A face met need not be met by every frame of a faster variation: extra is what meets nobody the other way round.
     strangers = partners(after, before) < 0
     return Steadiness(
-        float(weight.sum()), float(weight[same].sum()), float(weight[sure].sum()), float(weight[sure & same].sum()),
-        float(weight[~met].sum()), float(after.seconds[strangers].sum()),
-    )  # fmt: skip
+        float(weight.sum()),
+        float(weight[same].sum()),
+        float(weight[sure].sum()),
+        float(weight[sure & same].sum()),
+        float(weight[~met].sum()),
+        float(after.seconds[strangers].sum()),
+    )
 
 
 def together(parts: Iterable[Steadiness]) -> Steadiness:

@@ -52,8 +52,9 @@ class ClipInfo:
         if min(self.frames, self.width, self.looks) < 1 or self.each < 0 or self.looks > _MOST_LOOKS:
             raise ValueError(f"a video model needs frames and width of 1 or more, and 1 to {_MOST_LOOKS} looks")
         if not (self.hop >= _SHORTEST_HOP and self.window <= _LONGEST_WINDOW):
-            raise ValueError(f"windows must begin {_SHORTEST_HOP:g} s apart or more and last {_LONGEST_WINDOW:g} s or "
-                             "less")  # fmt: skip
+            raise ValueError(
+                f"windows must begin {_SHORTEST_HOP:g} s apart or more and last {_LONGEST_WINDOW:g} s or less"
+            )
         if not 0 < self.hop <= self.window / 2:
             raise ValueError("windows must begin at least twice in the time that one lasts: 0 < hop <= window / 2")
 
@@ -103,12 +104,16 @@ class ClipReader:
             order = np.arange(self.info.frames)
             where = np.stack([np.interp(w, order, time[c]) for w, c in zip(found["where"], chosen, strict=True)])
         return Heard(
-            self._calibrated(mean_logits(found["logits"])), found["logits"].argmax(1), time[chosen], where,
+            self._calibrated(mean_logits(found["logits"])),
+            found["logits"].argmax(1),
+            time[chosen],
+            where,
             _mean(found),
-        )  # fmt: skip
+        )
 
-    def read_once(self, features: Features, time: Times,
-                  end: float) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:  # fmt: skip
+    def read_once(
+        self, features: Features, time: Times, end: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """One evenly spaced look at such a stretch, cheap, for live use: ``probability`` and ``affect`` as in Heard."""
         chosen = timed(time, end, self.info.frames)
         found = self.answer(features[chosen][None].astype(np.float32))

@@ -55,8 +55,9 @@ class Model:
     model.
     """
 
-    def __init__(self, info: ModelInfo, session: Session, hash_: str, folder: Path,
-                 clip: ClipReader | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, info: ModelInfo, session: Session, hash_: str, folder: Path, clip: ClipReader | None = None
+    ) -> None:
         self.info, self.hash, self.folder, self.clip = info, hash_, folder, clip
         self.name, self.size, self.labels = info.name, info.size, LabelSet(info.labels)
         self.view = View(info.size, info.frames)
@@ -172,8 +173,10 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
     if not path.is_file() and (folder / "recipe.toml").is_file():
         if (folder / "model" / path.name).is_file():
             raise ModelError(f"{folder} is a run folder: give the model in it, {folder / 'model'}.")
-        raise ModelError(f"{folder} is a run folder without a model: `tronie export {folder} --out MODEL` writes one, "
-                         "or says why it cannot.")  # fmt: skip
+        raise ModelError(
+            f"{folder} is a run folder without a model: `tronie export {folder} --out MODEL` writes one, "
+            "or says why it cannot."
+        )
     if not path.is_file():
         raise ModelError(f"No model in {folder}: a model folder holds model.json and an ONNX graph.")
     text = read_bytes(path, error=ModelError)
@@ -181,20 +184,23 @@ def load_folder(folder: Path, threads: int = 1, provider: str = "cpu") -> Model:
     for graph in (info.graph, *(() if info.clip is None else (info.clip.graph,))):
         odd = len(graph) > _LONGEST_NAME or printable(graph) != graph
         if odd or graph != Path(graph).name or graph in ("", "..") or "\\" in graph:
-            raise ModelError(f"{path} names a graph outside its folder ({shortened(graph)}): do not trust "
-                             "this model.")  # fmt: skip
+            raise ModelError(f"{path} names a graph outside its folder ({shortened(graph)}): do not trust this model.")
     session = Session(folder / info.graph, expect=info.graph_sha256, threads=threads, provider=provider)
     if "faces" not in session.inputs or "logits" not in session.outputs:
         raise ModelError(f"{folder / info.graph} lacks the input 'faces' or the output 'logits': export it again.")
     if info.clip is not None and session.outputs.get("feature", [0])[-1] != info.clip.width:
-        raise ModelError(f"{folder / info.graph} gives no features of {info.clip.width} numbers, which "
-                         f"{info.clip.graph} reads: export the model again.")  # fmt: skip
+        raise ModelError(
+            f"{folder / info.graph} gives no features of {info.clip.width} numbers, which "
+            f"{info.clip.graph} reads: export the model again."
+        )
     clip = None if info.clip is None else _clip_reader(folder, info, threads, provider)
     _check_affect(folder / info.graph, session)
     sides, classes = session.inputs["faces"][1:3], session.outputs["logits"][-1]
     if sides != [info.size, info.size] or (clip is None and classes != len(info.labels)):
-        raise ModelError(f"{path} speaks of {len(info.labels)} labels and faces of {info.size} pixels, its graph of "
-                         f"{classes} and {sides[0]}: export the model again.")  # fmt: skip
+        raise ModelError(
+            f"{path} speaks of {len(info.labels)} labels and faces of {info.size} pixels, its graph of "
+            f"{classes} and {sides[0]}: export the model again."
+        )
     return Model(info, session, hashlib.sha256(text).hexdigest()[:12], folder, clip)
 
 
@@ -204,8 +210,10 @@ def _clip_reader(folder: Path, info: ModelInfo, threads: int, provider: str) -> 
     session = Session(folder / info.clip.graph, expect=info.clip.graph_sha256, threads=threads, provider=provider)
     shape, classes = session.inputs.get("clips", [])[1:], session.outputs.get("logits", [0])[-1]
     if shape != [info.clip.frames, info.clip.width] or classes != len(info.labels):
-        raise ModelError(f"{folder / info.clip.graph} is not what model.json says (clips of "
-                         f"{info.clip.frames} frames, {len(info.labels)} labels): export the model again.")  # fmt: skip
+        raise ModelError(
+            f"{folder / info.clip.graph} is not what model.json says (clips of "
+            f"{info.clip.frames} frames, {len(info.labels)} labels): export the model again."
+        )
     _check_affect(folder / info.clip.graph, session)
     return ClipReader(info.clip, session, info.temperature)
 

@@ -87,8 +87,10 @@ class ModelInfo:
     def __post_init__(self) -> None:
         LabelSet(self.labels)
         if len(self.labels) < 2 or self.size < 1 or self.frames < 1 or not _COLDEST <= self.temperature <= _HOTTEST:
-            raise ValueError(f"a model needs two labels or more, size and frames above 0 and a temperature from "
-                             f"{_COLDEST:g} to {_HOTTEST:g}")
+            raise ValueError(
+                f"a model needs two labels or more, size and frames above 0 and a temperature from "
+                f"{_COLDEST:g} to {_HOTTEST:g}"
+            )
         if self.segments is not None and (unknown := [n for n in self.segments.offsets if n not in self.labels]):
             raise ValueError(f"its segment calibration speaks of '{unknown[0]}', which is none of its labels")
         if self.neutral is not None and set(self.neutral.expected) != set(self.labels):

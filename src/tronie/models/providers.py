@@ -41,8 +41,10 @@ def chain(name: str) -> tuple[str, ...]:
         raise SettingError(f"Unknown provider '{name}'.{nearest(name, list(PROVIDERS))}")
     provider, here = PROVIDERS[name], available()
     if name not in here:
-        raise SettingError(f"Provider '{name}' is not part of the ONNX Runtime installed here, which has "
-                           f"{', '.join(here) or 'none that is known'}: {install(name)}.")  # fmt: skip
+        raise SettingError(
+            f"Provider '{name}' is not part of the ONNX Runtime installed here, which has "
+            f"{', '.join(here) or 'none that is known'}: {install(name)}."
+        )
     if name == "cuda" and hasattr(ort := runtime(), "preload_dlls"):
         ort.preload_dlls()  # finds the CUDA libraries that the extras of onnxruntime-gpu installed as Python packages
     return (provider.name,) if name == "cpu" else (provider.name, _CPU)
@@ -66,8 +68,10 @@ def check_started(name: str, used: list[str]) -> None:
     provider = PROVIDERS[name]
     if provider.name not in used:
         needs = provider.needs or f"the libraries that {provider.package} names"
-        raise SettingError(f"Provider '{name}' is installed but did not start: it needs {needs}. Give provider 'cpu' "
-                           "to go on without it.")  # fmt: skip
+        raise SettingError(
+            f"Provider '{name}' is installed but did not start: it needs {needs}. Give provider 'cpu' "
+            "to go on without it."
+        )
 
 
 def runtime() -> Any:

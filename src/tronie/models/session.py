@@ -35,8 +35,7 @@ class Session:
     its hash differs from ``expect``, or it is no graph; SettingError if the provider is not installed or cannot start.
     """
 
-    def __init__(self, path: Path, *, expect: str | None = None, threads: int = 1,
-                 provider: str = "cpu") -> None:  # fmt: skip
+    def __init__(self, path: Path, *, expect: str | None = None, threads: int = 1, provider: str = "cpu") -> None:
         if not path.is_file():
             raise ModelError(f"Model file {path} is missing: reinstall Tronie or give another model folder.")
         data = read_bytes(path, most=_LARGEST, error=ModelError)

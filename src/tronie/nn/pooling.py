@@ -52,8 +52,9 @@ def check_pool(pool: Pool, kind: Kind, frames: int, each: int, inputs: int) -> N
     if frames < 1 or each < 1 or (pool == "m3dfel" and frames % each):
         raise SettingError(f"frames ({frames}) must be 1 or more and, for m3dfel, a multiple of each.")
     if kind != "pixels" and inputs < 1:
-        raise SettingError("Clips of features or points need config.inputs: the length of a feature, or how many "
-                           "points.")  # fmt: skip
+        raise SettingError(
+            "Clips of features or points need config.inputs: the length of a feature, or how many points."
+        )
     if kind == "pixels" and pool == "statistics":
         raise SettingError("Statistics are taken of features or points: pixels need another pool.")
 

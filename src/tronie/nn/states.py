@@ -16,8 +16,16 @@ from tronie.nn.torchscript import is_torchscript, read_torchscript
 
 _WRAPPERS = ("state_dict", "state_dict_backbone", "model_state_dict", "model", "net")
 """What people put a state dict into."""
-_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-          "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool}  # fmt: skip
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -40,8 +48,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises several unrelated types for a damaged or unsafe file
-        raise ModelError(f"{path} is no state dict that can be read safely ({type(error).__name__}): save the weights "
-                         "again with torch.save(model.state_dict(), path).") from error  # fmt: skip
+        raise ModelError(
+            f"{path} is no state dict that can be read safely ({type(error).__name__}): save the weights "
+            "again with torch.save(model.state_dict(), path)."
+        ) from error
     while isinstance(content, dict) and (inner := [content[k] for k in _WRAPPERS if isinstance(content.get(k), dict)]):
         content = inner[0]
     if not isinstance(content, dict):
@@ -84,7 +94,9 @@ def fill(net: Net, state: dict[str, Tensor], path: Path) -> Net:
     wrong = [n for n in mine if n not in state and not n.endswith("num_batches_tracked")]
     wrong += [n for n in state if n not in mine or mine[n].shape != state[n].shape]
     if wrong:
-        raise ModelError(f"{path} does not fit {type(net).__name__}: {len(wrong)} tensors are missing, left "
-                         f"over or of another shape, the first is '{wrong[0]}'.")  # fmt: skip
+        raise ModelError(
+            f"{path} does not fit {type(net).__name__}: {len(wrong)} tensors are missing, left "
+            f"over or of another shape, the first is '{wrong[0]}'."
+        )
     net.load_state_dict(mine | state)
     return net

@@ -95,8 +95,9 @@ class BiLSTM(nn.Module):
 
 def _check_heads(width: int, heads: int) -> None:
     if heads < 1 or width < 1 or width % heads:
-        raise SettingError(f"Attention over {width} numbers cannot be shared among {heads} heads: choose heads that "
-                           f"divide {width}.")  # fmt: skip
+        raise SettingError(
+            f"Attention over {width} numbers cannot be shared among {heads} heads: choose heads that divide {width}."
+        )
 
 
 class AttentionGate(nn.Module):
@@ -146,8 +147,10 @@ class Transformer(nn.Module):
         super().__init__()
         _check_heads(width, heads)
         self.places = nn.Parameter(torch.randn(1, steps, width) * 0.02)
-        made = [nn.TransformerEncoderLayer(width, heads, inner, 0.1, batch_first=True, norm_first=True)
-                for _ in range(layers)]  # fmt: skip
+        made = [
+            nn.TransformerEncoderLayer(width, heads, inner, 0.1, batch_first=True, norm_first=True)
+            for _ in range(layers)
+        ]
         self.layers = nn.ModuleList(made)
         self.norm = nn.LayerNorm(width)
 

@@ -19,10 +19,15 @@ from torch import Tensor
 from tronie.core.errors import ModelError
 
 _STORAGES = {
-    "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
-    "DoubleStorage": torch.float64, "LongStorage": torch.int64, "IntStorage": torch.int32,
-    "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
-}  # fmt: skip
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
 
 
 class _Part:
@@ -54,8 +59,13 @@ class _Reader(pickle.Unpickler):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild
-        if module == "torch.jit._pickle" and name in ("build_intlist", "build_doublelist", "build_boollist",
-                                                      "build_tensorlist", "restore_type_tag"):  # fmt: skip
+        if module == "torch.jit._pickle" and name in (
+            "build_intlist",
+            "build_doublelist",
+            "build_boollist",
+            "build_tensorlist",
+            "restore_type_tag",
+        ):
             return _listed if name != "restore_type_tag" else _untagged
         raise pickle.UnpicklingError(f"{module}.{name} is not among the parts of a network")
 
@@ -85,8 +95,9 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
             root = _Reader(archive, inside).load()
         return dict(_tensors(root, ""))
     except Exception as error:  # a damaged archive fails in many ways
-        raise ModelError(f"{path} is a TorchScript archive that cannot be read safely ({error}): "
-                         "save its state dict instead.") from error  # fmt: skip
+        raise ModelError(
+            f"{path} is a TorchScript archive that cannot be read safely ({error}): save its state dict instead."
+        ) from error
 
 
 def _tensors(part: object, name: str) -> Iterator[tuple[str, Tensor]]:

@@ -26,9 +26,18 @@ class Series:
     joined: bool = True
 
 
-def chart(series: Sequence[Series], x: str, y: str, *, xs: tuple[float, float] | None = None,
-          ys: tuple[float, float] | None = None, ticks: Sequence[float] = (), log: bool = False,
-          diagonal: bool = False, title: str = "") -> str:  # fmt: skip
+def chart(
+    series: Sequence[Series],
+    x: str,
+    y: str,
+    *,
+    xs: tuple[float, float] | None = None,
+    ys: tuple[float, float] | None = None,
+    ticks: Sequence[float] = (),
+    log: bool = False,
+    diagonal: bool = False,
+    title: str = "",
+) -> str:
     """An SVG figure. ``xs`` and ``ys`` are the axes' ends (default: those of the data), ``ticks`` marks on the x axis.
 
     ``log`` sets the x axis to logarithms, ``diagonal`` draws y = x. ``title`` is what a screen reader says.
@@ -46,8 +55,10 @@ def chart(series: Sequence[Series], x: str, y: str, *, xs: tuple[float, float] |
         parts.append(f'<path class="even" d="M{begin}L{end}"/>')
     parts += [_line(s, place, COLOURS[i % 6], DASHES[i % 6]) for i, s in enumerate(series)]
     words = escape(title or f"{y} over {x}")
-    return (f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}">{"".join(parts)}</svg>'
-            f"{_legend([s.name for s in series])}</figure>")  # fmt: skip
+    return (
+        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}">{"".join(parts)}</svg>'
+        f"{_legend([s.name for s in series])}</figure>"
+    )
 
 
 def _legend(names: Sequence[str]) -> str:
@@ -105,12 +116,16 @@ def _axes(place: _Place, x: str, y: str, ticks: Sequence[float]) -> str:
     parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>']
     for value in ticks:
         at = place.x(value)
-        parts.append(f'<path class="axis" d="M{at:.1f} {bottom}v4"/><text x="{at:.1f}" y="{bottom + 17}" '
-                     f'text-anchor="middle">{value:g}</text>')  # fmt: skip
+        parts.append(
+            f'<path class="axis" d="M{at:.1f} {bottom}v4"/><text x="{at:.1f}" y="{bottom + 17}" '
+            f'text-anchor="middle">{value:g}</text>'
+        )
     for value in _round_ticks(place.y0, place.y1):
         at = place.y(value)
-        parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/><text x="{_LEFT - 6}" y="{at + 4:.1f}" '
-                     f'text-anchor="end">{value:.3g}</text>')  # fmt: skip
+        parts.append(
+            f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/><text x="{_LEFT - 6}" y="{at + 4:.1f}" '
+            f'text-anchor="end">{value:.3g}</text>'
+        )
     middle = (_TOP + bottom) / 2
     parts.append(f'<text x="{(_LEFT + right) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x)}</text>')
     parts.append(f'<text transform="translate(13 {middle}) rotate(-90)" text-anchor="middle">{escape(y)}</text>')

@@ -28,13 +28,27 @@ _COLUMNS = {
     "duration": ("duration",),
     "label": ("label", "expression", "emotion", "code", "value", "annotation", "behavior", "behaviour", "text"),
     "source": ("source",),
-}  # fmt: skip
+}
 _UNITS = {
-    "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "ss.msec": "s",
-    "ms": "ms", "msec": "ms", "msecs": "ms", "millisecond": "ms", "milliseconds": "ms",
-    "frame": "frames", "frames": "frames",
-    "hh:mm:ss.ms": "clock", "hh:mm:ss.msec": "clock", "hh:mm:ss": "clock", "hh:mm:ss:ff": "clock", "timecode": "clock",
-}  # fmt: skip
+    "s": "s",
+    "sec": "s",
+    "secs": "s",
+    "second": "s",
+    "seconds": "s",
+    "ss.msec": "s",
+    "ms": "ms",
+    "msec": "ms",
+    "msecs": "ms",
+    "millisecond": "ms",
+    "milliseconds": "ms",
+    "frame": "frames",
+    "frames": "frames",
+    "hh:mm:ss.ms": "clock",
+    "hh:mm:ss.msec": "clock",
+    "hh:mm:ss": "clock",
+    "hh:mm:ss:ff": "clock",
+    "timecode": "clock",
+}
 _PREFERRED = ("", "s", "ms", "clock", "frames")
 _NAMED = re.compile(r"(.+?)[ _-]+[(\[]?(\S+?)[)\]]?|(.+?)[(\[](\S+)[)\]]")
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-9]{1,2}(?:[.,][0-9]+)?)")
@@ -120,8 +134,9 @@ def read_table(path: Path, clock: Clock) -> list[Span]:
     with opened(path, "coder's table") as sheet:
         place, unit = _places(sheet)
         if clock.unit and unit and unit != clock.unit:
-            raise SourceError(f"{path} says in the names of its columns that times are in {unit}: leave out "
-                              f"--times {clock.unit}.")  # fmt: skip
+            raise SourceError(
+                f"{path} says in the names of its columns that times are in {unit}: leave out --times {clock.unit}."
+            )
         found = []
         for line, row in sheet.rows():
             span = _span(sheet, line, {what: row[at] for what, at in place.items()}, clock, unit)

@@ -25,8 +25,12 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _TYPE, _VOCABULARY, _LANGUAGE = "expression", "expressions", "und"
 _MIME = {
-    ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".mpg": "video/mpeg", ".mpeg": "video/mpeg",
-}  # fmt: skip
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+}
 _LONGEST = 1e10  # milliseconds: four months, more than any film has
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -59,10 +63,17 @@ def linked(eaf: PurePath, film: PurePath | str) -> Media:
 def document(tiers: Sequence[Tier], labels: Sequence[str], media: Media, written: datetime | None = None) -> bytes:
     """The whole file as UTF-8; ``written`` is now if left out."""
     date = (written or datetime.now(UTC)).isoformat(timespec="seconds")
-    root = xml.Element("ANNOTATION_DOCUMENT", {
-        "AUTHOR": "Tronie", "DATE": date, "FORMAT": "3.0", "VERSION": "3.0",
-        "xmlns:xsi": _XSI, "xsi:noNamespaceSchemaLocation": _SCHEMA,
-    })  # fmt: skip
+    root = xml.Element(
+        "ANNOTATION_DOCUMENT",
+        {
+            "AUTHOR": "Tronie",
+            "DATE": date,
+            "FORMAT": "3.0",
+            "VERSION": "3.0",
+            "xmlns:xsi": _XSI,
+            "xsi:noNamespaceSchemaLocation": _SCHEMA,
+        },
+    )
     cues = [cue for tier in tiers for cue in tier.cues]
     _header(root, media, len(cues))
     slots = {time: f"ts{number}" for number, time in enumerate(sorted({t for c in cues for t in (c.start, c.end)}), 1)}
@@ -78,10 +89,16 @@ def document(tiers: Sequence[Tier], labels: Sequence[str], media: Media, written
         element = xml.SubElement(root, "TIER", about)
         for cue in tier.cues:
             number += 1
-            annotation = xml.SubElement(xml.SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", {
-                "ANNOTATION_ID": f"a{number}", "TIME_SLOT_REF1": slots[cue.start], "TIME_SLOT_REF2": slots[cue.end],
-                "CVE_REF": f"cve{place[cue.segment.label]}",
-            })  # fmt: skip
+            annotation = xml.SubElement(
+                xml.SubElement(element, "ANNOTATION"),
+                "ALIGNABLE_ANNOTATION",
+                {
+                    "ANNOTATION_ID": f"a{number}",
+                    "TIME_SLOT_REF1": slots[cue.start],
+                    "TIME_SLOT_REF2": slots[cue.end],
+                    "CVE_REF": f"cve{place[cue.segment.label]}",
+                },
+            )
             xml.SubElement(annotation, "ANNOTATION_VALUE").text = _legal(cue.segment.label)
     _vocabulary(root, vocabulary)
     xml.indent(root, "  ")
@@ -99,10 +116,21 @@ def _header(root: xml.Element, media: Media, annotations: int) -> None:
 
 
 def _vocabulary(root: xml.Element, labels: Sequence[str]) -> None:
-    xml.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID=_TYPE, TIME_ALIGNABLE="true", GRAPHIC_REFERENCES="false",
-                   CONTROLLED_VOCABULARY_REF=_VOCABULARY)  # fmt: skip
-    xml.SubElement(root, "LANGUAGE", LANG_ID=_LANGUAGE, LANG_DEF="http://cdb.iso.org/lg/CDB-00130975-001",
-                   LANG_LABEL="undetermined (und)")  # fmt: skip
+    xml.SubElement(
+        root,
+        "LINGUISTIC_TYPE",
+        LINGUISTIC_TYPE_ID=_TYPE,
+        TIME_ALIGNABLE="true",
+        GRAPHIC_REFERENCES="false",
+        CONTROLLED_VOCABULARY_REF=_VOCABULARY,
+    )
+    xml.SubElement(
+        root,
+        "LANGUAGE",
+        LANG_ID=_LANGUAGE,
+        LANG_DEF="http://cdb.iso.org/lg/CDB-00130975-001",
+        LANG_LABEL="undetermined (und)",
+    )
     vocabulary = xml.SubElement(root, "CONTROLLED_VOCABULARY", CV_ID=_VOCABULARY)
     xml.SubElement(vocabulary, "DESCRIPTION", LANG_REF=_LANGUAGE).text = "The expression shown, not a feeling felt."
     for number, label in enumerate(labels):
@@ -134,8 +162,9 @@ def read(data: bytes) -> list[Span]:
     hanging: dict[str, str] = {}
     for annotation in root.iterfind("TIER/ANNOTATION/ALIGNABLE_ANNOTATION"):
         times[annotation.attrib["ANNOTATION_ID"]] = (
-            slots[annotation.attrib["TIME_SLOT_REF1"]], slots[annotation.attrib["TIME_SLOT_REF2"]],
-        )  # fmt: skip
+            slots[annotation.attrib["TIME_SLOT_REF1"]],
+            slots[annotation.attrib["TIME_SLOT_REF2"]],
+        )
     for annotation in root.iterfind("TIER/ANNOTATION/REF_ANNOTATION"):
         hanging[annotation.attrib["ANNOTATION_ID"]] = annotation.attrib["ANNOTATION_REF"]
     found = []

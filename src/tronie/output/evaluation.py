@@ -17,11 +17,17 @@ Json = Mapping[str, Any]
 _FEW = 100
 """Faces below which bootstrap intervals promise more than they can keep."""
 _SCORES = {
-    "war": ("accuracy (WAR)", 100), "uar": ("mean recall (UAR)", 100), "macro_f1": ("macro F1", 100),
-    "calibration_error": ("calibration error", 100), "coverage_95": ("kept at 95 % accuracy", 100),
-    "nll": ("log-likelihood", 1), "votes_kl": ("KL to votes", 1), "votes_correlation": ("correlation with votes", 1),
-    "ccc_valence": ("CCC of valence", 1), "ccc_arousal": ("CCC of arousal", 1),
-}  # fmt: skip
+    "war": ("accuracy (WAR)", 100),
+    "uar": ("mean recall (UAR)", 100),
+    "macro_f1": ("macro F1", 100),
+    "calibration_error": ("calibration error", 100),
+    "coverage_95": ("kept at 95 % accuracy", 100),
+    "nll": ("log-likelihood", 1),
+    "votes_kl": ("KL to votes", 1),
+    "votes_correlation": ("correlation with votes", 1),
+    "ccc_valence": ("CCC of valence", 1),
+    "ccc_arousal": ("CCC of arousal", 1),
+}
 """Name in the file → heading and factor: shares are shown in per cent."""
 
 MEANING = (
@@ -39,8 +45,15 @@ MEANING = (
 )
 
 
-def evaluation_page(content: Json, title: str, *, log: Sequence[Json] = (), facts: Sequence[tuple[str, str]] = (),
-                    recipe: str = "", epochs: Sequence[Json] = ()) -> str:  # fmt: skip
+def evaluation_page(
+    content: Json,
+    title: str,
+    *,
+    log: Sequence[Json] = (),
+    facts: Sequence[tuple[str, str]] = (),
+    recipe: str = "",
+    epochs: Sequence[Json] = (),
+) -> str:
     """The whole document. ``content`` is what ``evaluation.json`` holds: ``sources`` and perhaps ``robustness``.
 
     ``log`` are the lines of ``log.jsonl`` and ``epochs`` what they say of each source: its score after the last epoch,
@@ -95,8 +108,9 @@ def _summary(sources: Json) -> str:
     rows = []
     for name, one in sources.items():
         left = f" <small>({one['left_out']} left out)</small>" if one.get("left_out") else ""
-        rows.append([escape(name), f"{one['rows']}{left}",
-                     *(_interval(one["scores"].get(s), _SCORES[s][1]) for s in shown)])  # fmt: skip
+        rows.append(
+            [escape(name), f"{one['rows']}{left}", *(_interval(one["scores"].get(s), _SCORES[s][1]) for s in shown)]
+        )
     return _table(["data", "rows", *(_SCORES[s][0] for s in shown)], rows)
 
 
@@ -123,11 +137,21 @@ def _by_label(one: Json) -> str:
     most = max((row[2] for row in bins), default=1)
     reliability = chart(
         [Series("rows", [(row[0], row[1]) for row in bins], size=[2 + 3 * (row[2] / most) ** 0.5 for row in bins])],
-        "confidence", "share right", xs=(0, 1), ys=(0, 1), diagonal=True)  # fmt: skip
+        "confidence",
+        "share right",
+        xs=(0, 1),
+        ys=(0, 1),
+        diagonal=True,
+    )
     kept = _numbers(one["risk_coverage"])
     worst = max((r for _, r in kept), default=0.0)
-    risk = chart([Series("error", [(c, r) for c, r in kept])], "share of rows kept, the surest first",
-                 "share wrong among them", xs=(0, 1), ys=(0, max(1.1 * worst, 0.1)))  # fmt: skip
+    risk = chart(
+        [Series("error", [(c, r) for c, r in kept])],
+        "share of rows kept, the surest first",
+        "share wrong among them",
+        xs=(0, 1),
+        ys=(0, max(1.1 * worst, 0.1)),
+    )
     return (
         f'<div class="pair"><div><h3>Reliability</h3>{reliability}</div>'
         f"<div><h3>Risk and coverage</h3>{risk}</div></div>"
@@ -165,8 +189,15 @@ def _per_class(one: Json) -> str:
     rows = []
     for name, found in one["per_class"].items():
         bar = f'<span class="bar" style="width:{90 * (found["recall"] or 0):.0f}px"></span>'
-        rows.append([escape(name), f"{found['faces']:.0f}", f"{bar}{share(found['recall'])}", share(found["precision"]),
-                     share(found["f1"])])  # fmt: skip
+        rows.append(
+            [
+                escape(name),
+                f"{found['faces']:.0f}",
+                f"{bar}{share(found['recall'])}",
+                share(found["precision"]),
+                share(found["f1"]),
+            ]
+        )
     return _table(["expression", "rows", "recall", "precision", "F1"], rows)
 
 
@@ -174,11 +205,23 @@ def _robustness(steps: Sequence[Json]) -> str:
     parts = []
     for name in dict.fromkeys(step["corruption"] for step in steps):
         mine = sorted((s for s in steps if s["corruption"] == name), key=lambda s: float(s["level"]))
-        lines = [Series(_SCORES[key][0], [(s["level"], s[key]["value"]) for s in mine],
-                        [(s[key]["low"], s[key]["high"]) for s in mine]) for key in ("war", "uar")]  # fmt: skip
+        lines = [
+            Series(
+                _SCORES[key][0],
+                [(s["level"], s[key]["value"]) for s in mine],
+                [(s[key]["low"], s[key]["high"]) for s in mine],
+            )
+            for key in ("war", "uar")
+        ]
         levels, unit = [s["level"] for s in mine], str(mine[0]["unit"])
-        figure = chart(lines, f"{name}, {unit}", "share right", ys=(0, 1), log=name == "face size",
-                       ticks=levels if len(levels) < 9 else ())  # fmt: skip
+        figure = chart(
+            lines,
+            f"{name}, {unit}",
+            "share right",
+            ys=(0, 1),
+            log=name == "face size",
+            ticks=levels if len(levels) < 9 else (),
+        )
         rows = [[f"{s['level']:g}", _interval(s["war"], 100), _interval(s["uar"], 100)] for s in mine]
         table = _table([unit, "accuracy", "mean recall"], rows)
         parts.append(f"<div><h3>{escape(name.capitalize())}</h3>{figure}{table}</div>")
@@ -209,7 +252,14 @@ def _epochs(found: Sequence[Json]) -> str:
         chosen = "–"
         if one["chosen"] is not None:
             chosen = f"{100 * one['chosen']:.1f} <small>(epoch {one['chosen_epoch']}, by {escape(one['by'])})</small>"
-        rows.append([escape(one["source"]), escape(_SCORES[one["score"]][0]), f"{100 * one['last']:.1f}", chosen,
-                     f"{100 * one['best']:.1f} <small>(epoch {one['best_epoch']})</small>"])  # fmt: skip
+        rows.append(
+            [
+                escape(one["source"]),
+                escape(_SCORES[one["score"]][0]),
+                f"{100 * one['last']:.1f}",
+                chosen,
+                f"{100 * one['best']:.1f} <small>(epoch {one['best_epoch']})</small>",
+            ]
+        )
     head = ["data", "score", "last epoch", "epoch chosen on other rows", "its own best epoch (no estimate)"]
     return f"<h3>Which epoch?</h3>{_table(head, rows)}" if rows else ""

@@ -59,8 +59,10 @@ def film(timeline: Timeline, use: str) -> str:
     """The one film that a timeline is about. Raises SettingError where it holds several or only photos."""
     names = list(dict.fromkeys([*(one.source for one in timeline.looked), *timeline["source"]]))
     if len(names) > 1:
-        raise SettingError(f"{use} is about one film, and this table holds {len(names)} ({names[0]}, {names[1]}"
-                           f"{', …' if len(names) > 2 else ''}): choose one of them.")  # fmt: skip
+        raise SettingError(
+            f"{use} is about one film, and this table holds {len(names)} ({names[0]}, {names[1]}"
+            f"{', …' if len(names) > 2 else ''}): choose one of them."
+        )
     if not names:
         raise SettingError(f"{use} needs a film, and this table is empty.")
     if film_end(timeline) <= 0:
@@ -93,8 +95,17 @@ def write_csv(
         lines.writerow([*head, *["agreement", "said", "clips"] * agreement, *["valence", "arousal"] * affect])
         for one in found:
             called = person(names, one.source, one.track)
-            line = [text(one.source), one.track, text(called), f"{one.start:.6f}", f"{one.end:.6f}", text(one.label),
-                    f"{one.confidence:.5f}", f"{one.usable:.5f}", one.rows]  # fmt: skip
+            line = [
+                text(one.source),
+                one.track,
+                text(called),
+                f"{one.start:.6f}",
+                f"{one.end:.6f}",
+                text(one.label),
+                f"{one.confidence:.5f}",
+                f"{one.usable:.5f}",
+                one.rows,
+            ]
             if agreement:
                 line += [_number(one.agreement), text(one.said), one.clips]
             if affect:
@@ -131,7 +142,10 @@ def _textgrid(timeline: Timeline, path: Path, names: Names | None, place: Path |
 
 
 WRITERS: dict[str, Callable[[Timeline, Path, Names | None, Path | None], None]] = {
-    ".csv": write_csv, ".vtt": _webvtt, ".eaf": _elan, ".textgrid": _textgrid,
-}  # fmt: skip
+    ".csv": write_csv,
+    ".vtt": _webvtt,
+    ".eaf": _elan,
+    ".textgrid": _textgrid,
+}
 ENDINGS = (".csv", ".vtt", ".eaf", ".TextGrid")
 """Endings of the files that segments are written to."""

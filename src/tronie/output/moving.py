@@ -56,10 +56,15 @@ class Moving:
             if i < 0 or (time > path.end[i] - _TOUCH and time > path.start[i] + _TOUCH):
                 continue
             row = int(path.rows[i])
-            found.append(Mark(
-                _between(path, i, time), path.person, str(self._timeline["label"][row]),
-                float(self._timeline["confidence"][row]), bool(self._timeline["usable"][row]),
-            ))  # fmt: skip
+            found.append(
+                Mark(
+                    _between(path, i, time),
+                    path.person,
+                    str(self._timeline["label"][row]),
+                    float(self._timeline["confidence"][row]),
+                    bool(self._timeline["usable"][row]),
+                )
+            )
         return found
 
     def hidden(self, time: float) -> list[Box]:
@@ -73,9 +78,13 @@ class Moving:
         for path in self._paths(time):
             after = int(np.searchsorted(path.start, time - _TOUCH, "left"))
             before = int(np.searchsorted(path.start, time + _TOUCH, "right")) - 1
-            near = [i for i in {before, after} if 0 <= i < len(path.rows)
-                    and path.start[i] - path.hold <= time <= path.end[i] + path.hold
-                    and begins <= path.start[i] < ends]  # fmt: skip
+            near = [
+                i
+                for i in {before, after}
+                if 0 <= i < len(path.rows)
+                and path.start[i] - path.hold <= time <= path.end[i] + path.hold
+                and begins <= path.start[i] < ends
+            ]
             if near:
                 found.append(_around(path.box[near]))
         return found

@@ -163,13 +163,25 @@ def _write(image: Pixels, words: str, x: int, y: int, colour: tuple[int, int, in
     cv2.putText(image, words, (x, y), colour, _font(), letters, weight)
 
 
-def _place(face: Rectangle, wide: int, high: int, size: tuple[int, int], placed: Sequence[Rectangle],
-           others: Sequence[Rectangle], line: int) -> Rectangle:  # fmt: skip
+def _place(
+    face: Rectangle,
+    wide: int,
+    high: int,
+    size: tuple[int, int],
+    placed: Sequence[Rectangle],
+    others: Sequence[Rectangle],
+    line: int,
+) -> Rectangle:
     """Where the plate hides least: above the box, below, right, left, or inside at its upper edge."""
     left, top, right, bottom = face
     gap = line + 1
-    spots = [(left - line, top - high - gap), (left - line, bottom + gap), (right + gap, top), (left - wide - gap, top),
-             (left - line, top)]  # fmt: skip
+    spots = [
+        (left - line, top - high - gap),
+        (left - line, bottom + gap),
+        (right + gap, top),
+        (left - wide - gap, top),
+        (left - line, top),
+    ]
     best: tuple[float, Rectangle] | None = None
     for rank, (x, y) in enumerate(spots):
         x, y = max(min(x, size[1] - wide), 0), max(min(y, size[0] - high), 0)

@@ -35,8 +35,17 @@ def plot_summary(timeline: Timeline, path: str | Path, *, names: Names | None = 
     with styled() as figure_of:
         figure = figure_of(8.27, 11.69)
         top = head(figure, f"{source}: expressions shown", labels, styles, lines=False)
-        grid = figure.add_gridspec(3, 2, height_ratios=[1.1, 1, 1.15], hspace=0.4, wspace=0.32, top=top - 0.035,
-                                   bottom=0.1, left=0.13, right=0.96)  # fmt: skip
+        grid = figure.add_gridspec(
+            3,
+            2,
+            height_ratios=[1.1, 1, 1.15],
+            hspace=0.4,
+            wspace=0.32,
+            top=top - 0.035,
+            bottom=0.1,
+            left=0.13,
+            right=0.96,
+        )
         edges = np.array([0.0, end])
         whole = {who: seconds[0] for who, seconds in time_per_bin(timeline, edges, labels).items() if who in keys}
         _people(figure.add_subplot(grid[0, :]), whole, keys, labels, styles, left)
@@ -50,16 +59,30 @@ def plot_summary(timeline: Timeline, path: str | Path, *, names: Names | None = 
         return save(figure, path)
 
 
-def _people(axes: Axes, whole: Mapping[tuple[str, int], Any], keys: Mapping[tuple[str, int], str],
-            labels: Sequence[str], styles: Mapping[str, Look], left: int) -> None:  # fmt: skip
+def _people(
+    axes: Axes,
+    whole: Mapping[tuple[str, int], Any],
+    keys: Mapping[tuple[str, int], str],
+    labels: Sequence[str],
+    styles: Mapping[str, Look],
+    left: int,
+) -> None:
     """Time per expression per person as one bar each, with the share where there is room."""
     longest = max((float(seconds.sum()) for seconds in whole.values()), default=1.0)
     for place, who in enumerate(keys):
         at = 0.0
         for name, seconds in zip(labels, whole[who], strict=True):
             style = styles[name]
-            axes.barh(place, seconds, left=at, height=0.62, color=style.colour, hatch=style.hatch or None,
-                      edgecolor="white", linewidth=0.0)  # fmt: skip
+            axes.barh(
+                place,
+                seconds,
+                left=at,
+                height=0.62,
+                color=style.colour,
+                hatch=style.hatch or None,
+                edgecolor="white",
+                linewidth=0.0,
+            )
             axes.barh(place, seconds, left=at, height=0.62, fill=False, edgecolor="black", linewidth=0.4)
             if seconds > 0.085 * longest:
                 share = 100 * seconds / whole[who].sum()
@@ -78,8 +101,17 @@ def _bins(axes: Axes, total: Any, edges: Any, end: float, labels: Sequence[str],
     at = np.zeros(len(edges) - 1)
     for j, name in enumerate(labels):
         style = styles[name]
-        axes.bar(edges[:-1], total[:, j], width, at, align="edge", color=style.colour, hatch=style.hatch or None,
-                 edgecolor="white", linewidth=0.0)  # fmt: skip
+        axes.bar(
+            edges[:-1],
+            total[:, j],
+            width,
+            at,
+            align="edge",
+            color=style.colour,
+            hatch=style.hatch or None,
+            edgecolor="white",
+            linewidth=0.0,
+        )
         axes.bar(edges[:-1], total[:, j], width, at, align="edge", fill=False, edgecolor="black", linewidth=0.4)
         at += total[:, j]
     clock_axis(axes, max(float(edges[-1]), end))
@@ -99,8 +131,15 @@ def _matrix(axes: Axes, counts: Any, labels: Sequence[str], styles: Mapping[str,
     axes.imshow(counts, cmap="Greys", vmin=0, vmax=most * 1.6)
     for i, j in np.ndindex(counts.shape):
         if i != j:
-            axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8,
-                      color="white" if counts[i, j] > 0.8 * most else "black")  # fmt: skip
+            axes.text(
+                j,
+                i,
+                str(counts[i, j]),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if counts[i, j] > 0.8 * most else "black",
+            )
         else:
             axes.text(j, i, "–", ha="center", va="center", color="#AAAAAA")
     axes.set_xticks(range(len(labels)), [styles[name].initials for name in labels])

@@ -13,8 +13,16 @@ from dataclasses import dataclass
 from tronie.core.labels import UNCERTAIN, canonical
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C",
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#8C8C8C",
+)
 PALE = "#D9D9D9"
 
 
@@ -57,10 +65,14 @@ _BASIC: dict[str, tuple[str, tuple[float, ...], float, str]] = {
     "contempt": (YELLOW, (4.0, 1.0, 1.0, 1.0, 1.0, 1.0), 1.6, "+++"),
 }
 _FURTHER: tuple[tuple[str, tuple[float, ...], float, str], ...] = (
-    (BLACK, (2.0, 2.0), 1.4, "ooo"), (YELLOW, (4.0, 1.0, 1.0, 1.0), 1.4, "++"), (SKY, (1.0, 3.0), 1.6, "//"),
-    (GREEN, (3.0, 3.0), 1.4, "\\\\"), (PURPLE, (7.0, 3.0), 1.4, "xx"), (BLUE, (2.0, 1.0), 1.4, "||"),
+    (BLACK, (2.0, 2.0), 1.4, "ooo"),
+    (YELLOW, (4.0, 1.0, 1.0, 1.0), 1.4, "++"),
+    (SKY, (1.0, 3.0), 1.6, "//"),
+    (GREEN, (3.0, 3.0), 1.4, "\\\\"),
+    (PURPLE, (7.0, 3.0), 1.4, "xx"),
+    (BLUE, (2.0, 1.0), 1.4, "||"),
     (VERMILION, (6.0, 2.0, 2.0, 2.0), 1.4, "--"),
-)  # fmt: skip
+)
 _UNCERTAIN = Look(PALE, "?", (1.0, 1.0), 1.0, "")
 
 

@@ -30,11 +30,20 @@ ENDINGS = (".png", ".pdf", ".svg")
 MOST_PEOPLE = 12
 """People on one plot: those who are seen longest. More would not be legible."""
 _STYLE: Any = {
-    "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8, "axes.linewidth": 0.6, "axes.spines.top": False,
-    "axes.spines.right": False, "hatch.linewidth": 0.5, "svg.hashsalt": "tronie", "svg.fonttype": "none",
-    "pdf.fonttype": 42, "figure.dpi": 150, "savefig.dpi": 150,
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "hatch.linewidth": 0.5,
+    "svg.hashsalt": "tronie",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
     "text.parse_math": False,  # names and file names may hold dollar signs
-}  # fmt: skip
+}
 
 
 _LACKS = re.compile(r"Glyph (\d+) .*missing from")
@@ -93,8 +102,10 @@ def telling_letters(path: str | Path) -> Iterator[list[str]]:
         yield told
     letters = dict.fromkeys(chr(int(found[1])) for one in heard if (found := _LACKS.match(str(one.message))))
     if letters and Path(path).suffix.lower() != ".svg":
-        told.append(f"The font of plots has no {' '.join(letters)}: boxes stand there. Write an .svg, which keeps "
-                    "the letters themselves.")  # fmt: skip
+        told.append(
+            f"The font of plots has no {' '.join(letters)}: boxes stand there. Write an .svg, which keeps "
+            "the letters themselves."
+        )
     for one in heard:
         if not _LACKS.match(str(one.message)):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
@@ -144,8 +155,16 @@ def head(figure: Figure, title: str, labels: Sequence[str], styles: Mapping[str,
         line = Line2D([], [], color=style.colour, linestyle=dash, linewidth=1.2 * style.width)
         handles.append((patch, line) if lines and name != UNCERTAIN else patch)
     columns = 5 if lines else 4
-    figure.legend(handles, [f"{styles[name].initials}  {name}" for name in labels], loc="upper left", frameon=False,
-                  bbox_to_anchor=(0.015 if lines else 0.045, top - 0.24 * inch), ncols=columns, handleheight=1.2,
-                  handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)}, handlelength=4.0 if lines else 2.0,
-                  columnspacing=1.6)  # fmt: skip
+    figure.legend(
+        handles,
+        [f"{styles[name].initials}  {name}" for name in labels],
+        loc="upper left",
+        frameon=False,
+        bbox_to_anchor=(0.015 if lines else 0.045, top - 0.24 * inch),
+        ncols=columns,
+        handleheight=1.2,
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
+        handlelength=4.0 if lines else 2.0,
+        columnspacing=1.6,
+    )
     return top - (0.36 + 0.2 * math.ceil(len(labels) / columns)) * inch

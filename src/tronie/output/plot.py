@@ -44,8 +44,9 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
         top = head(figure, f"{source}: expressions shown", labels, styles, lines=True)
         if note := _note(left, any(unread.values())):
             figure.text(0.02, 0.08 * inch, note, fontsize=7, color="#444444")
-        grid = figure.add_gridspec(count, 1, left=0.07, right=0.97, top=top - 0.28 * inch,
-                                   bottom=(0.66 if note else 0.45) * inch, hspace=0.34)  # fmt: skip
+        grid = figure.add_gridspec(
+            count, 1, left=0.07, right=0.97, top=top - 0.28 * inch, bottom=(0.66 if note else 0.45) * inch, hspace=0.34
+        )
         below = None
         for place, curve in enumerate(found):
             parts = grid[place].subgridspec(len(panels), 1, height_ratios=panels, hspace=0.1)
@@ -58,8 +59,16 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
             draw_strip(strip, mine, styles, end)
             if below is not strip:
                 draw_affect(below, curve)
-                above.legend(*below.get_legend_handles_labels(), loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2,
-                             frameon=False, fontsize=7, borderaxespad=0, handlelength=2.4)  # fmt: skip
+                above.legend(
+                    *below.get_legend_handles_labels(),
+                    loc="lower right",
+                    bbox_to_anchor=(1, 0.98),
+                    ncols=2,
+                    frameon=False,
+                    fontsize=7,
+                    borderaxespad=0,
+                    handlelength=2.4,
+                )
             for axes in every:
                 clock_axis(axes, end, written=axes is below and place == len(found) - 1)
         if below is None:
@@ -70,8 +79,9 @@ def plot_timeline(timeline: Timeline, path: str | Path, *, names: Names | None =
         return save(figure, path)
 
 
-def draw_curves(axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str],
-                styles: Mapping[str, Look]) -> None:  # fmt: skip
+def draw_curves(
+    axes: Axes, curve: Curve, names: Sequence[str], labels: Sequence[str], styles: Mapping[str, Look]
+) -> None:
     """Probabilities of ``labels`` among the model's ``names`` over time."""
     for name in (name for name in names if name in labels):
         style = styles[name]
@@ -106,8 +116,16 @@ def draw_strip(axes: Axes, segments: Sequence[Segment], styles: Mapping[str, Loo
     """Segments as hatched bars with initials where there is room."""
     for segment in segments:
         style = styles[segment.label]
-        axes.axvspan(segment.start, segment.end, 0.0, 1.0, facecolor=style.colour, hatch=style.hatch or None,
-                     edgecolor="white" if segment.label != UNCERTAIN else GREY, linewidth=0.0)  # fmt: skip
+        axes.axvspan(
+            segment.start,
+            segment.end,
+            0.0,
+            1.0,
+            facecolor=style.colour,
+            hatch=style.hatch or None,
+            edgecolor="white" if segment.label != UNCERTAIN else GREY,
+            linewidth=0.0,
+        )
         if segment.duration > 0.022 * end:
             tag(axes, (segment.start + segment.end) / 2, 0.5, style.initials, 7)
     axes.vlines([time for s in segments for time in (s.start, s.end)], 0, 1, color="black", linewidth=0.4)

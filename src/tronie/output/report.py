@@ -29,7 +29,7 @@ _HATCHES = {
     "-": "repeating-linear-gradient(0deg, #fff 0 1px, transparent 1px 5px)",
     ".": "radial-gradient(#fff 1px, transparent 1.4px) 0 0 / 6px 6px",
     "o": "radial-gradient(transparent 1.6px, #fff 1.8px 2.4px, transparent 2.6px) 0 0 / 8px 8px",
-}  # fmt: skip
+}
 
 
 def write_report(timeline: Timeline, path: str | Path, *, video: str | None = None, names: Names | None = None) -> Path:
@@ -56,18 +56,30 @@ def html(timeline: Timeline, *, video: str | None = None, names: Names | None = 
     room = files("tronie.output")
     data = _data(segments, people, called, labels, styles, end)
     css = room.joinpath("report.css").read_text("utf-8") + _label_css(labels, styles)
-    return room.joinpath("report.html").read_text("utf-8").format(
-        title=escape(PurePath(source).name), css=css,
-        about=escape(_about(timeline, len(people), end)), film=_film(source, video), now=_now(called),
-        legend=_legend(labels, styles), plot=_plot(timeline, lines, segments, labels, styles, end),
-        people="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(called)),
-        labels="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(labels)),
-        agreement="<th>agreement</th>" if any(s.told for s in segments) else "",
-        rows=_rows(segments, people, called, labels, styles), times=_times(timeline, people, called, labels, end),
-        changes=_changes(segments, [name for name in labels if name != UNCERTAIN], styles),
-        facts="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts(timeline, end)),
-        warnings=_warnings(timeline), use=escape(USE), data=data, js=room.joinpath("report.js").read_text("utf-8"),
-    )  # fmt: skip
+    return (
+        room.joinpath("report.html")
+        .read_text("utf-8")
+        .format(
+            title=escape(PurePath(source).name),
+            css=css,
+            about=escape(_about(timeline, len(people), end)),
+            film=_film(source, video),
+            now=_now(called),
+            legend=_legend(labels, styles),
+            plot=_plot(timeline, lines, segments, labels, styles, end),
+            people="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(called)),
+            labels="".join(f'<option value="{i}">{escape(name)}</option>' for i, name in enumerate(labels)),
+            agreement="<th>agreement</th>" if any(s.told for s in segments) else "",
+            rows=_rows(segments, people, called, labels, styles),
+            times=_times(timeline, people, called, labels, end),
+            changes=_changes(segments, [name for name in labels if name != UNCERTAIN], styles),
+            facts="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts(timeline, end)),
+            warnings=_warnings(timeline),
+            use=escape(USE),
+            data=data,
+            js=room.joinpath("report.js").read_text("utf-8"),
+        )
+    )
 
 
 def _about(timeline: Timeline, people: int, end: float) -> str:
@@ -76,19 +88,30 @@ def _about(timeline: Timeline, people: int, end: float) -> str:
     return f"Length {clock(end)}, {count}{model}"
 
 
-def _data(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str],
-          styles: Mapping[str, Look], end: float) -> str:  # fmt: skip
+def _data(
+    segments: Sequence[Segment],
+    people: Sequence[tuple[str, int]],
+    called: Sequence[str],
+    labels: Sequence[str],
+    styles: Mapping[str, Look],
+    end: float,
+) -> str:
     """What the script works from. Angle brackets and ampersands are coded, so that no text can end the element."""
     report = {
         "end": end,
         "people": list(called),
         "labels": [{"name": name, "initials": styles[name].initials} for name in labels],
         "segments": [
-            {"start": s.start, "end": s.end, "person": people.index((s.source, s.track)),
-             "label": labels.index(s.label), "sure": "" if s.label == UNCERTAIN else f", {_percent(s.confidence)}"}
+            {
+                "start": s.start,
+                "end": s.end,
+                "person": people.index((s.source, s.track)),
+                "label": labels.index(s.label),
+                "sure": "" if s.label == UNCERTAIN else f", {_percent(s.confidence)}",
+            }
             for s in segments
         ],
-    }  # fmt: skip
+    }
     words = json.dumps(report, ensure_ascii=True, separators=(",", ":"))
     return words.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -107,10 +130,14 @@ def _film(source: str, video: str | None) -> str:
     told = "This report was made without its film; everything else works."
     if video is None:
         return f'<div class="missing">{told}</div>'
-    told = (f"The film is not where this report looks for it ({escape(video)}), or this browser cannot play it. "
-            "Everything else works.")  # fmt: skip
-    return (f'<video controls preload="metadata" src="{escape(quote(video))}" aria-label="{escape(source)}"></video>'
-            f'<div class="missing" hidden>{told}</div>')  # fmt: skip
+    told = (
+        f"The film is not where this report looks for it ({escape(video)}), or this browser cannot play it. "
+        "Everything else works."
+    )
+    return (
+        f'<video controls preload="metadata" src="{escape(quote(video))}" aria-label="{escape(source)}"></video>'
+        f'<div class="missing" hidden>{told}</div>'
+    )
 
 
 def _now(called: Sequence[str]) -> str:
@@ -124,11 +151,14 @@ def _now(called: Sequence[str]) -> str:
 def _legend(labels: Sequence[str], styles: Mapping[str, Look]) -> str:
     return "".join(
         f'<li><span class="chip l{i}"><span>{escape(styles[name].initials)}</span></span>'
-        + (f'<svg viewBox="0 0 34 10" aria-hidden="true"><path d="M0 5H34" fill="none" {_stroke(styles[name])}/></svg>'
-           if name != UNCERTAIN else " ")
+        + (
+            f'<svg viewBox="0 0 34 10" aria-hidden="true"><path d="M0 5H34" fill="none" {_stroke(styles[name])}/></svg>'
+            if name != UNCERTAIN
+            else " "
+        )
         + f"{escape(name)}</li>"
         for i, name in enumerate(labels)
-    )  # fmt: skip
+    )
 
 
 def _stroke(style: Look) -> str:
@@ -137,8 +167,14 @@ def _stroke(style: Look) -> str:
     return f'stroke="{style.colour}" stroke-width="{width:.1f}"{dash}'
 
 
-def _plot(timeline: Timeline, lines: Sequence[Curve], segments: Sequence[Segment], labels: Sequence[str],
-          styles: Mapping[str, Look], end: float) -> str:  # fmt: skip
+def _plot(
+    timeline: Timeline,
+    lines: Sequence[Curve],
+    segments: Sequence[Segment],
+    labels: Sequence[str],
+    styles: Mapping[str, Look],
+    end: float,
+) -> str:
     """Curves as SVG that stretches, segments as buttons in per cent of the film: both grow with the zoom."""
     order = {name: i for i, name in enumerate(timeline.labels.names)}
     unread = poor(timeline)
@@ -150,12 +186,14 @@ def _plot(timeline: Timeline, lines: Sequence[Curve], segments: Sequence[Segment
         )
         paths = ground + "".join(
             f'<path d="{_path(curve.time, curve.values[:, order[name]], end)}" {_stroke(styles[name])}/>'
-            for name in labels if name in order
-        )  # fmt: skip
+            for name in labels
+            if name in order
+        )
         bars = "".join(
             _bar(segment, curve.person, labels, styles, end, index)
-            for index, segment in enumerate(segments) if (segment.source, segment.track) == (curve.source, curve.track)
-        )  # fmt: skip
+            for index, segment in enumerate(segments)
+            if (segment.source, segment.track) == (curve.source, curve.track)
+        )
         parts.append(
             f'<div class="who">{escape(curve.person)}</div><svg viewBox="0 0 1000 100" preserveAspectRatio="none" '
             f'role="img" aria-label="probabilities of {escape(curve.person)}">{paths}</svg>'
@@ -172,13 +210,14 @@ def _affect(curve: Curve, end: float) -> str:
         f'<path d="{_path(curve.time, (values + 1) / 2, end)}" stroke="#000" stroke-width="1.3"{dash}/>'
         for values, dash in zip(curve.affect.T, ("", ' stroke-dasharray="5 3"'), strict=True)
     )
-    return (f'<svg class="affect" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
-            f'aria-label="valence and arousal of {escape(curve.person)}">{lines}</svg>'
-            '<div class="key">valence (solid), arousal (dashed), from -1 to 1</div>')  # fmt: skip
+    return (
+        f'<svg class="affect" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="valence and arousal of {escape(curve.person)}">{lines}</svg>'
+        '<div class="key">valence (solid), arousal (dashed), from -1 to 1</div>'
+    )
 
 
-def _path(time: NDArray[np.float64], values: NDArray[np.float64],
-          end: float) -> str:  # fmt: skip
+def _path(time: NDArray[np.float64], values: NDArray[np.float64], end: float) -> str:
     """A polyline with a new beginning after every NaN."""
     words, pen = [], "M"
     for x, y in zip(1000 * time / end, 100 * (1 - values), strict=True):
@@ -190,8 +229,9 @@ def _path(time: NDArray[np.float64], values: NDArray[np.float64],
     return "".join(words)
 
 
-def _bar(segment: Segment, called: str, labels: Sequence[str], styles: Mapping[str, Look], end: float,
-         index: int) -> str:  # fmt: skip
+def _bar(
+    segment: Segment, called: str, labels: Sequence[str], styles: Mapping[str, Look], end: float, index: int
+) -> str:
     words, short = escape(_sentence(segment, called)), escape(styles[segment.label].initials)
     return (
         f'<button type="button" tabindex="-1" class="seg l{labels.index(segment.label)}" data-segment="{index}" '
@@ -217,8 +257,13 @@ def _ticks(end: float) -> str:
     )
 
 
-def _rows(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str],
-          styles: Mapping[str, Look]) -> str:  # fmt: skip
+def _rows(
+    segments: Sequence[Segment],
+    people: Sequence[tuple[str, int]],
+    called: Sequence[str],
+    labels: Sequence[str],
+    styles: Mapping[str, Look],
+) -> str:
     rows, clips = [], any(s.told for s in segments)
     for s in segments:
         label, name = labels.index(s.label), called[people.index((s.source, s.track))]
@@ -233,15 +278,17 @@ def _rows(segments: Sequence[Segment], people: Sequence[tuple[str, int]], called
     return "".join(rows)
 
 
-def _times(timeline: Timeline, people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str],
-           end: float) -> str:  # fmt: skip
+def _times(
+    timeline: Timeline, people: Sequence[tuple[str, int]], called: Sequence[str], labels: Sequence[str], end: float
+) -> str:
     head = "".join(f'<th class="n">{escape(name)}</th>' for name in labels)
     seconds = time_per_bin(timeline, np.array([0.0, max(end, 1e-9)]), labels)
     rows = "".join(
-        f"<tr><td>{escape(name)}</td>" + "".join(f'<td class="n">{value:.1f}</td>' for value in seconds[who][0])
+        f"<tr><td>{escape(name)}</td>"
+        + "".join(f'<td class="n">{value:.1f}</td>' for value in seconds[who][0])
         + f'<td class="n">{seconds[who].sum():.1f}</td></tr>'
         for who, name in zip(people, called, strict=True)
-    )  # fmt: skip
+    )
     return f'<table><thead><tr><th>seconds</th>{head}<th class="n">seen</th></tr></thead><tbody>{rows}</tbody></table>'
 
 
@@ -250,9 +297,10 @@ def _changes(segments: Sequence[Segment], labels: Sequence[str], styles: Mapping
     head = "".join(f'<th class="n" title="{escape(name)}">{escape(styles[name].initials)}</th>' for name in labels)
     rows = "".join(
         f"<tr><td>{escape(name)}</td>"
-        + "".join(f'<td class="n">{"–" if i == j else counts[i, j]}</td>' for j in range(len(labels))) + "</tr>"
+        + "".join(f'<td class="n">{"–" if i == j else counts[i, j]}</td>' for j in range(len(labels)))
+        + "</tr>"
         for i, name in enumerate(labels)
-    )  # fmt: skip
+    )
     return f"<table><thead><tr><th>from, to</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 

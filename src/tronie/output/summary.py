@@ -173,8 +173,9 @@ def facts(timeline: Timeline, end: float) -> list[tuple[str, str]]:
     """Figures about a film's timeline as (name, value) in words."""
     duration, label = timeline["duration"], timeline["label"]
     seconds = float(duration.sum())
-    usable, doubt = (float(duration[mask].sum()) / seconds if seconds else 0.0
-                     for mask in (timeline["usable"], label == UNCERTAIN))  # fmt: skip
+    usable, doubt = (
+        float(duration[mask].sum()) / seconds if seconds else 0.0 for mask in (timeline["usable"], label == UNCERTAIN)
+    )
     sure = label != UNCERTAIN
     known = float(duration[sure].sum())
     confidence = float((timeline["confidence"] * duration)[sure].sum()) / known if known else 0.0

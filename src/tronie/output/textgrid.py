@@ -27,14 +27,20 @@ def text(tiers: Sequence[Tier], end: int) -> str:
     for number, tier in enumerate(tiers, 1):
         intervals = list(_intervals(tier, end))
         lines += [
-            f"    item [{number}]:", '        class = "IntervalTier"', f"        name = {_quoted(tier.name)}",
-            "        xmin = 0", f"        xmax = {_seconds(end)}", f"        intervals: size = {len(intervals)}",
-        ]  # fmt: skip
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f"        name = {_quoted(tier.name)}",
+            "        xmin = 0",
+            f"        xmax = {_seconds(end)}",
+            f"        intervals: size = {len(intervals)}",
+        ]
         for place, (start, stop, label) in enumerate(intervals, 1):
             lines += [
-                f"        intervals [{place}]:", f"            xmin = {_seconds(start)}",
-                f"            xmax = {_seconds(stop)}", f"            text = {_quoted(label)}",
-            ]  # fmt: skip
+                f"        intervals [{place}]:",
+                f"            xmin = {_seconds(start)}",
+                f"            xmax = {_seconds(stop)}",
+                f"            text = {_quoted(label)}",
+            ]
     return "\n".join([*lines, ""])
 
 

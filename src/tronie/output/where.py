@@ -58,8 +58,15 @@ def attention(windows: Sequence[Close], edges: NDArray[np.float64]) -> NDArray[n
     return np.where(even > 0, found / np.maximum(even, 1e-12), np.nan)
 
 
-def plot_where(timeline: Timeline, windows: Sequence[Close], strip: Sequence[tuple[float, Pixels]], path: str | Path, *,
-               title: str, reach: int) -> Path:  # fmt: skip
+def plot_where(
+    timeline: Timeline,
+    windows: Sequence[Close],
+    strip: Sequence[tuple[float, Pixels]],
+    path: str | Path,
+    *,
+    title: str,
+    reach: int,
+) -> Path:
     """Draw one person's clips to ``.png``, ``.pdf`` or ``.svg``.
 
     ``timeline`` holds that person alone; ``strip`` are faces with their times in seconds; windows whose numbers differ
@@ -75,8 +82,16 @@ def plot_where(timeline: Timeline, windows: Sequence[Close], strip: Sequence[tup
         figure = figure_of(9.0, 1.6 + sum(high) + 0.12 * len(high))
         inch = 1 / figure.get_figheight()
         top = head(figure, title, labels, styles, lines=True)
-        grid = figure.add_gridspec(len(high), 1, left=0.09, right=0.97, top=top - 0.15 * inch, bottom=0.62 * inch,
-                                   hspace=0.28, height_ratios=high)  # fmt: skip
+        grid = figure.add_gridspec(
+            len(high),
+            1,
+            left=0.09,
+            right=0.97,
+            top=top - 0.15 * inch,
+            bottom=0.62 * inch,
+            hspace=0.28,
+            height_ratios=high,
+        )
         axes = [figure.add_subplot(grid[i]) for i in range(len(high))]
         _faces(axes[0], strip, end)
         (curve,) = curves(timeline)

@@ -65,8 +65,13 @@ class Analyser:
     between calls, so several Analysers in several threads may share them. Raises ModelError, SettingError.
     """
 
-    def __init__(self, model: str | Path | Model = "default", *, detector: str | Detector | None = None,
-                 settings: Settings | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        model: str | Path | Model = "default",
+        *,
+        detector: str | Detector | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         self.settings = settings or Settings()
         if isinstance(detector, str):
             self.settings = replace(self.settings, detector=detector)
@@ -110,9 +115,15 @@ class Analyser:
             self._stream = None
             return stream.finish()
 
-    def analyse(self, source: Source | str | os.PathLike[str] | bytes | Pixels, *,
-                times: Sequence[float] | NDArray[np.float64] | None = None, name: str | None = None,
-                report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
+    def analyse(
+        self,
+        source: Source | str | os.PathLike[str] | bytes | Pixels,
+        *,
+        times: Sequence[float] | NDArray[np.float64] | None = None,
+        name: str | None = None,
+        report: Report | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Timeline:
         """One picture or film, start to end. Does not touch the stream of ``push``.
 
         ``source`` is a path, the bytes of a picture, a picture ``(H, W, 3)`` or a film ``(T, H, W, 3)`` as uint8 RGB;
@@ -162,8 +173,14 @@ class Analyser:
         looked = Looked(name, "image", 1, 0.0, 0.0, () if faces else ((0.0, 0.0),))
         return replace(timeline, looked=(looked,), warnings=() if self.settings.baseline == "model" else (PHOTO,))
 
-    def _film(self, frames: Iterable[Frame], name: str, length: float | None, report: Report | None,
-              stop: Callable[[], bool] | None) -> Timeline:  # fmt: skip
+    def _film(
+        self,
+        frames: Iterable[Frame],
+        name: str,
+        length: float | None,
+        report: Report | None,
+        stop: Callable[[], bool] | None,
+    ) -> Timeline:
         chain = Chain(self.model, self.detector, self.settings, name)
         parts, warnings = [], []
         try:

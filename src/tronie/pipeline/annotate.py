@@ -39,11 +39,22 @@ QUALITY = 20
 """x264's constant rate factor: losses that are hard to see, at about half the size of 18's."""
 
 
-def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given | None = None,
-             model: str | Path | Model = "default", detector: str | Detector | None = None, fps: float | None = None,
-             provider: str | None = None, video_track: int | None = None,
-             names: str | Path | None = None, seats: int | None = None, anonymise: bool = False,
-             report: Report | None = None, stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
+def annotate(
+    source: str | os.PathLike[str],
+    out: str | Path,
+    *,
+    timeline: Given | None = None,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    names: str | Path | None = None,
+    seats: int | None = None,
+    anonymise: bool = False,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Made:
     """Draw box, person, expression shown and confidence at every face of one picture or film.
 
     A film or animated picture becomes H.264 (yuv420p) in .mp4, .mov or .mkv: every frame keeps its own time, also at a
@@ -67,8 +78,18 @@ def annotate(source: str | os.PathLike[str], out: str | Path, *, timeline: Given
     if len(found) != 1:
         raise SettingError(f"{os.fspath(source)} holds {len(found)} files: annotate one picture or film at a time.")
     _check(found[0], out)
-    read = shown(source if timeline is None else timeline, model=model, detector=detector, fps=fps, provider=provider,
-                 video_track=video_track, names=names, seats=seats, report=report, stop=stop)  # fmt: skip
+    read = shown(
+        source if timeline is None else timeline,
+        model=model,
+        detector=detector,
+        fps=fps,
+        provider=provider,
+        video_track=video_track,
+        names=names,
+        seats=seats,
+        report=report,
+        stop=stop,
+    )
     rows = about(read.timeline, found[0])
     drawing = _Drawing(rows, read.names, anonymise)
     if found[0].kind == "video":
@@ -144,8 +165,9 @@ def _check(source: Source, out: Path) -> None:
 
 
 def _picture(source: Source, out: Path, draws: _Drawing) -> list[str]:
-    drawn = [Image.fromarray(draws.on_page(page).frame(Frame(image)))
-             for page, image in enumerate(read_pages(source.path))]  # fmt: skip
+    drawn = [
+        Image.fromarray(draws.on_page(page).frame(Frame(image))) for page, image in enumerate(read_pages(source.path))
+    ]
     with replacing(out) as temporary:
         options: Any = {"subsampling": 0} if out.suffix.lower() in (".jpg", ".jpeg") else {}
         if len(drawn) > 1:
@@ -158,8 +180,14 @@ class _OtherSize(Exception):
     """A film's pictures are not all of the first one's size."""
 
 
-def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report: Report | None,
-          stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
+def _film(
+    source: Source,
+    out: Path,
+    draws: _Drawing,
+    track: int | None,
+    report: Report | None,
+    stop: Callable[[], bool] | None,
+) -> list[str]:
     """Draw a film. It is gone through beforehand where that is needed: for its cuts, or as its pictures change size."""
     length = probe(source.path, track=track).duration or None
 
@@ -178,15 +206,23 @@ def _film(source: Source, out: Path, draws: _Drawing, track: int | None, report:
         return _drawn(source, out, draws.over(surveyed()), track, partial(heard, out.name), stop)
 
 
-def _drawn(source: Source, out: Path, draws: _Drawing, track: int | None, heard: Callable[[float], None],
-           stop: Callable[[], bool] | None) -> list[str]:  # fmt: skip
+def _drawn(
+    source: Source,
+    out: Path,
+    draws: _Drawing,
+    track: int | None,
+    heard: Callable[[float], None],
+    stop: Callable[[], bool] | None,
+) -> list[str]:
     warnings: list[str] = []
     until: float | None = None
     with replacing(out) as whole:
         pictures = whole.with_name(f".{whole.stem}.pictures{out.suffix}")
         try:
-            with VideoReader(source.path, track=track) as reader, \
-                    VideoWriter(pictures, quality=QUALITY, called=out) as writer:  # fmt: skip
+            with (
+                VideoReader(source.path, track=track) as reader,
+                VideoWriter(pictures, quality=QUALITY, called=out) as writer,
+            ):
                 size: tuple[int, ...] | None = None
                 for frame in reader:
                     if frame.time > draws.until - 1e-6:

@@ -64,10 +64,19 @@ class Job:
     stopped: bool = False
 
 
-def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analyser: Analyser, *,
-               model: str | Path = "default", jobs: int = 1, engine: str = "local", resume: bool = True,
-               heard: Heard | None = None, report: Report | None = None,
-               stop: Callable[[], bool] | None = None) -> Job:  # fmt: skip
+def predict_to(
+    sources: Sequence[str | os.PathLike[str]],
+    out: str | Path,
+    analyser: Analyser,
+    *,
+    model: str | Path = "default",
+    jobs: int = 1,
+    engine: str = "local",
+    resume: bool = True,
+    heard: Heard | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Job:
     """Read pictures and films into the folder ``out``, each exactly once, and go on with what an earlier run left.
 
     ``jobs`` processes share the work (1: this one does it); ``model`` is what they load, and ``analyser`` the same,
@@ -105,8 +114,9 @@ def predict_to(sources: Sequence[str | os.PathLike[str]], out: str | Path, analy
             with run.looking():
                 return run.through(chain(missing, answers), found, asked)
     except Taken as taken:
-        raise Taken(f"{out} is being written by another job: wait until it has ended, or choose another folder. "
-                    f"({taken})") from None  # fmt: skip
+        raise Taken(
+            f"{out} is being written by another job: wait until it has ended, or choose another folder. ({taken})"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -125,8 +135,16 @@ class Plan:
 class _Run:
     """The bookkeeping of one run."""
 
-    def __init__(self, out: Path, ledger: Ledger, planned: Plan, missing: Sequence[Answer], heard: Heard | None,
-                 report: Report | None, warnings: list[str]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        out: Path,
+        ledger: Ledger,
+        planned: Plan,
+        missing: Sequence[Answer],
+        heard: Heard | None,
+        report: Report | None,
+        warnings: list[str],
+    ) -> None:
         self._out, self._ledger, self._before, self._warnings = out, ledger, planned.before, warnings
         self._heard, self._report = heard, report
         sources = [source for task in planned.tasks for source in task.sources]
@@ -159,8 +177,17 @@ class _Run:
         }
         over = set(self._passed)
         passed = tuple(source.name for source in found if source.name in over)  # in their order
-        return Job(self._total, self._before, len(self._done), tuple(self._failed), tables, tuple(written), passed,
-                   (*self._warnings, *lost), stop())  # fmt: skip
+        return Job(
+            self._total,
+            self._before,
+            len(self._done),
+            tuple(self._failed),
+            tables,
+            tuple(written),
+            passed,
+            (*self._warnings, *lost),
+            stop(),
+        )
 
     def _nothing(self) -> None:
         """Raise the sentence for a run in which nothing could be read, if something was tried."""
@@ -313,4 +340,3 @@ def _name(source: str, taken: set[str], numbers: dict[str, int]) -> str:
         name = f"{stem}_{numbers[stem]}"
     taken.add(name.lower())
     return name
-

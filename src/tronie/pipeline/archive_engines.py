@@ -122,12 +122,14 @@ def failed(task: Task, error: str, attempts: int) -> list[Outcome]:
 
 def pieces(tasks: Sequence[Task], ledger: Ledger) -> list[Task]:
     """The tasks; a block of pictures in which a run ended with its process, picture by picture."""
-    return [one for task in tasks
-            for one in (singly(task) if len(task.sources) > 1 and ledger.tries(task, 0.0) else [task])]  # fmt: skip
+    return [
+        one for task in tasks for one in (singly(task) if len(task.sources) > 1 and ledger.tries(task, 0.0) else [task])
+    ]
 
 
-def here(tasks: Sequence[Task], once: Once, out: Path, ledger: Ledger, stop: Stop,
-         how: How | None = None) -> Iterator[Answer]:  # fmt: skip
+def here(
+    tasks: Sequence[Task], once: Once, out: Path, ledger: Ledger, stop: Stop, how: How | None = None
+) -> Iterator[Answer]:
     """One after the other, in this process.
 
     A run that ended with its process is not held against the film at which it was: the machine may have been stopped.

@@ -46,8 +46,10 @@ def ensure_places(tasks: Sequence[Task], out: Path) -> None:
     for task in tasks:
         for path in Place(out, task.key).results(task.table):
             if path.is_dir():
-                raise OutputError(f"{path} is a folder, where the results of {task.name} belong: move it away, or "
-                                  "choose another folder.")  # fmt: skip
+                raise OutputError(
+                    f"{path} is a folder, where the results of {task.name} belong: move it away, or "
+                    "choose another folder."
+                )
     for name in RESERVED:
         if (out / f"{name}.csv").is_dir():
             raise OutputError(f"{out / name}.csv is a folder, where a table belongs: move it away, or choose another.")
@@ -57,8 +59,10 @@ def damaged_lines(ledger: Ledger) -> list[str]:
     """The sentence about lines of the ledger that cannot be used, if there are any."""
     if not ledger.damaged:
         return []
-    return [f"{ledger.damaged} damaged lines of {ledger.path} are passed over: what they spoke of is read again when "
-            "it is named."]  # fmt: skip
+    return [
+        f"{ledger.damaged} damaged lines of {ledger.path} are passed over: what they spoke of is read again when "
+        "it is named."
+    ]
 
 
 def set_aside(changed: Sequence[Entry], out: Path) -> list[str]:
@@ -121,6 +125,8 @@ def join(out: Path, ledger: Ledger, found: Sequence[Source]) -> tuple[list[Path]
         if segments:
             written.append(join_segments(segments, owners, out / "segments.csv"))
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
-        raise OutputError(f"A piece in {out / HIDDEN} is not one that Tronie wrote ({type(error).__name__}): begin "
-                          "again with --no-resume.") from error  # fmt: skip
+        raise OutputError(
+            f"A piece in {out / HIDDEN} is not one that Tronie wrote ({type(error).__name__}): begin "
+            "again with --no-resume."
+        ) from error
     return written, told

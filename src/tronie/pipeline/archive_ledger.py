@@ -37,8 +37,14 @@ _FORMAT = 1
 _HEAD = b'{"tronie_jobs"'
 _CHECK = re.compile(rb'(\{.*), "check": "([0-9a-f]{8})"\}')
 _KEY = re.compile(r"[0-9a-f]{16}")
-_OPTIONS = {"model": "--model", "detector": "--detector", "fps": "--fps", "provider": "--provider",
-            "baseline": "--baseline", "video_track": "--video-track"}  # fmt: skip
+_OPTIONS = {
+    "model": "--model",
+    "detector": "--detector",
+    "fps": "--fps",
+    "provider": "--provider",
+    "baseline": "--baseline",
+    "video_track": "--video-track",
+}
 
 Entry = Mapping[str, Any]
 
@@ -66,8 +72,10 @@ class Ledger:
             advice = "--no-resume to begin again" if is_ledger(path) else "remove it"
             raise SettingError(f"{path} is not a ledger that this version reads: give another folder, or {advice}.")
         if differences := _differences(lines[0], {**made, "with": told}):
-            raise SettingError(f"{path.parent} holds results that were made otherwise ({'; '.join(differences)}): give "
-                               "another folder, or --no-resume to begin again.")  # fmt: skip
+            raise SettingError(
+                f"{path.parent} holds results that were made otherwise ({'; '.join(differences)}): give "
+                "another folder, or --no-resume to begin again."
+            )
         for line in lines[1:]:
             if not self._note(line):
                 self.damaged += 1
@@ -91,11 +99,17 @@ class Ledger:
 
     def ended(self, task: Task, outcomes: Iterable[Outcome]) -> None:
         """Note what became of a task, one line per source, in one piece."""
-        self._append([
-            {"state": "failed" if one.error else "passed" if one.passed else "done", "task": task.key,
-             "table": task.table, **{k: v for k, v in asdict(one).items() if v not in ("", ())}}
-            for one in outcomes
-        ])  # fmt: skip
+        self._append(
+            [
+                {
+                    "state": "failed" if one.error else "passed" if one.passed else "done",
+                    "task": task.key,
+                    "table": task.table,
+                    **{k: v for k, v in asdict(one).items() if v not in ("", ())},
+                }
+                for one in outcomes
+            ]
+        )
 
     def done(self, path: str) -> Entry | None:
         """The line of a source that was read."""
@@ -189,7 +203,7 @@ def _check(text: bytes) -> str:
 def is_table(name: str) -> bool:
     """Whether a table can be called so: the plain name of a file in the folder of results."""
     file = f"{name}.csv"
-    return (name not in ("", *RESERVED) and "\0" not in name and Path(file).name == file and len(name.encode()) <= 200)
+    return name not in ("", *RESERVED) and "\0" not in name and Path(file).name == file and len(name.encode()) <= 200
 
 
 def is_ledger(path: Path) -> bool:
@@ -229,13 +243,19 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     old, new = before.get("with"), now["with"]
     found = []
     if isinstance(old, dict) and before.get("settings") != now.get("settings"):
-        found = [_told(_OPTIONS.get(name, f"setting {name}"), old.get(name), new.get(name))
-                 for name in new if name != "model" and old.get(name) != new.get(name)]  # fmt: skip
+        found = [
+            _told(_OPTIONS.get(name, f"setting {name}"), old.get(name), new.get(name))
+            for name in new
+            if name != "model" and old.get(name) != new.get(name)
+        ]
     if before.get("model") != now.get("model") and isinstance(old, dict) and old.get("model") != new.get("model"):
         found.insert(0, _told("--model", old.get("model"), new.get("model")))
     named = {"settings": bool(found), "model": any(one.startswith("--model") for one in found)}
-    return found + [_told(name, before.get(name), value) for name, value in now.items()
-                    if name != "with" and before.get(name) != value and not named.get(name)]  # fmt: skip
+    return found + [
+        _told(name, before.get(name), value)
+        for name, value in now.items()
+        if name != "with" and before.get(name) != value and not named.get(name)
+    ]
 
 
 def _told(name: str, before: object, now: object) -> str:

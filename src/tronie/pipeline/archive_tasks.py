@@ -103,8 +103,9 @@ class Place:
         return rows, sidecar(rows), self.segments
 
 
-def perform(task: Task, analyser: Analyser, out: Path, *, report: Report | None = None,
-            stop: Stop | None = None) -> list[Outcome] | None:  # fmt: skip
+def perform(
+    task: Task, analyser: Analyser, out: Path, *, report: Report | None = None, stop: Stop | None = None
+) -> list[Outcome] | None:
     """Do a task, or what is left of it; its results are in ``out`` when this returns. None if ``stop`` ended it.
 
     One outcome per source. Raises SourceError for a film that cannot be read, OutputError where nothing can be written.
@@ -122,8 +123,10 @@ def perform(task: Task, analyser: Analyser, out: Path, *, report: Report | None 
         except Exception as error:  # one file must not end the work on thousands of others
             with suppress(OSError):  # if it came from a mark that does not fit, the next try does without
                 place.mark.unlink(missing_ok=True)
-            raise SourceError(f"{task.name} could not be read: this is a bug in Tronie ({type(error).__name__}: "
-                              f"{error}). Please report it.") from error  # fmt: skip
+            raise SourceError(
+                f"{task.name} could not be read: this is a bug in Tronie ({type(error).__name__}: "
+                f"{error}). Please report it."
+            ) from error
 
 
 def forget(out: Path, key: str, *, results: bool = False) -> None:
@@ -134,8 +137,9 @@ def forget(out: Path, key: str, *, results: bool = False) -> None:
             path.unlink(missing_ok=True)
 
 
-def _film(task: Task, analyser: Analyser, out: Path, place: Place, report: Report | None,
-          stop: Stop | None) -> list[Outcome] | None:  # fmt: skip
+def _film(
+    task: Task, analyser: Analyser, out: Path, place: Place, report: Report | None, stop: Stop | None
+) -> list[Outcome] | None:
     (source,) = task.sources
     begin = time.monotonic()
     for _ in range(2):
@@ -150,9 +154,19 @@ def _film(task: Task, analyser: Analyser, out: Path, place: Place, report: Repor
         if _publish(finished, analyser, place, task.table):
             table, *others = place.results(task.table)
             seals = (seal_of(table, finished.digest), *map(seal_of, others))
-            return [Outcome(source.name, absolute(source), "video", finished.rows, finished.seconds,
-                            round(time.monotonic() - begin, 3), warnings=tuple(finished.about["warnings"]),
-                            stamp=finished.stamp, seals=seals)]  # fmt: skip
+            return [
+                Outcome(
+                    source.name,
+                    absolute(source),
+                    "video",
+                    finished.rows,
+                    finished.seconds,
+                    round(time.monotonic() - begin, 3),
+                    warnings=tuple(finished.about["warnings"]),
+                    stamp=finished.stamp,
+                    seals=seals,
+                )
+            ]
         place.mark.unlink(missing_ok=True)  # somebody took the rows away: once more, from the beginning
     raise SourceError(f"{source.name}: its rows vanish from {place.film.rows.parent} while they are written.")
 
@@ -216,8 +230,17 @@ def _marked(task: Task, place: Place, made: list[str]) -> list[Outcome]:
     saved = load_mark(place.mark)
     if saved is None or saved.get("made") != made:
         return []
-    outcomes = [Outcome(**{**one, "warnings": tuple(one["warnings"]), "stamp": tuple(one["stamp"]),
-                           "seals": tuple(map(tuple, one["seals"]))}) for one in saved["outcomes"]]  # fmt: skip
+    outcomes = [
+        Outcome(
+            **{
+                **one,
+                "warnings": tuple(one["warnings"]),
+                "stamp": tuple(one["stamp"]),
+                "seals": tuple(map(tuple, one["seals"])),
+            }
+        )
+        for one in saved["outcomes"]
+    ]
     read = all(one.error or is_same(source.path, one.stamp) for source, one in zip(task.sources, outcomes, strict=True))
     there = all(is_sealed(path, seal) for path, seal in zip(place.results(""), outcomes[0].seals, strict=True))
     return outcomes if read and there else []

@@ -46,10 +46,15 @@ def provenance(model: Model, settings: Settings) -> Provenance:
     holds = fit is not None and fit.settings == settings.segmenting()
     reader = clip_reader(model)
     return Provenance(
-        model.name, model.hash, settings.as_dict(), settings.hash, __version__,
+        model.name,
+        model.hash,
+        settings.as_dict(),
+        settings.hash,
+        __version__,
         segments=fit.calibration if fit is not None and holds else None,
-        clips=0 if reader is None else reader.info.looks, affect=says_affect(model),
-    )  # fmt: skip
+        clips=0 if reader is None else reader.info.looks,
+        affect=says_affect(model),
+    )
 
 
 class Chain:
@@ -58,8 +63,9 @@ class Chain:
     ``hear`` is told of every window that a video model has read.
     """
 
-    def __init__(self, model: Model, detector: Detector, settings: Settings, source: str = "film",
-                 hear: Hear | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, model: Model, detector: Detector, settings: Settings, source: str = "film", hear: Hear | None = None
+    ) -> None:
         self._model, self._settings, self._source = model, settings, source
         self._provenance = provenance(model, settings)
         self._finder = Finder(detector, settings)
@@ -99,10 +105,16 @@ class Chain:
     def state(self) -> dict[str, Any]:
         """Plain values (JSON) from which :meth:`restore` goes on. Take them between two timelines of :meth:`run`."""
         return {
-            "model": self._model.hash, "settings": self._settings.hash, "version": __version__,
-            "position": self._position, "finder": self._finder.state(), "clips": self._clips.state(),
-            "persons": self._persons.state(), "smoother": self._smoother.state(), "watched": self._watched.state(),
-        }  # fmt: skip
+            "model": self._model.hash,
+            "settings": self._settings.hash,
+            "version": __version__,
+            "position": self._position,
+            "finder": self._finder.state(),
+            "clips": self._clips.state(),
+            "persons": self._persons.state(),
+            "smoother": self._smoother.state(),
+            "watched": self._watched.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave. Raises SettingError if model, settings or version are not the same."""

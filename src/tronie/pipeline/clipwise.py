@@ -179,14 +179,28 @@ class _Run:
         count = sum(one.look.time < until for one in self.waiting)
         done, self.waiting = self.waiting[:count], self.waiting[count:]
         return [
-            replace(one.look, probabilities=one.total / one.total.sum(), feature=None, says=one.says,
-                    affect=None if one.affect is None else one.affect / one.windows)
+            replace(
+                one.look,
+                probabilities=one.total / one.total.sum(),
+                feature=None,
+                says=one.says,
+                affect=None if one.affect is None else one.affect / one.windows,
+            )
             for one in done
-        ]  # fmt: skip
+        ]
 
     def state(self) -> list[Any]:
-        waiting = [[one.look.state(), _text(one.look.feature), one.total.tolist(), one.windows, one.says.tolist(),
-                    None if one.affect is None else one.affect.tolist()] for one in self.waiting]  # fmt: skip
+        waiting = [
+            [
+                one.look.state(),
+                _text(one.look.feature),
+                one.total.tolist(),
+                one.windows,
+                one.says.tolist(),
+                None if one.affect is None else one.affect.tolist(),
+            ]
+            for one in self.waiting
+        ]
         return [self.track, self.start, self.end, self.following, self.closing, self.closed, waiting]
 
     @staticmethod
@@ -196,8 +210,15 @@ class _Run:
         run.end, run.following, run.closing, run.closed = end, following, closing, closed
         for look, feature, total, windows, says, affect in waiting:
             seen = replace(Look.restored(look), feature=np.frombuffer(base64.b64decode(feature), np.float16))
-            run.waiting.append(_Waiting(seen, np.array(total, np.float64), windows, np.array(says, np.int64),
-                                        None if affect is None else np.array(affect, np.float64)))  # fmt: skip
+            run.waiting.append(
+                _Waiting(
+                    seen,
+                    np.array(total, np.float64),
+                    windows,
+                    np.array(says, np.int64),
+                    None if affect is None else np.array(affect, np.float64),
+                )
+            )
         return run
 
 

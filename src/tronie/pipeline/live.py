@@ -68,6 +68,15 @@ class Live:
         odds = {name: float(p) for name, p in zip(self._labels.names, (weight @ raw)[-1], strict=True)}
         valence, arousal = (None, None) if said is None else (weight @ said)[-1].tolist()
         return Reading(
-            look.time, look.track, look.box, look.detection, look.quality, look.usable, odds, label,
-            odds.get(label, max(odds.values())), valence, arousal,
-        )  # fmt: skip
+            look.time,
+            look.track,
+            look.box,
+            look.detection,
+            look.quality,
+            look.usable,
+            odds,
+            label,
+            odds.get(label, max(odds.values())),
+            valence,
+            arousal,
+        )

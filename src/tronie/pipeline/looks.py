@@ -46,19 +46,36 @@ class Look:
         """Plain values, exactly but for the feature; see :meth:`restored`."""
         says, affect = (None if one is None else one.tolist() for one in (self.says, self.affect))
         return [
-            self.frame, self.time, self.duration, self.track, list(self.box), self.detection, self.quality,
-            self.usable, self.probabilities.tolist(), says, affect,
-        ]  # fmt: skip
+            self.frame,
+            self.time,
+            self.duration,
+            self.track,
+            list(self.box),
+            self.detection,
+            self.quality,
+            self.usable,
+            self.probabilities.tolist(),
+            says,
+            affect,
+        ]
 
     @staticmethod
     def restored(state: list[Any]) -> Look:
         """The look that ``state`` was taken of."""
         frame, time, duration, track, (x, y, w, h), detection, quality, usable, probabilities, says, affect = state
         return Look(
-            frame, time, duration, track, (x, y, w, h), detection, quality, usable, np.array(probabilities, np.float64),
+            frame,
+            time,
+            duration,
+            track,
+            (x, y, w, h),
+            detection,
+            quality,
+            usable,
+            np.array(probabilities, np.float64),
             says=None if says is None else np.array(says, np.int64),
             affect=None if affect is None else np.array(affect, np.float64),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,9 @@ class Before(NamedTuple):
     until: float
 
 
-def best_path(scores: Array, start: Array, end: Array, *, switch: float, least: float,
-              before: Before | None = None) -> NDArray[np.int64]:  # fmt: skip
+def best_path(
+    scores: Array, start: Array, end: Array, *, switch: float, least: float, before: Before | None = None
+) -> NDArray[np.int64]:
     """The sequence of states with the highest sum of scores minus ``switch`` for every change of state.
 
     ``scores`` is ``(rows, states)``; ``start`` and ``end`` (rows,) are seconds, ascending. Every segment of equal

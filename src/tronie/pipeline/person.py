@@ -127,7 +127,9 @@ def expected_of(model: _Named) -> tuple[int, Array]:
     """Position of the label neutral, and what the model says of neutral faces ``(labels,)``. Raises SettingError."""
     fit: NeutralFit | None = getattr(model, "neutral", None)
     if model.labels.neutral is None or fit is None:
-        raise SettingError(f"Model '{model.name}' does not say how it reads neutral faces on average, which a person's "
-                           "own neutral is compared with: leave out baseline 'person', or fit it with "
-                           "benchmarks/accuracy/person.py --write.")  # fmt: skip
+        raise SettingError(
+            f"Model '{model.name}' does not say how it reads neutral faces on average, which a person's "
+            "own neutral is compared with: leave out baseline 'person', or fit it with "
+            "benchmarks/accuracy/person.py --write."
+        )
     return model.labels.neutral, np.array([fit.expected[name] for name in model.labels.names])

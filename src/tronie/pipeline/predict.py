@@ -25,12 +25,20 @@ One = str | os.PathLike[str] | bytes | Pixels
 """A path, folder or pattern; the bytes of a picture; a picture ``(H, W, 3)`` or a film ``(T, H, W, 3)``, uint8 RGB."""
 
 
-def predict(sources: One | Iterable[One], *, model: str | Path | Model = "default",
-            detector: str | Detector | None = None, fps: float | None = None,
-            times: Sequence[float] | NDArray[np.float64] | None = None, settings: Settings | None = None,
-            provider: str | None = None, baseline: Literal["model", "person"] | None = None,
-            video_track: int | None = None,
-            report: Report | None = None, stop: Callable[[], bool] | None = None) -> Timeline:  # fmt: skip
+def predict(
+    sources: One | Iterable[One],
+    *,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    times: Sequence[float] | NDArray[np.float64] | None = None,
+    settings: Settings | None = None,
+    provider: str | None = None,
+    baseline: Literal["model", "person"] | None = None,
+    video_track: int | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Timeline:
     """Read the expressions shown in one or many pictures and films.
 
     ``sources`` is one source or several (see :data:`One`). ``model`` is a name, a model folder or a loaded model;
@@ -59,20 +67,33 @@ def predict(sources: One | Iterable[One], *, model: str | Path | Model = "defaul
     return replace(timeline, warnings=(*timeline.warnings, passed_over(passed))) if passed else timeline
 
 
-def settings_with(settings: Settings | None, fps: float | None, provider: str | None = None,
-                  baseline: Literal["model", "person"] | None = None,
-                  video_track: int | None = None) -> Settings:  # fmt: skip
+def settings_with(
+    settings: Settings | None,
+    fps: float | None,
+    provider: str | None = None,
+    baseline: Literal["model", "person"] | None = None,
+    video_track: int | None = None,
+) -> Settings:
     """The settings with another ``fps``, ``provider``, ``baseline`` and ``video_track``; None leaves what there is."""
     settings = settings or Settings()
-    return replace(settings, fps=settings.fps if fps is None else fps, provider=provider or settings.provider,
-                   baseline=baseline or settings.baseline,
-                   video_track=settings.video_track if video_track is None else video_track)  # fmt: skip
+    return replace(
+        settings,
+        fps=settings.fps if fps is None else fps,
+        provider=provider or settings.provider,
+        baseline=baseline or settings.baseline,
+        video_track=settings.video_track if video_track is None else video_track,
+    )
 
 
-def predict_each(given: Sequence[One], analyser: Analyser, *,
-                 times: Sequence[float] | NDArray[np.float64] | None = None, report: Report | None = None,
-                 stop: Callable[[], bool] | None = None,
-                 passed: Callable[[str], None] | None = None) -> Iterator[tuple[str, Timeline]]:  # fmt: skip
+def predict_each(
+    given: Sequence[One],
+    analyser: Analyser,
+    *,
+    times: Sequence[float] | NDArray[np.float64] | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+    passed: Callable[[str], None] | None = None,
+) -> Iterator[tuple[str, Timeline]]:
     """:func:`predict` file by file: the name of each source and its timeline, as soon as it is done.
 
     A source that cannot be read gives an empty timeline with its warning. Raises SourceError where no source is given,

@@ -67,10 +67,15 @@ class Reader:
             good = quality(face, pixels, frame.image.shape)
             x, y, w, h = (float(value) for value in face.box)
             seen = {
-                "frame": frame.index, "time": float(frame.time), "duration": float(frame.duration), "track": face.track,
-                "box": (x, y, w, h), "detection": float(face.score), "quality": good,
+                "frame": frame.index,
+                "time": float(frame.time),
+                "duration": float(frame.duration),
+                "track": face.track,
+                "box": (x, y, w, h),
+                "detection": float(face.score),
+                "quality": good,
                 "usable": good >= self._settings.usable,
-            }  # fmt: skip
+            }
             self._waiting.append((seen, pixels))
         looks: list[Look] = []
         while len(self._waiting) >= self._settings.batch:
@@ -90,8 +95,10 @@ class Reader:
         answers, affect = self._mirrored_too(crops) if self._mirrored else self._answered(crops)
         answers /= answers.sum(1, keepdims=True)  # float32 sums to one only nearly
         each = [None] * count if affect is None else affect
-        return [Look(**seen, probabilities=row, affect=one)
-                for (seen, _), row, one in zip(batch, answers, each, strict=True)]  # fmt: skip
+        return [
+            Look(**seen, probabilities=row, affect=one)
+            for (seen, _), row, one in zip(batch, answers, each, strict=True)
+        ]
 
     def _answered(self, crops: Pixels) -> tuple[Array, Array | None]:
         """Probabilities ``(n, labels)``; valence and arousal ``(n, 2)`` if the model says them."""

@@ -15,11 +15,21 @@ from tronie.pipeline.reading import Model
 from tronie.pipeline.tables import Given, Made, film_place, shown
 
 
-def report(given: Given, out: str | Path, *, film: str | Path | None = None, model: str | Path | Model = "default",
-           detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-           video_track: int | None = None, names: str | Path | None = None,
-           seats: int | None = None, report: Report | None = None,
-           stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
+def report(
+    given: Given,
+    out: str | Path,
+    *,
+    film: str | Path | None = None,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    names: str | Path | None = None,
+    seats: int | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Made:
     """Write a self-contained .html: plot, segments that seek the film beside it, tables, how it was made.
 
     ``given`` is a timeline, its table, or a film, which is then read first; ``names`` (a table) and ``seats`` join
@@ -33,8 +43,18 @@ def report(given: Given, out: str | Path, *, film: str | Path | None = None, mod
     if film is not None and not Path(film).is_file():
         raise SettingError(f"There is no film {film}: check the path, or leave it out.")
     ensure_writable(out)
-    read = shown(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
-                 names=names, seats=seats, report=report, stop=stop)  # fmt: skip
+    read = shown(
+        given,
+        model=model,
+        detector=detector,
+        fps=fps,
+        provider=provider,
+        video_track=video_track,
+        names=names,
+        seats=seats,
+        report=report,
+        stop=stop,
+    )
     where = Path(film) if film is not None else film_place(given, read, "A report")
     path = write_report(read.timeline, out, video=_seen_from(out, where), names=read.names)
     return Made(path, read.timeline, read.timeline.warnings)

@@ -71,8 +71,9 @@ class Begun:
     length: float = 0.0
 
 
-def read_film(path: Path, name: str, analyser: Analyser, files: Files, *, report: Report | None = None,
-              stop: Stop | None = None) -> Finished | None:  # fmt: skip
+def read_film(
+    path: Path, name: str, analyser: Analyser, files: Files, *, report: Report | None = None, stop: Stop | None = None
+) -> Finished | None:
     """Read the film at ``path``, going on from ``files`` where they hold a part of it. None if ``stop`` ended it.
 
     A film that breaks after it has given frames keeps its rows and gets a warning. A film that has changed since its
@@ -96,8 +97,11 @@ def read_film(path: Path, name: str, analyser: Analyser, files: Files, *, report
             if chain.stopped:
                 return None
             rows.settle()
-            whole = replace(Timeline.empty(analyser.labels, analyser.provenance), looked=(chain.looked,),
-                            warnings=(*told, *reader.warnings))  # fmt: skip
+            whole = replace(
+                Timeline.empty(analyser.labels, analyser.provenance),
+                looked=(chain.looked,),
+                warnings=(*told, *reader.warnings),
+            )
             finished = Finished(rows.count, rows.size, rows.digest, _span(chain.looked), about_of(whole), stamp)
     if path.exists() and not is_same(path, stamp):  # one that was taken away meanwhile has been read to its end
         raise SourceError(f"{name} was changed or replaced while it was read: read it again when nobody writes to it.")
@@ -125,13 +129,23 @@ class _Marks:
         if end - self._marked < EVERY and (end <= self._marked or now - self._clock < PACE):
             return
         self._rows.settle()
-        save_mark(self._path, {**self._about, "size": self._rows.size, "rows": self._rows.count,
-                               "digest": self._rows.digest, "reached": end, "state": self._chain.state()})  # fmt: skip
+        save_mark(
+            self._path,
+            {
+                **self._about,
+                "size": self._rows.size,
+                "rows": self._rows.count,
+                "digest": self._rows.digest,
+                "reached": end,
+                "state": self._chain.state(),
+            },
+        )
         self._marked, self._clock = end, time.monotonic()
 
 
-def _run(chain: Chain, reader: VideoReader, rows: _Rows, marks: _Marks, report: Report | None,
-         stop: Stop | None) -> tuple[str, ...]:  # fmt: skip
+def _run(
+    chain: Chain, reader: VideoReader, rows: _Rows, marks: _Marks, report: Report | None, stop: Stop | None
+) -> tuple[str, ...]:
     """Append what the chain gives and mark it now and then; returns what is to be said of a film that broke."""
     try:
         for part in chain.run(reader, stop):

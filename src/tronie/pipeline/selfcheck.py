@@ -79,11 +79,17 @@ class SelfCheck:
         return together(r.steadiness for r in self.rows if r.kind == kind and variation in (None, r.variation))
 
 
-def selfcheck(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,
-              model: str | Path | Model = "default", detector: str | Detector | None = None,
-              fps: float | None = None, provider: str | None = None, video_track: int | None = None,
-              report: Report | None = None,
-              stop: Callable[[], bool] | None = None) -> SelfCheck:  # fmt: skip
+def selfcheck(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> SelfCheck:
     """Read each source as it is and in every variation of ``tronie.video.variations``, and count the labels kept.
 
     ``sources`` are paths, folders or patterns; the other options are those of :func:`tronie.predict`. ``report`` hears
@@ -148,8 +154,7 @@ def sights(timeline: Timeline) -> Sights:
     return Sights(timeline["time"], timeline["time"] + seconds, box, timeline["label"])
 
 
-def _compared(before: Timeline, after: Sights, source: str, kind: str,
-              variation: str) -> tuple[Checked, list[Changed]]:  # fmt: skip
+def _compared(before: Timeline, after: Sights, source: str, kind: str, variation: str) -> tuple[Checked, list[Changed]]:
     ours = sights(before)
     partner = partners(ours, after)
     row = Checked(source, kind, variation, steadiness(ours, after, partner, UNCERTAIN))
@@ -201,8 +206,15 @@ def _share(value: float) -> str:
 
 def _words(change: Changed) -> tuple[str, ...]:
     when = (clock(change.start), clock(change.end)) if change.kind == "video" else ("", "")
-    return (change.source, str(change.track), *when, change.variation, change.before, f"{change.confidence:.2f}",
-            change.after or "(not found)")  # fmt: skip
+    return (
+        change.source,
+        str(change.track),
+        *when,
+        change.variation,
+        change.before,
+        f"{change.confidence:.2f}",
+        change.after or "(not found)",
+    )
 
 
 def save_selfcheck(checked: SelfCheck, path: str | Path, *, csv_safe: bool = False) -> Path:
@@ -218,9 +230,13 @@ def save_selfcheck(checked: SelfCheck, path: str | Path, *, csv_safe: bool = Fal
         if path.suffix.lower() == ".json":
             totals = {kind: _shares(checked.total(kind)) for kind in dict.fromkeys(row.kind for row in checked.rows)}
             document = {
-                "model": checked.model, "model_hash": checked.model_hash, "totals": totals, "rows": rows,
-                "changed": [vars(c) for c in checked.changed], "warnings": list(checked.warnings),
-            }  # fmt: skip
+                "model": checked.model,
+                "model_hash": checked.model_hash,
+                "totals": totals,
+                "rows": rows,
+                "changed": [vars(c) for c in checked.changed],
+                "warnings": list(checked.warnings),
+            }
             temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         else:
             _write_csv(temporary, rows, csv_safe=csv_safe)

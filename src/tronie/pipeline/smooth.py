@@ -39,8 +39,7 @@ def speaking_time(duration: Array, most: float) -> Array:
     return np.clip(duration, _MOMENT, most)
 
 
-def average(time: Array, seconds: Array, quality: Array, usable: NDArray[np.bool_], raw: Array,
-            half: float) -> Array:  # fmt: skip
+def average(time: Array, seconds: Array, quality: Array, usable: NDArray[np.bool_], raw: Array, half: float) -> Array:
     """Quality-weighted kernel average over true times.
 
     ``raw`` is ``(rows, labels)``, or any other numbers of the rows; the others are as in :func:`weights`. Returns the
@@ -68,8 +67,9 @@ def affect_of(looks: Sequence[Look]) -> Array | None:
     return np.stack(each) if each else None
 
 
-def path_scores(raw: Array, usable: NDArray[np.bool_], seconds: Array, settings: Settings,
-                guarded: Sequence[int] = ()) -> Array:  # fmt: skip
+def path_scores(
+    raw: Array, usable: NDArray[np.bool_], seconds: Array, settings: Settings, guarded: Sequence[int] = ()
+) -> Array:
     """What each row adds to a path for each label and, last, for "uncertain": ``(rows, labels + 1)``, in nats.
 
     Per look, a label earns the logarithm of its probability, "uncertain" that of the least probability that carries a
@@ -143,9 +143,13 @@ class _Track:
                 continue
             fresh = first >= self.settled  # a run that begins with pending looks continues no segment
             answers, self.before = _answers(
-                self.looks[first:behind], max(self.settled - first, 0), count - len(done),
-                None if fresh else self.before, settings, guarded,
-            )  # fmt: skip
+                self.looks[first:behind],
+                max(self.settled - first, 0),
+                count - len(done),
+                None if fresh else self.before,
+                settings,
+                guarded,
+            )
             done += answers
         self._forget(count, settings.kernel)
         return done
@@ -174,8 +178,9 @@ class _Track:
         return track
 
 
-def _answers(looks: Sequence[Look], known: int, count: int, before: Before | None,
-             settings: Settings, guarded: Sequence[int]) -> tuple[list[Settled], Before]:  # fmt: skip
+def _answers(
+    looks: Sequence[Look], known: int, count: int, before: Before | None, settings: Settings, guarded: Sequence[int]
+) -> tuple[list[Settled], Before]:
     """Settle up to ``count`` looks of one run behind its first ``known``; and the segment the last one belongs to."""
     time, ends = np.array([look.time for look in looks]), np.array([look.end for look in looks])
     seconds = speaking_time(ends - time, settings.look)
@@ -190,7 +195,7 @@ def _answers(looks: Sequence[Look], known: int, count: int, before: Before | Non
     else:
         path = best_path(
             scores, time[known:], ends[known:], switch=settings.switch, least=settings.least, before=before
-        )  # fmt: skip
+        )
     pending = looks[known:]
     affect = [None] * len(pending) if said is None else (weight @ said)[known:]
     done = [

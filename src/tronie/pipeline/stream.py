@@ -52,8 +52,10 @@ class Stream:
         """
         check_picture(image)
         if not math.isfinite(time) or (self._held is not None and time <= self._held[0]):
-            raise SettingError(f"A frame at {time} s cannot follow one at {self._held[0] if self._held else '-'} s: "
-                               "push frames in order of time.")  # fmt: skip
+            raise SettingError(
+                f"A frame at {time} s cannot follow one at {self._held[0] if self._held else '-'} s: "
+                "push frames in order of time."
+            )
         if duration is not None and not 0 <= duration < math.inf:
             raise SettingError(f"A frame that lasts {duration} s is none: give 0 or more, or leave it out.")
         self._release(time)

@@ -29,8 +29,9 @@ class Survey:
     blind: frozenset[int]
 
 
-def survey(path: Path, track: int | None, fps: float | None, heard: Callable[[float], None],
-           stop: Callable[[], bool]) -> Survey:  # fmt: skip
+def survey(
+    path: Path, track: int | None, fps: float | None, heard: Callable[[float], None], stop: Callable[[], bool]
+) -> Survey:
     """Go through the film at ``path``; ``heard`` gets the seconds reached, ``stop`` ends it. Raises SourceError.
 
     A cut is said only where the pictures before and after it have little in common, as what is blurred ends there.

@@ -43,11 +43,19 @@ class Made:
     warnings: tuple[str, ...] = ()
 
 
-def shown(given: Given, *, model: str | Path | Model = "default", detector: str | Detector | None = None,
-          fps: float | None = None, provider: str | None = None, video_track: int | None = None,
-          names: str | Path | None = None,
-          seats: int | None = None,
-          report: Report | None = None, stop: Callable[[], bool] | None = None) -> Shown:  # fmt: skip
+def shown(
+    given: Given,
+    *,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    names: str | Path | None = None,
+    seats: int | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Shown:
     """Load or make the timeline, then join and name its tracks. Raises SourceError, SettingError, ModelError."""
     film: Path | None = None
     known: Names = {}
@@ -57,8 +65,16 @@ def shown(given: Given, *, model: str | Path | Model = "default", detector: str 
         timeline, known = _loaded(Path(given))
     else:
         film = Path(given)
-        timeline = predict(given, model=model, detector=detector, fps=fps, provider=provider, video_track=video_track,
-                           report=report, stop=stop)  # fmt: skip
+        timeline = predict(
+            given,
+            model=model,
+            detector=detector,
+            fps=fps,
+            provider=provider,
+            video_track=video_track,
+            report=report,
+            stop=stop,
+        )
     timeline, called = who_is_who(timeline, names=Path(names) if names else None, seats=seats)
     return Shown(timeline, {**known, **called}, film)
 
@@ -96,6 +112,7 @@ def about(timeline: Timeline, source: Source) -> Timeline:
         told = ", ".join(known[:3]) + (", …" if len(known) > 3 else "") or "nothing"
         raise SettingError(f"The table is about {told}, not about {name}: give the table of this file.")
     if np.isnan(timeline["x"]).any():  # nothing would be drawn, and no face blurred
-        raise SettingError("To draw faces, it must be known where they are, which segments do not say: give the table "
-                           "of rows.")  # fmt: skip
+        raise SettingError(
+            "To draw faces, it must be known where they are, which segments do not say: give the table of rows."
+        )
     return timeline.select(source=same[0])

@@ -33,10 +33,19 @@ Stop = Callable[[], bool]
 _ASK = 0.2  # seconds: how long a stop may go unheard while nothing comes in
 
 
-def watch(source: str = "0", out: str | Path | None = None, *, model: str | Path | Model = "default",
-          detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-          video_track: int | None = None, realtime: bool = False,
-          show: Callable[[Seen], None] | None = None, stop: Stop | None = None) -> Timeline:  # fmt: skip
+def watch(
+    source: str = "0",
+    out: str | Path | None = None,
+    *,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    realtime: bool = False,
+    show: Callable[[Seen], None] | None = None,
+    stop: Stop | None = None,
+) -> Timeline:
     """Read expressions from a live source until it ends or ``stop`` says true.
 
     ``source`` is a camera's number, an address (rtsp://…, http://…) or a film. ``show`` hears of every picture with
@@ -103,8 +112,7 @@ def _checked(out: str | Path | None) -> Path | None:
     return Path(out)
 
 
-def _feed(source: str, fps: float | None, track: int | None, realtime: bool, stop: Stop,
-          stack: ExitStack) -> _Feed:  # fmt: skip
+def _feed(source: str, fps: float | None, track: int | None, realtime: bool, stop: Stop, stack: ExitStack) -> _Feed:
     number = None if Path(source).is_file() else camera_number(source)
     if track is not None and (number is not None or is_address(source)):
         raise SettingError("--video-track chooses among the picture tracks of a film: leave it out for a live source.")
@@ -138,8 +146,15 @@ def _until(shots: Generator[Shot, None, None], stop: Stop) -> Iterator[Shot]:
             yield shot
 
 
-def _live(name: str, shots: Generator[Shot, None, None], fps: float | None, stop: Stop, stack: ExitStack, *,
-          paced: bool = True) -> _Feed:  # fmt: skip
+def _live(
+    name: str,
+    shots: Generator[Shot, None, None],
+    fps: float | None,
+    stop: Stop,
+    stack: ExitStack,
+    *,
+    paced: bool = True,
+) -> _Feed:
     newest = stack.enter_context(Newest(shots, fps=fps, paced=paced))
 
     def told(seen: int) -> list[str]:

@@ -38,8 +38,12 @@ class Watched:
 
     def state(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on exactly."""
-        return {"frames": self._frames, "span": list(self._span), "empty": [list(one) for one in self._empty],
-                "unseen": [list(one) for one in self._unseen]}  # fmt: skip
+        return {
+            "frames": self._frames,
+            "span": list(self._span),
+            "empty": [list(one) for one in self._empty],
+            "unseen": [list(one) for one in self._unseen],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave."""

@@ -31,10 +31,19 @@ _FACES = 12  # in the strip
 _SIDE = 112  # of each, pixels
 
 
-def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "default",
-          detector: str | Detector | None = None, fps: float | None = None, provider: str | None = None,
-          video_track: int | None = None, track: int | None = None, report: Report | None = None,
-          stop: Callable[[], bool] | None = None) -> Made:  # fmt: skip
+def where(
+    film: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path | Model = "default",
+    detector: str | Detector | None = None,
+    fps: float | None = None,
+    provider: str | None = None,
+    video_track: int | None = None,
+    track: int | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Made:
     """Read a film with a video model and draw, for one person, which moments each look at it saw closely.
 
     ``model`` is one of the method RDFER; ``track`` the person (default: the one seen longest). ``out`` is a .png, .pdf
@@ -47,18 +56,26 @@ def where(film: str | Path, out: str | Path, *, model: str | Path | Model = "def
     analyser = Analyser(model, detector=detector, settings=settings_with(None, fps, provider, video_track=video_track))
     reader = clip_reader(analyser.model)
     if reader is None or not reader.info.each:
-        raise SettingError(f"Model '{analyser.model.name}' does not choose moments to look at closely: give a video "
-                           "model of the method rdfer.")  # fmt: skip
+        raise SettingError(
+            f"Model '{analyser.model.name}' does not choose moments to look at closely: give a video "
+            "model of the method rdfer."
+        )
     heard: list[Window] = []
     timeline = _read(path, analyser, heard, report, stop)
     chosen = _track(timeline, track)
     mine, name = timeline.select(track=chosen), printable(path.name)
     names = analyser.labels.names
     close = [
-        Close(w.number, w.start, w.end, w.heard.where.reshape(len(w.heard.says), -1, reader.info.each),
-              tuple(names[i] for i in w.heard.says))
-        for w in heard if w.track == chosen and w.heard.where is not None
-    ]  # fmt: skip
+        Close(
+            w.number,
+            w.start,
+            w.end,
+            w.heard.where.reshape(len(w.heard.says), -1, reader.info.each),
+            tuple(names[i] for i in w.heard.says),
+        )
+        for w in heard
+        if w.track == chosen and w.heard.where is not None
+    ]
     reach = math.ceil(reader.info.window / reader.info.hop - 1e-9)
     title = f"{name}: where the looks at person {chosen} were close"
     with telling_letters(out) as told:
@@ -75,8 +92,9 @@ def _film(given: str | Path) -> Path:
     return found[0].path
 
 
-def _read(path: Path, analyser: Analyser, heard: list[Window], report: Report | None,
-          stop: Callable[[], bool] | None) -> Timeline:  # fmt: skip
+def _read(
+    path: Path, analyser: Analyser, heard: list[Window], report: Report | None, stop: Callable[[], bool] | None
+) -> Timeline:
     chain = Chain(analyser.model, analyser.detector, analyser.settings, printable(path.name), heard.append)
     track = analyser.settings.video_track
     length, parts = probe(path, track=track).duration or None, []
@@ -105,8 +123,11 @@ def _strip(path: Path, timeline: Timeline, fps: float | None, track: int | None)
     end = max(one.end for one in timeline.looked)
     places = (np.arange(_FACES) + 0.5) * end / _FACES
     near = [int(np.abs(timeline["time"] - place).argmin()) for place in places]
-    rows = {int(timeline["frame"][i]): i for i, place in zip(near, places, strict=True)
-            if abs(timeline["time"][i] - place) <= end / _FACES}  # fmt: skip
+    rows = {
+        int(timeline["frame"][i]): i
+        for i, place in zip(near, places, strict=True)
+        if abs(timeline["time"][i] - place) <= end / _FACES
+    }
     found: list[tuple[float, Pixels]] = []
     with VideoReader(path, fps=fps, track=track) as frames:
         for frame in frames:

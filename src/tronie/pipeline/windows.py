@@ -19,8 +19,9 @@ def cell_of(time: float, width: float) -> int:
     return math.floor(time / width + 1e-9)
 
 
-def on_grid(frames: Iterable[Frame], width: float,
-            mark: Callable[[], Any] = lambda: None) -> Iterator[tuple[Frame, bool, Any]]:  # fmt: skip
+def on_grid(
+    frames: Iterable[Frame], width: float, mark: Callable[[], Any] = lambda: None
+) -> Iterator[tuple[Frame, bool, Any]]:
     """Each frame with whether it is the last of its cell, and ``mark()`` as it was before the next frame was asked for.
 
     Looks one frame ahead; ``mark`` is how the position *behind* this frame is kept all the same. An error of the

@@ -49,10 +49,19 @@ class Compared:
     warnings: tuple[str, ...] = ()
 
 
-def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[str], *,
-            names: str | Path | None = None, seats: int | None = None, tiers: Sequence[str] | None = None,
-            blank: str | None = None, times: Unit | None = None, zero: str = "", step: float = 0.1,
-            block: float = 10.0) -> Compared:  # fmt: skip
+def compare(
+    given: Timeline | str | os.PathLike[str],
+    coder: str | os.PathLike[str],
+    *,
+    names: str | Path | None = None,
+    seats: int | None = None,
+    tiers: Sequence[str] | None = None,
+    blank: str | None = None,
+    times: Unit | None = None,
+    zero: str = "",
+    step: float = 0.1,
+    block: float = 10.0,
+) -> Compared:
     """Compare the expressions shown, as answered, with a coder's file (.eaf, .TextGrid, .csv).
 
     ``given`` is a timeline, its table, a file of segments or another coder's file. People and tiers are joined by
@@ -91,8 +100,11 @@ def compare(given: Timeline | str | os.PathLike[str], coder: str | os.PathLike[s
     _check_grid(hers, step, block)
     result = agreement(
         {tier: _coder(theirs[tier], labels, blank, ours.film_s) for tier, _ in pairs},
-        {tier: _answer(mine[name], labels) for tier, name in pairs}, labels, step=step, block=block,
-    )  # fmt: skip
+        {tier: _answer(mine[name], labels) for tier, name in pairs},
+        labels,
+        step=step,
+        block=block,
+    )
     return Compared(result, tuple(pairs), tuple(left_out), (*warnings, *ours.warnings))
 
 
@@ -130,8 +142,9 @@ def _coder_spans(path: Path, clock: Clock) -> list[Span]:
 
 
 def _spans(read: Shown) -> list[Span]:
-    return [Span(person(read.names, s.source, s.track), s.start, s.end, s.label, s.source)
-            for s in read.timeline.segments()]  # fmt: skip
+    return [
+        Span(person(read.names, s.source, s.track), s.start, s.end, s.label, s.source) for s in read.timeline.segments()
+    ]
 
 
 def _is_table(path: Path) -> bool:
@@ -225,11 +238,15 @@ def compared_text(compared: Compared) -> str:
     per_label += [(name, _words(f1, ".3f"), str(n), str(m)) for name, (f1, n, m) in a.per_label.items()]
     right = frozenset(range(1, len(a.labels) + 3))
     parts = [
-        f"Compared: {pairs}", grid(numbers, frozenset({1})),
+        f"Compared: {pairs}",
+        grid(numbers, frozenset({1})),
         f"Intervals: bootstrap over {a.blocks} blocks of one person and {a.block:g} s"
         + (", few: they are rough" * (a.blocks < 10)),
-        "Seconds by label:", grid(head + seconds, right), "Segments by label:", grid(per_label, frozenset({1, 2, 3})),
-    ]  # fmt: skip
+        "Seconds by label:",
+        grid(head + seconds, right),
+        "Segments by label:",
+        grid(per_label, frozenset({1, 2, 3})),
+    ]
     if compared.left_out:
         parts.append(f"Without a partner, left out: {', '.join(compared.left_out)}")
     return "\n\n".join(parts)
@@ -268,13 +285,17 @@ def as_rows(compared: Compared) -> list[tuple[Any, ...]]:
     single = {"coverage": a.coverage, "lag_seconds": a.lag, "pieces": a.pieces, "blocks": a.blocks}
     rows += [(name, "", "", _number(value), None, None) for name, value in single.items()]
     columns = [*a.labels, UNCERTAIN, "no face"]
-    rows += [("seconds", label, column, round(a.step * int(count), 6), None, None)
-             for label, counts in zip(a.labels, a.table, strict=True)
-             for column, count in zip(columns, counts, strict=True)]  # fmt: skip
+    rows += [
+        ("seconds", label, column, round(a.step * int(count), 6), None, None)
+        for label, counts in zip(a.labels, a.table, strict=True)
+        for column, count in zip(columns, counts, strict=True)
+    ]
     for label, (f1, coder, found) in a.per_label.items():
-        rows += [("segment_f1", label, label, _number(f1), None, None),
-                 ("segments_coder", label, "", coder, None, None),
-                 ("segments_found", "", label, found, None, None)]  # fmt: skip
+        rows += [
+            ("segment_f1", label, label, _number(f1), None, None),
+            ("segments_coder", label, "", coder, None, None),
+            ("segments_found", "", label, found, None, None),
+        ]
     return rows
 
 
@@ -282,14 +303,19 @@ def as_json(compared: Compared) -> dict[str, Any]:
     """The comparison as plain values."""
     a = compared.agreement
     return {
-        "pairs": [list(pair) for pair in compared.pairs], "left_out": list(compared.left_out),
-        **{name: [_number(getattr(a, name).value), _number(getattr(a, name).low), _number(getattr(a, name).high)]
-           for name in ("kappa", "kappa_all", "accuracy", "f1")},
+        "pairs": [list(pair) for pair in compared.pairs],
+        "left_out": list(compared.left_out),
+        **{
+            name: [_number(getattr(a, name).value), _number(getattr(a, name).low), _number(getattr(a, name).high)]
+            for name in ("kappa", "kappa_all", "accuracy", "f1")
+        },
         **{name: _number(getattr(a, name)) for name in ("coverage", "lag", "pieces", "least", "step", "block")},
-        "blocks": a.blocks, "labels": list(a.labels), "columns": [*a.labels, UNCERTAIN, "no face"],
+        "blocks": a.blocks,
+        "labels": list(a.labels),
+        "columns": [*a.labels, UNCERTAIN, "no face"],
         "table": a.table.tolist(),
         "per_label": {name: {"f1": _number(f1), "coder": n, "found": m} for name, (f1, n, m) in a.per_label.items()},
-    }  # fmt: skip
+    }
 
 
 def _cells(value: Interval) -> tuple[str, str]:

@@ -44,8 +44,10 @@ def of_one_film(coder: Sequence[Span], ours: Sequence[Span], name: str) -> tuple
     kept = same if same and films else theirs
     if len(kept) > 1 or len(films) > 1:
         several = kept if len(kept) > 1 else films
-        raise SettingError(f"A comparison is about one film, and these are about {len(several)} ({several[0]}, "
-                           f"{several[1]}{', …' if len(several) > 2 else ''}): choose one of them.")  # fmt: skip
+        raise SettingError(
+            f"A comparison is about one film, and these are about {len(several)} ({several[0]}, "
+            f"{several[1]}{', …' if len(several) > 2 else ''}): choose one of them."
+        )
     warnings: tuple[str, ...] = ()
     if theirs and films and not same:
         warnings = (f"{name} is about {theirs[0]}, and the answers are about {films[0]}: are they one film?",)

@@ -18,11 +18,17 @@ from tronie.train.sample_weights import Decided
 LAST, SAMPLES = "last.pt", "samples.csv"
 
 
-def save(folder: Path, method: Method, average: Method, optimizer: torch.optim.Optimizer, decided: Decided,
-         epochs: int) -> None:  # fmt: skip
+def save(
+    folder: Path, method: Method, average: Method, optimizer: torch.optim.Optimizer, decided: Decided, epochs: int
+) -> None:
     """Write ``last.pt`` after so many finished epochs; whole or not at all, so a killed run keeps the one before."""
-    state = {"model": method.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-             "rows": decided.state(), "epoch": epochs}  # fmt: skip
+    state = {
+        "model": method.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rows": decided.state(),
+        "epoch": epochs,
+    }
     with replacing(folder / LAST) as temporary:
         torch.save(state, temporary)
 

@@ -46,8 +46,13 @@ class Difference:
         return not self.difference.low <= 0 <= self.difference.high
 
 
-def compare_models(first: str | Path | Sequence[str | Path], second: str | Path | Sequence[str | Path], *,
-                   draws: int = 2000, seed: int = 0) -> list[Difference]:  # fmt: skip
+def compare_models(
+    first: str | Path | Sequence[str | Path],
+    second: str | Path | Sequence[str | Path],
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> list[Difference]:
     """Accuracy, mean recall and log-likelihood of ``second`` minus ``first``, on the rows that both have answered.
 
     Each side is a run folder, a folder that ``tronie evaluate --out`` wrote, a folder that holds several of these (runs
@@ -82,8 +87,10 @@ def _compare(name: str, sides: list[list[Answered]], draws: int, seed: int) -> l
     ways = list(dict.fromkeys(run.reading for side in sides for run in side))
     if len(ways) > 1:
         read = "; ".join(way or "an earlier Tronie does not say how" for way in ways)
-        raise SettingError(f"'{name}' was read in unlike ways ({read}), so a difference would tell nothing of the "
-                           "models: evaluate both with the same `tronie evaluate`.")  # fmt: skip
+        raise SettingError(
+            f"'{name}' was read in unlike ways ({read}), so a difference would tell nothing of the "
+            "models: evaluate both with the same `tronie evaluate`."
+        )
     ids = [set(run.id.tolist()) for side in sides for run in side]
     order = [i for i in sides[0][0].id.tolist() if all(i in known for known in ids)]
     if not order:
@@ -109,8 +116,9 @@ def _lined_up(run: Answered, order: Sequence[str], labels: tuple[str, ...], name
     rows = np.array([place[i] for i in order])
     move = LabelSet(run.labels).translate(LabelSet(labels))
     if sorted(move) != list(range(len(labels))):
-        raise SettingError(f"The two answer with different labels on '{name}': {', '.join(labels)} and "
-                           f"{', '.join(run.labels)}.")  # fmt: skip
+        raise SettingError(
+            f"The two answer with different labels on '{name}': {', '.join(labels)} and {', '.join(run.labels)}."
+        )
     probability = np.empty((len(rows), len(labels)))
     probability[:, move] = run.probability[rows]
     return move[run.truth[rows]], run.group[rows], probability
@@ -121,5 +129,3 @@ def _score(kind: str, truth: Ints, probability: Floats, rows: Ints) -> float:
         return scores.negative_log_likelihood(probability[rows], truth[rows])
     table = scores.confusion(truth[rows], probability[rows].argmax(1), probability.shape[1])
     return scores.accuracy(table) if kind == "war" else scores.mean_recall(table)
-
-

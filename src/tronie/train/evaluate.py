@@ -53,10 +53,18 @@ class Evaluated:
         return any(e.left_out > e.rows for e in self.evaluations.values())
 
 
-def evaluate(model: str | Path | Model, data: Data | Sequence[Data], *, split: str = "", folds: str = "",
-             fold: int | None = None, cut: Literal["aligned", "whole"] = "aligned", robustness: bool = False,
-             out: str | Path | None = None,
-             progress: Progress = lambda what, done, total: None) -> Evaluated:  # fmt: skip
+def evaluate(
+    model: str | Path | Model,
+    data: Data | Sequence[Data],
+    *,
+    split: str = "",
+    folds: str = "",
+    fold: int | None = None,
+    cut: Literal["aligned", "whole"] = "aligned",
+    robustness: bool = False,
+    out: str | Path | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> Evaluated:
     """Judge ``model`` (a name, a model folder, a run folder) on one or several data sets.
 
     Each of ``data`` is a folder that ``tronie prepare`` made, a manifest (or its CSV) of pictures, or a folder with a
@@ -105,8 +113,10 @@ def _refuse_other(out: Path, model: Model, name: str, count: int) -> None:
     there = read_json(out / _JSON)
     sources = there.get("sources", {}) if isinstance(there, dict) else {}
     if sources and (there.get("hash") != model.hash or name not in sources or len(sources) != count):
-        raise SettingError(f"{out} holds the evaluation of {there.get('model')} on {', '.join(sources)}: give another "
-                           "folder with --out, or remove that one first.")  # fmt: skip
+        raise SettingError(
+            f"{out} holds the evaluation of {there.get('model')} on {', '.join(sources)}: give another "
+            "folder with --out, or remove that one first."
+        )
 
 
 def write_page(folder: Path) -> Path:
@@ -122,11 +132,14 @@ def write_page(folder: Path) -> Path:
     log = read_log(folder)
     name = content.get("name") or folder.resolve().name
     try:
-        page = evaluation_page(content, name, log=log, facts=_facts(content), recipe=recipe,
-                               epochs=[asdict(one) for one in figures(log)])  # fmt: skip
+        page = evaluation_page(
+            content, name, log=log, facts=_facts(content), recipe=recipe, epochs=[asdict(one) for one in figures(log)]
+        )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
-        raise SourceError(f"{folder / _JSON} or the log beside it is damaged ({type(error).__name__}: {error}): judge "
-                          "the model again.") from error  # fmt: skip
+        raise SourceError(
+            f"{folder / _JSON} or the log beside it is damaged ({type(error).__name__}: {error}): judge "
+            "the model again."
+        ) from error
     with replacing(folder / _PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return folder / _PAGE
@@ -146,11 +159,14 @@ def _written(result: Evaluated, model: Model, answered: Mapping[str, Answered], 
     from tronie.train.scores import plain
 
     content = {
-        "model": result.model, "hash": result.hash, "temperature": model.info.temperature,
-        "calibrated": model.info.calibrated, "warnings": (*result.left_out, *result.warnings),
+        "model": result.model,
+        "hash": result.hash,
+        "temperature": model.info.temperature,
+        "calibrated": model.info.calibrated,
+        "warnings": (*result.left_out, *result.warnings),
         "sources": {name: plain(e) for name, e in result.evaluations.items()},
         "robustness": {name: [asdict(h) for h in steps] for name, steps in result.robustness.items()},
-    }  # fmt: skip
+    }
     with replacing(out / _JSON) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     rows = write_answers(out, answered)

@@ -33,10 +33,19 @@ class Exported:
     quantized: Quantized | None = None
 
 
-def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full", "int8"] = "half",
-           mirror: bool = False, data: str | Path | None = None, temperature: float | None = None,
-           encoder: str | Path | None = None, looks: int | None = None, window: float | None = None,
-           hop: float | None = None) -> Exported:  # fmt: skip
+def export(
+    run: str | Path,
+    out: str | Path,
+    *,
+    precision: Literal["half", "full", "int8"] = "half",
+    mirror: bool = False,
+    data: str | Path | None = None,
+    temperature: float | None = None,
+    encoder: str | Path | None = None,
+    looks: int | None = None,
+    window: float | None = None,
+    hop: float | None = None,
+) -> Exported:
     """Write the run's averaged weights as a model folder ``out``, which must not exist yet.
 
     ``precision``: "half" stores weights as fp16 and computes in fp32, "full" is fp32, "int8" is a quarter of the size
@@ -67,8 +76,16 @@ def export(run: str | Path, out: str | Path, *, precision: Literal["half", "full
     return _export_faces(recipe, method, Path(run), out, precision, mirror, data, temperature)
 
 
-def _export_faces(recipe: Recipe, method: Method, run: Path, out: Path, precision: Literal["half", "full", "int8"],
-                  mirror: bool, data: str | Path | None, temperature: float | None) -> Exported:  # fmt: skip
+def _export_faces(
+    recipe: Recipe,
+    method: Method,
+    run: Path,
+    out: Path,
+    precision: Literal["half", "full", "int8"],
+    mirror: bool,
+    data: str | Path | None,
+    temperature: float | None,
+) -> Exported:
     """A model of single faces, judged anew with ``data``, else described as the run's own."""
     from tronie.train.package import describe_as_before, graph_answers, with_temperature, write_graph, write_model
     from tronie.train.sources import training_parts, validation_parts
@@ -100,9 +117,18 @@ def _placed(made: Path, out: Path) -> int:
     return sum(f.stat().st_size for f in out.iterdir())
 
 
-def _export_clips(recipe: Recipe, method: Method, run: Path, out: Path, precision: str, mirror: bool,
-                  data: str | Path | None, temperature: float | None, encoder: str | Path | Model | None,
-                  how: dict[str, Any]) -> Exported:  # fmt: skip
+def _export_clips(
+    recipe: Recipe,
+    method: Method,
+    run: Path,
+    out: Path,
+    precision: str,
+    mirror: bool,
+    data: str | Path | None,
+    temperature: float | None,
+    encoder: str | Path | Model | None,
+    how: dict[str, Any],
+) -> Exported:
     """A video model, judged anew with ``data``, else described as the run's own. Raises ModelError, SettingError."""
     from tronie.train.package_clips import find_encoder, why_not, write_again, write_clip_model
     from tronie.train.sources import training_parts, validation_parts
@@ -115,13 +141,22 @@ def _export_clips(recipe: Recipe, method: Method, run: Path, out: Path, precisio
     with tempfile.TemporaryDirectory(prefix="tronie-") as scratch:
         made = Path(scratch) / "model"
         if data is None:
-            write_again(method, run / "model", made, precision=stored, temperature=temperature, how=how,
-                        encoder=encoder)  # fmt: skip
+            write_again(
+                method, run / "model", made, precision=stored, temperature=temperature, how=how, encoder=encoder
+            )
         else:
             found = find_encoder([Path(data) / source.data for source in recipe.train], encoder)
-            write_clip_model(recipe, method, made, found, training_parts(recipe, Path(data)),
-                             validation_parts(recipe, Path(data)), precision=stored, temperature=temperature,
-                             how=how)  # fmt: skip
+            write_clip_model(
+                recipe,
+                method,
+                made,
+                found,
+                training_parts(recipe, Path(data)),
+                validation_parts(recipe, Path(data)),
+                precision=stored,
+                temperature=temperature,
+                how=how,
+            )
         return Exported(out, _placed(made, out))
 
 

@@ -68,8 +68,16 @@ class Bench:
         return np.stack([resize(self.faces[i], size) for i in shown])
 
 
-def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", folds: str = "",
-               fold: int | None = None, affect: bool = False) -> Bench:  # fmt: skip
+def open_bench(
+    folder: Path,
+    name: str,
+    labels: LabelSet,
+    *,
+    split: str = "",
+    folds: str = "",
+    fold: int | None = None,
+    affect: bool = False,
+) -> Bench:
     """Rows of a prepared folder that carry one of ``labels``; of one split, of one fold.
 
     Raises SourceError, and SettingError for a fold that is not there.
@@ -88,18 +96,29 @@ def open_bench(folder: Path, name: str, labels: LabelSet, *, split: str = "", fo
     known = (truth >= 0) if rating is None else (truth >= 0) | np.isfinite(rating).all(1)
     index = np.flatnonzero(wanted & known)
     if not len(index):
-        raise SourceError(f"'{name}' has no row to judge by: none of the {int(wanted.sum())} that were asked for "
-                          f"carries one of {', '.join(labels.names)}.")  # fmt: skip
+        raise SourceError(
+            f"'{name}' has no row to judge by: none of the {int(wanted.sum())} that were asked for "
+            f"carries one of {', '.join(labels.names)}."
+        )
     parts = [name, split, "" if fold is None else f"fold{fold}"]
     strange = np.append(np.array(manifest.labels.names, object), "")[manifest.label[wanted & ~known]]
     left = {str(label): int((strange == label).sum()) for label in dict.fromkeys(strange.tolist())}
-    return Bench("/".join(p for p in parts if p), manifest.select(index), opened.faces, index, truth[index], left,
-                 opened.starts, None if rating is None else rating[index],
-                 len(read_note(folder).get("unread", ())))  # fmt: skip
+    return Bench(
+        "/".join(p for p in parts if p),
+        manifest.select(index),
+        opened.faces,
+        index,
+        truth[index],
+        left,
+        opened.starts,
+        None if rating is None else rating[index],
+        len(read_note(folder).get("unread", ())),
+    )
 
 
-def judge(model: Model, bench: Bench, cut: Cut = "aligned",
-          progress: Callable[[int, int], None] | None = None) -> tuple[Evaluation, Answered]:  # fmt: skip
+def judge(
+    model: Model, bench: Bench, cut: Cut = "aligned", progress: Callable[[int, int], None] | None = None
+) -> tuple[Evaluation, Answered]:
     """Scores with intervals, and the answers row by row. ``progress`` hears (rows done, rows).
 
     The answer to a clip is the mean of those to its frames, each read once, as films are; a video model reads it whole.
@@ -117,9 +136,18 @@ def judge(model: Model, bench: Bench, cut: Cut = "aligned",
     said = [a.astype(np.float64) for _, a in parts if a is not None]
     affect, rating = np.concatenate(said) if said else None, bench.rating
     reading = _reading(model, bench, cut)
-    found = evaluate(probability, bench.truth, model.labels.names, rows.hash(), groups=rows.group, affect=affect,
-                     votes=vote_shares(rows, model.labels), rating=rating, left_out=sum(bench.left_out.values()),
-                     reading=reading)  # fmt: skip
+    found = evaluate(
+        probability,
+        bench.truth,
+        model.labels.names,
+        rows.hash(),
+        groups=rows.group,
+        affect=affect,
+        votes=vote_shares(rows, model.labels),
+        rating=rating,
+        left_out=sum(bench.left_out.values()),
+        reading=reading,
+    )
     given = None if rating is None else rating.astype(np.float64)
     return found, Answered(rows.id, rows.group, bench.truth, probability, model.labels.names, affect, given, reading)
 
@@ -146,15 +174,22 @@ def _clip(model: Model, frames: NDArray[np.uint8]) -> tuple[NDArray[np.floating]
     return heard.probability[None], None if heard.affect is None else heard.affect[None]
 
 
-def harden(model: Model, bench: Bench, cut: Cut = "aligned",
-           progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
+def harden(
+    model: Model, bench: Bench, cut: Cut = "aligned", progress: Callable[[int, int], None] | None = None
+) -> list[Hardship]:
     """:func:`robustness` of a model on these rows; those without a label are left out, and nothing is said of none."""
     named = np.flatnonzero(bench.truth >= 0)
     if not len(named):
         return []
     bench = replace(bench, manifest=bench.manifest.select(named), index=bench.index[named], truth=bench.truth[named])
-    return robustness(partial(both_ways, model.predict), lambda a, b: bench.crops(a, b, model.size, cut), bench.truth,
-                      len(model.labels), groups=bench.manifest.group, progress=progress)  # fmt: skip
+    return robustness(
+        partial(both_ways, model.predict),
+        lambda a, b: bench.crops(a, b, model.size, cut),
+        bench.truth,
+        len(model.labels),
+        groups=bench.manifest.group,
+        progress=progress,
+    )
 
 
 def left_out(bench: Bench) -> str:
@@ -182,8 +217,11 @@ def what_to_know(model: Model, bench: Bench, folds: str) -> list[str]:
     if not model.info.calibrated:
         told.append("The model is not calibrated: its confidences are raw.")
     named = bench.truth[bench.truth >= 0]
-    missing = [n for n, c in zip(model.labels.names, np.bincount(named, minlength=len(model.labels)), strict=True)
-               if not c and len(named)]  # fmt: skip
+    missing = [
+        n
+        for n, c in zip(model.labels.names, np.bincount(named, minlength=len(model.labels)), strict=True)
+        if not c and len(named)
+    ]
     if missing:
         told.append(f"No row of {bench.name} shows {', '.join(missing)}: answers with these labels count as wrong.")
     return told

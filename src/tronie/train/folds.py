@@ -64,9 +64,16 @@ class Folded:
         return f"# {len(self.folds)} folds of {self.folder.name}\n\n{table(self)}\n"
 
 
-def train_folds(recipe: str | Path | None = None, folds: str = "all", *, data: str | Path = "prepared",
-                out: str | Path = "runs", assignments: Sequence[str] = (), resume: str | Path | None = None,
-                say: Callable[[str], None] = lambda line: None) -> Folded:  # fmt: skip
+def train_folds(
+    recipe: str | Path | None = None,
+    folds: str = "all",
+    *,
+    data: str | Path = "prepared",
+    out: str | Path = "runs",
+    assignments: Sequence[str] = (),
+    resume: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Folded:
     """Train ``recipe`` once per fold of its first source that has folds; each run is judged on the fold it held out.
 
     ``folds``: "all", or some by number (``"0,2"``), counted from 0. The runs lie in ``out/<date>-<name>-folds-<n>`` as
@@ -117,8 +124,10 @@ def fold_numbers(recipe: Recipe, data: Path, folds: str) -> tuple[int, ...]:
 
     source = next((s for s in recipe.train if s.folds), None)
     if source is None:
-        raise SettingError(f"Recipe '{recipe.name}' has no source with folds: give one of its train sources folds, "
-                           'such as folds = "manifest".')  # fmt: skip
+        raise SettingError(
+            f"Recipe '{recipe.name}' has no source with folds: give one of its train sources folds, "
+            'such as folds = "manifest".'
+        )
     fold = read_folds(source.folds, open_prepared(data / source.data).manifest)
     known = [int(n) for n in np.unique(fold[fold >= 0])]
     if folds == "all":
@@ -143,19 +152,27 @@ def summarise(answers: Mapping[int, Mapping[str, Answered]]) -> list[Crossed]:
     named = {n: {_plain(name, n): a for name, a in found.items()} for n, found in answers.items()}
     shared = [name for name in next(iter(named.values())) if all(name in found for found in named.values())]
     parts = {name: [found[name] for found in named.values()] for name in shared}
-    return [_cross(name, score, mine) for name, mine in parts.items() for score in _SCORES
-            if any(_judged(part, score).any() for part in mine)]  # fmt: skip
+    return [
+        _cross(name, score, mine)
+        for name, mine in parts.items()
+        for score in _SCORES
+        if any(_judged(part, score).any() for part in mine)
+    ]
 
 
 def table(folded: Folded) -> str:
     """The summary as a Markdown table, scores in percent."""
-    lines = ["| data | score | " + " | ".join(f"fold {n}" for n in folded.folds) + " | mean ± sd | 95 % of the mean |",
-             "| --- " * (len(folded.folds) + 4) + "|"]  # fmt: skip
+    lines = [
+        "| data | score | " + " | ".join(f"fold {n}" for n in folded.folds) + " | mean ± sd | 95 % of the mean |",
+        "| --- " * (len(folded.folds) + 4) + "|",
+    ]
     for s in folded.scores:
         cells = " | ".join(f"{100 * v:.2f}" for v in s.values)
         spread = f" ± {100 * s.deviation:.2f}" if np.isfinite(s.deviation) else ""
-        lines.append(f"| {s.source} ({s.rows:,}) | {_SCORES[s.score]} | {cells} | {100 * s.mean.value:.2f}{spread} | "
-                     f"{100 * s.mean.low:.2f} to {100 * s.mean.high:.2f} |")  # fmt: skip
+        lines.append(
+            f"| {s.source} ({s.rows:,}) | {_SCORES[s.score]} | {cells} | {100 * s.mean.value:.2f}{spread} | "
+            f"{100 * s.mean.low:.2f} to {100 * s.mean.high:.2f} |"
+        )
     return "\n".join(lines)
 
 
@@ -201,8 +218,10 @@ def _measure(score: str, parts: Sequence[Answered]) -> Callable[[NDArray[np.int6
         share = scores.accuracy if score == "war" else scores.mean_recall
         return lambda rows: share(scores.confusion(truth[rows], answer[rows], len(parts[0].labels)))
     column = AFFECT.index(score.removeprefix("ccc_"))
-    said, given = (np.concatenate([a[:, column] for p in parts if (a := getattr(p, name)) is not None] or [np.zeros(0)])
-                   for name in ("affect", "rating"))  # fmt: skip
+    said, given = (
+        np.concatenate([a[:, column] for p in parts if (a := getattr(p, name)) is not None] or [np.zeros(0)])
+        for name in ("affect", "rating")
+    )
     return lambda rows: scores.concordance(said[rows], given[rows])
 
 

@@ -146,9 +146,15 @@ def quantize_int8(source: Path, target: Path, faces: NDArray[np.uint8]) -> Path:
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         convolutions = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type == "Conv"]
         quantize_static(
-            str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            op_types_to_quantize=["Conv"], nodes_to_exclude=convolutions[: len(convolutions) // 4],
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-        )  # fmt: skip
+            str(prepared),
+            str(target),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=convolutions[: len(convolutions) // 4],
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
     prepared.unlink()
     return clean(target)

@@ -48,8 +48,10 @@ def export_temporal(method: Method, path: Path, width: int) -> Path:
     Raises ModelError for a method whose looks the exporter cannot follow: RDFER with frames drawn at evaluation.
     """
     if getattr(getattr(method, "config", None), "faithful", False):
-        raise ModelError("A run with faithful = true draws frames even when it is judged, so it answers differently "
-                         "each time: it cannot be exported.")  # fmt: skip
+        raise ModelError(
+            "A run with faithful = true draws frames even when it is judged, so it answers differently "
+            "each time: it cannot be exported."
+        )
     reading = _Reading(copy.deepcopy(method)).eval().requires_grad_(False)
     example = torch.zeros(2, method.draw_view().frames, width)
     with torch.no_grad():

@@ -38,11 +38,15 @@ class Told:
     def __str__(self) -> str:
         told = []
         if self.wrong or not self.hard:
-            told.append(f"{self.wrong:,} of {self.rows:,} labels were wrong on purpose; "
-                        f"{self._told(NOISY, self.called, self.rightly, self.wrong)}")  # fmt: skip
+            told.append(
+                f"{self.wrong:,} of {self.rows:,} labels were wrong on purpose; "
+                f"{self._told(NOISY, self.called, self.rightly, self.wrong)}"
+            )
         if self.hard:
-            told.append(f"{self.hard:,} of {self.rows:,} clips with right labels were hard on purpose; "
-                        f"{self._told(HARD, self.called_hard, self.rightly_hard, self.hard)}")  # fmt: skip
+            told.append(
+                f"{self.hard:,} of {self.rows:,} clips with right labels were hard on purpose; "
+                f"{self._told(HARD, self.called_hard, self.rightly_hard, self.hard)}"
+            )
         return " ".join(told)
 
     def _told(self, verdict: str, called: int, rightly: int, planted: int) -> str:
@@ -96,8 +100,16 @@ def told_apart(folder: Path, samples: Path, parts: Sequence[Part]) -> Told | Non
     wrong = wrong_ids(parts)
     hard = hard_ids(parts) - wrong
     called, called_hard = ({name for name, word in verdict.items() if word == kind} for kind in (NOISY, HARD))
-    found = Told(int(np.sum([len(part.rows) for part in parts])), len(wrong), len(called), len(called & wrong),
-                 len(hard), len(called_hard), len(called_hard & hard), bool(verdict))  # fmt: skip
+    found = Told(
+        int(np.sum([len(part.rows) for part in parts])),
+        len(wrong),
+        len(called),
+        len(called & wrong),
+        len(hard),
+        len(called_hard),
+        len(called_hard & hard),
+        bool(verdict),
+    )
     with replacing(folder / "noise.json") as temporary:
         temporary.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
     return found

@@ -70,8 +70,16 @@ class Listeners:
 SILENT = Listeners()
 
 
-def train(method: Method, sources: Sequence[Rows], loop: Loop, optim: Optim, how: Augment, folder: Path,
-          listeners: Listeners = SILENT, team: Team = ALONE) -> Method:  # fmt: skip
+def train(
+    method: Method,
+    sources: Sequence[Rows],
+    loop: Loop,
+    optim: Optim,
+    how: Augment,
+    folder: Path,
+    listeners: Listeners = SILENT,
+    team: Team = ALONE,
+) -> Method:
     """Train ``method`` on ``sources`` and return its averaged weights.
 
     Writes ``log.jsonl`` (a line an epoch) and ``last.pt`` (everything needed to go on) into ``folder``; if that holds
@@ -136,8 +144,17 @@ def _named(key: str) -> str:
     return f"{source} {WORDS[score]}" if slash and score in WORDS else key
 
 
-def _epoch(method: Method, average: Method, optimizer: torch.optim.Optimizer, sources: Sequence[Rows], loop: Loop,
-           optim: Optim, how: Augment, epoch: int, team: Team) -> dict[str, float]:  # fmt: skip
+def _epoch(
+    method: Method,
+    average: Method,
+    optimizer: torch.optim.Optimizer,
+    sources: Sequence[Rows],
+    loop: Loop,
+    optim: Optim,
+    how: Augment,
+    epoch: int,
+    team: Team,
+) -> dict[str, float]:
     """One pass over what the epoch draws; returns each part of the loss, averaged over the steps."""
     views, order = method.views(True), epoch_order(sources, loop.seed, epoch)
     if len(order) < 2 * team.size:
@@ -165,12 +182,14 @@ def _batch(cut: Cut, starts: NDArray[np.int64], device: str) -> Batch:
     """The loader's arrays as a method wants them, with rows counted through all sources."""
     row = torch.from_numpy(starts[cut.where[:, 0]] + cut.where[:, 1])
     rated = None if cut.affect is None else cut.affect.to(device)
-    return Batch(tuple(c.to(device) for c in cut.clips), cut.target.to(device), cut.weight.to(device), row.to(device),
-                 rated)  # fmt: skip
+    return Batch(
+        tuple(c.to(device) for c in cut.clips), cut.target.to(device), cut.weight.to(device), row.to(device), rated
+    )
 
 
-def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Progress, loop: Loop, optim: Optim,
-          team: Team) -> dict[str, float]:  # fmt: skip
+def _step(
+    method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Progress, loop: Loop, optim: Optim, team: Team
+) -> dict[str, float]:
     """One step of the optimiser; returns this process's share of each part of the loss."""
     share = team.share(float(batch.weight.sum()))
     with torch.autocast(batch.target.device.type, torch.bfloat16, enabled=loop.half is True):
@@ -178,8 +197,10 @@ def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Pr
     values = {name: float(part.detach()) for name, part in parts.items()}
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
-        raise SettingError(f"The loss '{bad[0]}' became {values[bad[0]]} in epoch {at.epoch + 1}, step {at.step + 1}: "
-                           "lower optim.rate, or set loop.half=false. What was saved before is kept.")  # fmt: skip
+        raise SettingError(
+            f"The loss '{bad[0]}' became {values[bad[0]]} in epoch {at.epoch + 1}, step {at.step + 1}: "
+            "lower optim.rate, or set loop.half=false. What was saved before is kept."
+        )
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(parts.values())).sum().backward()
     team.add_gradients(method.parameters())
@@ -189,8 +210,16 @@ def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, at: Pr
     return values
 
 
-def _look(method: Method, sources: Sequence[Rows], loop: Loop, how: Augment, epoch: int, team: Team,
-          rows: NDArray[np.int64], draw: int | None = None) -> Answers:  # fmt: skip
+def _look(
+    method: Method,
+    sources: Sequence[Rows],
+    loop: Loop,
+    how: Augment,
+    epoch: int,
+    team: Team,
+    rows: NDArray[np.int64],
+    draw: int | None = None,
+) -> Answers:
     """Answers for training rows, counted through all sources; in a team every process looks at its share of them."""
     starts = np.cumsum([0] + [len(s) for s in sources])
     source = np.searchsorted(starts, rows, side="right") - 1
@@ -227,8 +256,9 @@ def answer(method: Method, rows: Rows, batch: int = 128, half: bool = False, loo
 
 
 @torch.no_grad()
-def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], batch: int, half: bool,
-             team: Team, look: Look) -> Answers:  # fmt: skip
+def _answers(
+    method: Method, sources: Sequence[Rows], order: NDArray[np.int64], batch: int, half: bool, team: Team, look: Look
+) -> Answers:
     device, mine = next(method.parameters()).device, order[team.rank :: team.size]
     view = method.views(False)[0] if look.draw is None else method.draw_view()
     views = (view, replace(view, mirror=True)) if look.mirror else (view,)
@@ -240,5 +270,6 @@ def _answers(method: Method, sources: Sequence[Rows], order: NDArray[np.int64], 
             output = method(cut.clips[-1].to(device))
         found.append((output.logits, output.feature, *(() if output.affect is None else (output.affect,))))
     method.train(was_training)
-    return Answers(*(team.joined(torch.cat(parts).float().cpu().numpy(), len(order))
-                     for parts in zip(*found, strict=True)))  # fmt: skip
+    return Answers(
+        *(team.joined(torch.cat(parts).float().cpu().numpy(), len(order)) for parts in zip(*found, strict=True))
+    )

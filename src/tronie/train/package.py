@@ -55,8 +55,9 @@ class Quantized:
         return f"{self.agreement:.2%} equal answers on {self.rows} faces, accuracy difference {self.difference}"
 
 
-def write_graph(weights: Method, folder: Path, precision: Precision, *, mirror: bool = False,
-                learn: Sequence[Part] = ()) -> Path:  # fmt: skip
+def write_graph(
+    weights: Method, folder: Path, precision: Precision, *, mirror: bool = False, learn: Sequence[Part] = ()
+) -> Path:
     """``encoder.onnx`` in ``folder``: fp32, stored as fp16, or int8 with ranges from the faces of ``learn``."""
     folder.mkdir(parents=True, exist_ok=True)
     size = weights.views(False)[0].size
@@ -95,8 +96,10 @@ def unlabelled(learn: Sequence[Part]) -> str:
     """Why nobody should be given a model that learnt from these parts: "" if one of their rows carries a label."""
     if not learn or any((part.truth >= 0).any() for part in learn):
         return ""
-    return ("no training row carries a label, so what it would say of expressions is chance: learn from labelled faces "
-            "beside the rated ones")  # fmt: skip
+    return (
+        "no training row carries a label, so what it would say of expressions is chance: learn from labelled faces "
+        "beside the rated ones"
+    )
 
 
 def graph_logits(graph: Path, part: Part, size: int) -> NDArray[np.float32]:
@@ -121,32 +124,50 @@ def compare_graphs(full: Path, quantized: Path, judged: Sequence[Part], size: in
     truth = np.concatenate([np.zeros(0, np.int64), *(p.truth for p in judged)])
     named = truth >= 0
     if not named.any():
-        raise ModelError("An int8 model is only written where it can be judged: the run has no validation faces with "
-                         "labels.")  # fmt: skip
+        raise ModelError(
+            "An int8 model is only written where it can be judged: the run has no validation faces with labels."
+        )
     truth = truth[named]
-    ours, theirs = (np.concatenate([graph_logits(g, p, size).argmax(1) for p in judged])[named]
-                    for g in (full, quantized))  # fmt: skip
+    ours, theirs = (
+        np.concatenate([graph_logits(g, p, size).argmax(1) for p in judged])[named] for g in (full, quantized)
+    )
     gain = (theirs == truth).astype(np.float64) - (ours == truth)
     return Quantized(len(truth), float((ours == theirs).mean()), bootstrap(lambda i: float(gain[i].mean()), len(truth)))
 
 
-def write_model(recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part],
-                clip: ClipInfo | None = None) -> Path:  # fmt: skip
+def write_model(
+    recipe: Recipe, folder: Path, size: int, verdict: Verdict, learn: Sequence[Part], clip: ClipInfo | None = None
+) -> Path:
     """``model.json`` and ``card.md`` beside the graph in ``folder``; ``clip`` where it is a video model.
 
     Raises ModelError where no row of ``learn`` carries a label.
     """
     if reason := unlabelled(learn):
         raise ModelError(f"There is no model to write: {reason}.")
-    found = {f"{source}/{name}": (i.value, i.low, i.high)
-             for source, e in verdict.evaluations.items() for name, i in e.scores.items()}  # fmt: skip
-    write_info(folder, ModelInfo(
-        name=recipe.name, labels=recipe.labels, graph=GRAPH, graph_sha256=sha256(folder / GRAPH), size=size,
-        temperature=verdict.temperature, calibrated=verdict.calibrated, licence="see card.md",
-        seen=tuple(dict.fromkeys((*(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), *known(recipe)))),
-        scores=found,
-        made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}", clip=clip,
-    ))  # fmt: skip
+    found = {
+        f"{source}/{name}": (i.value, i.low, i.high)
+        for source, e in verdict.evaluations.items()
+        for name, i in e.scores.items()
+    }
+    write_info(
+        folder,
+        ModelInfo(
+            name=recipe.name,
+            labels=recipe.labels,
+            graph=GRAPH,
+            graph_sha256=sha256(folder / GRAPH),
+            size=size,
+            temperature=verdict.temperature,
+            calibrated=verdict.calibrated,
+            licence="see card.md",
+            seen=tuple(
+                dict.fromkeys((*(f"{p.name}:{len(p.rows)}:{p.manifest.hash()}" for p in learn), *known(recipe)))
+            ),
+            scores=found,
+            made_by=f"tronie {__version__}, recipe {recipe.name} {config.settings_hash(recipe)}",
+            clip=clip,
+        ),
+    )
     _card(recipe, folder, verdict, learn, "" if clip is None else f"Frames are encoded by the model {clip.encoder}.")
     return folder
 

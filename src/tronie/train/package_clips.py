@@ -48,8 +48,10 @@ def why_not(method: Method) -> str:
         return ""
     if kind == "points":
         return "it looks at tracked points, and no tracker of points is part of the chain that reads films"
-    return ("it looks at clips of pixels, and films are read by clips of features: keep what an image model sees with "
-            "`tronie features` and train on that")  # fmt: skip
+    return (
+        "it looks at clips of pixels, and films are read by clips of features: keep what an image model sees with "
+        "`tronie features` and train on that"
+    )
 
 
 def find_encoder(folders: Sequence[Path], given: str | Path | Model | None = None) -> Encoder:
@@ -67,16 +69,20 @@ def find_encoder(folders: Sequence[Path], given: str | Path | Model | None = Non
     if given is not None:
         model = load_model(given)
         if model.hash != wanted:
-            raise ModelError(f"{given} is model {model.hash}, and the features were made by model {wanted} ('{name}'): "
-                             "give that one.")  # fmt: skip
+            raise ModelError(
+                f"{given} is model {model.hash}, and the features were made by model {wanted} ('{name}'): "
+                "give that one."
+            )
         return _encoder(model)
     lay = str(note.get("folder", ""))
     for place in (*shipped(), *([lay] if lay and (Path(lay) / "model.json").is_file() else [])):
         model = load_model(place)
         if model.hash == wanted:
             return _encoder(model)
-    raise ModelError(f"The features were made by model {wanted} ('{name}'), which is not where it was: name its folder "
-                     "with --encoder.")  # fmt: skip
+    raise ModelError(
+        f"The features were made by model {wanted} ('{name}'), which is not where it was: name its folder "
+        "with --encoder."
+    )
 
 
 def _encoder(model: Model) -> Encoder:
@@ -84,8 +90,9 @@ def _encoder(model: Model) -> Encoder:
     return Encoder(model.folder / model.info.graph, model.size, blank.shape[1], f"{model.name} {model.hash}")
 
 
-def write_graphs(method: Method, encoder: Encoder, folder: Path, precision: Literal["half", "full"],
-                 how: ClipInfo) -> ClipInfo:  # fmt: skip
+def write_graphs(
+    method: Method, encoder: Encoder, folder: Path, precision: Literal["half", "full"], how: ClipInfo
+) -> ClipInfo:
     """``encoder.onnx`` as it is and ``temporal.onnx``; ``how`` has the looks and windows, all else is found out."""
     folder.mkdir(parents=True, exist_ok=True)
     full, graph = folder / "full.onnx", folder / TEMPORAL
@@ -97,8 +104,15 @@ def write_graphs(method: Method, encoder: Encoder, folder: Path, precision: Lite
     else:
         full.replace(graph)
     each = frames_of_a_key(method, Session(graph).outputs)
-    return replace(how, graph=TEMPORAL, graph_sha256=sha256(graph), frames=method.draw_view().frames,
-                   width=encoder.width, each=each, encoder=encoder.name)  # fmt: skip
+    return replace(
+        how,
+        graph=TEMPORAL,
+        graph_sha256=sha256(graph),
+        frames=method.draw_view().frames,
+        width=encoder.width,
+        each=each,
+        encoder=encoder.name,
+    )
 
 
 def read_clips(reader: ClipReader, part: Part) -> Said:
@@ -115,16 +129,25 @@ def read_clips(reader: ClipReader, part: Part) -> Said:
     return Said(np.stack(logits).astype(np.float32), rated, views_read(reader.info.looks))
 
 
-def write_again(method: Method, source: Path, folder: Path, *, precision: Literal["half", "full"] = "half",
-                temperature: float | None = None, how: Mapping[str, Any] | None = None,
-                encoder: str | Path | Model | None = None) -> None:  # fmt: skip
+def write_again(
+    method: Method,
+    source: Path,
+    folder: Path,
+    *,
+    precision: Literal["half", "full"] = "half",
+    temperature: float | None = None,
+    how: Mapping[str, Any] | None = None,
+    encoder: str | Path | Model | None = None,
+) -> None:
     """The model folder ``source`` of the same weights once more, at another precision or with other windows.
 
     ``encoder``, where it is given, must be the very image model. Raises ModelError where there is no such folder.
     """
     if not (source / "model.json").is_file() or (info := load_folder(source).info).clip is None:
-        raise ModelError(f"There is no video model in {source}, as the model that made its features was not found: "
-                         "give --data, the folder of the prepared sets, and --encoder, that model.")  # fmt: skip
+        raise ModelError(
+            f"There is no video model in {source}, as the model that made its features was not found: "
+            "give --data, the folder of the prepared sets, and --encoder, that model."
+        )
     assert info.clip is not None
     if encoder is not None and (given := load_model(encoder)).hash != (wanted := info.clip.encoder.rpartition(" ")[2]):
         raise ModelError(f"{encoder} is model {given.hash}, and the features were made by {wanted}: give that one.")
@@ -147,9 +170,18 @@ def checked(clip: ClipInfo, how: Mapping[str, Any] | None) -> ClipInfo:
         raise ModelError(f"Films cannot be read so: {error}.") from error
 
 
-def write_clip_model(recipe: Recipe, method: Method, folder: Path, encoder: Encoder, learn: Sequence[Part],
-                     judged: Sequence[Part], *, precision: Literal["half", "full"] = "half",
-                     temperature: float | None = None, how: Mapping[str, Any] | None = None) -> Path:  # fmt: skip
+def write_clip_model(
+    recipe: Recipe,
+    method: Method,
+    folder: Path,
+    encoder: Encoder,
+    learn: Sequence[Part],
+    judged: Sequence[Part],
+    *,
+    precision: Literal["half", "full"] = "half",
+    temperature: float | None = None,
+    how: Mapping[str, Any] | None = None,
+) -> Path:
     """The whole model folder; scores and temperature are those of the graph, read in looks as in a film.
 
     ``temperature`` takes the place of the one that is fitted. Raises ModelError for what cannot be exported.

@@ -75,12 +75,20 @@ def joined(parts: Sequence[Answered]) -> Answered:
     def affect(name: str) -> NDArray[np.float64] | None:
         if all(getattr(p, name) is None for p in parts):
             return None
-        return np.concatenate([np.full((len(p), 2), np.nan) if getattr(p, name) is None else getattr(p, name)
-                               for p in parts])  # fmt: skip
+        return np.concatenate(
+            [np.full((len(p), 2), np.nan) if getattr(p, name) is None else getattr(p, name) for p in parts]
+        )
 
-    return Answered(np.concatenate([p.id for p in parts]), np.concatenate([p.group for p in parts]),
-                    np.concatenate([p.truth for p in parts]), np.concatenate([p.probability for p in parts]),
-                    parts[0].labels, affect("affect"), affect("rating"), parts[0].reading)  # fmt: skip
+    return Answered(
+        np.concatenate([p.id for p in parts]),
+        np.concatenate([p.group for p in parts]),
+        np.concatenate([p.truth for p in parts]),
+        np.concatenate([p.probability for p in parts]),
+        parts[0].labels,
+        affect("affect"),
+        affect("rating"),
+        parts[0].reading,
+    )
 
 
 def write_answers(folder: Path, answered: Mapping[str, Answered]) -> Path:
@@ -122,8 +130,10 @@ def read_answers(folder: Path) -> dict[str, Answered]:
             raise ValueError(f"its columns are not {', '.join(_FIRST)}, p_…")
         if any(len(row) != len(head) for row in rows):
             raise ValueError("a line has more or fewer columns than the first")
-        return {source: _read([row for row in rows if row[0] == source], labels, begin)
-                for source in dict.fromkeys(row[0] for row in rows)}  # fmt: skip
+        return {
+            source: _read([row for row in rows if row[0] == source], labels, begin)
+            for source in dict.fromkeys(row[0] for row in rows)
+        }
     except OSError:
         raise SourceError(f"There is no {path}: give a run folder, or what `tronie evaluate … --out` wrote.") from None
     except (ValueError, IndexError) as error:
@@ -136,7 +146,12 @@ def _read(mine: list[list[str]], labels: tuple[str, ...], begin: int) -> Answere
     probability, more = np.split(number.reshape(len(mine), -1), [len(labels)], 1)
     said = more.shape[1] > 0 and bool(np.isfinite(more[:, :2]).any())
     return Answered(
-        np.array([r[1] for r in mine], np.str_), np.array([int(r[2]) for r in mine], np.int64),
-        np.array([labels.index(r[3]) if r[3] else -1 for r in mine], np.int64), probability, labels,
-        more[:, :2] if said else None, more[:, 2:] if said else None,
-        mine[0][begin - 1] if begin > len(_FIRST) else "")  # fmt: skip
+        np.array([r[1] for r in mine], np.str_),
+        np.array([int(r[2]) for r in mine], np.int64),
+        np.array([labels.index(r[3]) if r[3] else -1 for r in mine], np.int64),
+        probability,
+        labels,
+        more[:, :2] if said else None,
+        more[:, 2:] if said else None,
+        mine[0][begin - 1] if begin > len(_FIRST) else "",
+    )

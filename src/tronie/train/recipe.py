@@ -130,8 +130,10 @@ def resolved(recipe: Recipe) -> Recipe:
     """
     unlabelled = next((s.data for s in (*recipe.train, *recipe.valid) if s.affect), None)
     if unlabelled is not None and not method_kind(recipe).learns_affect:
-        raise SettingError(f"'{unlabelled}' has affect = true, and method '{recipe.method}' learns no valence and "
-                           "arousal: choose 'multitask', or leave affect = false.")  # fmt: skip
+        raise SettingError(
+            f"'{unlabelled}' has affect = true, and method '{recipe.method}' learns no valence and "
+            "arousal: choose 'multitask', or leave affect = false."
+        )
     return replace(recipe, config=config.as_dict(config.build(method_kind(recipe).Config, recipe.config, "config")))
 
 
@@ -139,6 +141,7 @@ def method_kind(recipe: Recipe) -> type[Method]:
     """The class that the recipe's ``method`` names. Raises SettingError."""
     kind = resolve(METHODS, recipe.method, "method")
     if not (isinstance(kind, type) and issubclass(kind, Method) and hasattr(kind, "Config")):
-        raise SettingError(f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method and "
-                           "have a Config.")  # fmt: skip
+        raise SettingError(
+            f"'{recipe.method}' is no method: it must derive from tronie.methods.method.Method and have a Config."
+        )
     return kind

@@ -29,9 +29,16 @@ class Hardship:
     uar: Interval
 
 
-def robustness(predict: Predict, faces: Faces, truth: NDArray[np.integer], classes: int, *,
-               groups: NDArray[np.integer] | None = None, draws: int = 500,
-               progress: Callable[[int, int], None] | None = None) -> list[Hardship]:  # fmt: skip
+def robustness(
+    predict: Predict,
+    faces: Faces,
+    truth: NDArray[np.integer],
+    classes: int,
+    *,
+    groups: NDArray[np.integer] | None = None,
+    draws: int = 500,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Hardship]:
     """Accuracy and mean recall at every level of every corruption, on the same rows.
 
     ``truth`` ``(n,)`` are indices below ``classes``; ``predict`` gives ``(m, classes)``. ``progress`` hears
@@ -47,8 +54,12 @@ def robustness(predict: Predict, faces: Faces, truth: NDArray[np.integer], class
         answer = np.concatenate(parts)
 
         def score(measure: Callable[[NDArray[np.int64]], float], answer: NDArray[np.int64] = answer) -> Interval:
-            return bootstrap(lambda i: measure(scores.confusion(truth[i], answer[i], classes)), len(truth),
-                             groups=groups, draws=draws)  # fmt: skip
+            return bootstrap(
+                lambda i: measure(scores.confusion(truth[i], answer[i], classes)),
+                len(truth),
+                groups=groups,
+                draws=draws,
+            )
 
         found.append(Hardship(name, level, CORRUPTIONS[name].unit, score(scores.accuracy), score(scores.mean_recall)))
         if progress:

@@ -115,8 +115,9 @@ def make_method(recipe: Recipe) -> Method:
     return made
 
 
-def execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None] = lambda line: None,
-            team: Team = ALONE) -> Outcome:  # fmt: skip
+def execute(
+    recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None] = lambda line: None, team: Team = ALONE
+) -> Outcome:
     """Train, judge and export ``recipe``; an interrupted run in the same folder goes on after its last epoch.
 
     In a team every process calls this with the same arguments and gets the same outcome; the leader alone writes, but
@@ -161,8 +162,15 @@ def _execute(recipe: Recipe, data: Path, folder: Path, say: Callable[[str], None
     return team.agreed(Outcome(folder, folder / "model", evaluations))
 
 
-def _deliver(recipe: Recipe, weights: Method, data: Path, folder: Path, learn: Sequence[Part], judged: Sequence[Part],
-             verdict: Verdict) -> str:  # fmt: skip
+def _deliver(
+    recipe: Recipe,
+    weights: Method,
+    data: Path,
+    folder: Path,
+    learn: Sequence[Part],
+    judged: Sequence[Part],
+    verdict: Verdict,
+) -> str:
     """Write the model folder; or say why there is none, for a run is not lost by that."""
     reason = unlabelled(learn)
     if not reason and not reads_faces(weights):
@@ -230,8 +238,12 @@ def begin(recipe: Recipe, folder: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     packages = {name: version(name) for name in ("torch", "numpy", "onnxruntime", "opencv-python-headless")}
-    machine = {"tronie": __version__, "python": platform.python_version(), "system": platform.system(),
-               "machine": platform.machine()}  # fmt: skip
+    machine = {
+        "tronie": __version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+    }
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps(machine | packages, indent=1) + "\n", encoding="utf-8")
 
@@ -241,8 +253,9 @@ def _check_device(name: str) -> None:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError):
-        raise SettingError(f"PyTorch cannot use the device '{name}' on this machine: set loop.device=cpu, or another "
-                           "that it can use.") from None  # fmt: skip
+        raise SettingError(
+            f"PyTorch cannot use the device '{name}' on this machine: set loop.device=cpu, or another that it can use."
+        ) from None
 
 
 def record(folder: Path, manifest: Manifest, found: Decisions) -> None:

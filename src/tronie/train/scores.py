@@ -68,10 +68,21 @@ class Evaluation:
     reading: str = ""
 
 
-def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...], hash_: str,
-             *, votes: NDArray[np.floating] | None = None, groups: NDArray[np.integer] | None = None,
-             affect: NDArray[np.floating] | None = None, rating: NDArray[np.floating] | None = None, left_out: int = 0,
-             reading: str = "", draws: int = 1000, seed: int = 0) -> Evaluation:  # fmt: skip
+def evaluate(
+    probability: NDArray[np.floating],
+    truth: NDArray[np.integer],
+    labels: tuple[str, ...],
+    hash_: str,
+    *,
+    votes: NDArray[np.floating] | None = None,
+    groups: NDArray[np.integer] | None = None,
+    affect: NDArray[np.floating] | None = None,
+    rating: NDArray[np.floating] | None = None,
+    left_out: int = 0,
+    reading: str = "",
+    draws: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
     """Scores of probabilities ``(n, classes)`` against labels ``(n,)``, -1 for rows without one.
 
     ``votes`` ``(n, classes)`` are shares, NaN rows have none; ``groups`` ``(n,)`` are drawn whole by the bootstrap.
@@ -81,20 +92,40 @@ def evaluate(probability: NDArray[np.floating], truth: NDArray[np.integer], labe
     named = np.flatnonzero(np.asarray(truth) >= 0)
     rated = affect_scores(affect, rating, groups, draws, seed)
     if not len(named) and not rated:
-        raise SourceError("There is no face to judge: no row carries a label that the model knows, or valence and "
-                          "arousal that it says.")  # fmt: skip
+        raise SourceError(
+            "There is no face to judge: no row carries a label that the model knows, or valence and "
+            "arousal that it says."
+        )
     number = 0 if not rated or rating is None else int(np.isfinite(rating).any(1).sum())
     found = Evaluation(0, "", labels, {}, {}, (), (), ())
     if len(named):
-        found = _by_label(probability[named], truth[named], labels, None if votes is None else votes[named],
-                          None if groups is None else groups[named], draws, seed)  # fmt: skip
-    return replace(found, rows=len(truth), hash=hash_, scores=found.scores | rated, left_out=left_out, rated=number,
-                   reading=reading)  # fmt: skip
+        found = _by_label(
+            probability[named],
+            truth[named],
+            labels,
+            None if votes is None else votes[named],
+            None if groups is None else groups[named],
+            draws,
+            seed,
+        )
+    return replace(
+        found,
+        rows=len(truth),
+        hash=hash_,
+        scores=found.scores | rated,
+        left_out=left_out,
+        rated=number,
+        reading=reading,
+    )
 
 
-def affect_scores(affect: NDArray[np.floating] | None, rating: NDArray[np.floating] | None,
-                  groups: NDArray[np.integer] | None, draws: int = 1000,
-                  seed: int = 0) -> dict[str, Interval]:  # fmt: skip
+def affect_scores(
+    affect: NDArray[np.floating] | None,
+    rating: NDArray[np.floating] | None,
+    groups: NDArray[np.integer] | None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
     """``ccc_valence`` and so on of answers against ratings, both ``(n, 2)``; empty where either is missing."""
     if affect is None or rating is None:
         return {}
@@ -106,18 +137,27 @@ def affect_scores(affect: NDArray[np.floating] | None, rating: NDArray[np.floati
         said, given = affect[known, column].astype(np.float64), rating[known, column].astype(np.float64)
         inside = None if groups is None else groups[known]
         for score, measure in _AFFECT_SCORES.items():
-            found[f"{score}_{name}"] = bootstrap(partial(_of_rows, measure, said, given), len(known), groups=inside,
-                                                 draws=draws, seed=seed)  # fmt: skip
+            found[f"{score}_{name}"] = bootstrap(
+                partial(_of_rows, measure, said, given), len(known), groups=inside, draws=draws, seed=seed
+            )
     return found
 
 
-def _of_rows(measure: Callable[..., float], said: NDArray[np.float64], given: NDArray[np.float64], rows: Rows) -> float:
+def _of_rows(
+    measure: Callable[..., float], said: NDArray[np.floating], given: NDArray[np.floating], rows: Rows
+) -> float:
     return measure(said[rows], given[rows])
 
 
-def _by_label(probability: NDArray[np.floating], truth: NDArray[np.integer], labels: tuple[str, ...],
-              votes: NDArray[np.floating] | None, groups: NDArray[np.integer] | None, draws: int,
-              seed: int) -> Evaluation:  # fmt: skip
+def _by_label(
+    probability: NDArray[np.floating],
+    truth: NDArray[np.integer],
+    labels: tuple[str, ...],
+    votes: NDArray[np.floating] | None,
+    groups: NDArray[np.integer] | None,
+    draws: int,
+    seed: int,
+) -> Evaluation:
     """Everything that is said of rows with labels ``(n,)``."""
 
     def interval(measure: Callable[[Rows], float], centred: bool = False) -> Interval:
@@ -135,13 +175,19 @@ def _by_label(probability: NDArray[np.floating], truth: NDArray[np.integer], lab
         voted, given = probability[known], votes[known]
         inside = groups[known] if groups is not None else None
         for name, score in (("votes_kl", scores.kl_divergence), ("votes_correlation", scores.vote_correlation)):
-            found[name] = bootstrap(lambda rows, s=score: s(voted[rows], given[rows]), len(known),  # type: ignore[misc]
-                                    groups=inside, draws=draws, seed=seed)  # fmt: skip
+            found[name] = bootstrap(
+                partial(_of_rows, score, voted, given),
+                len(known),
+                groups=inside,
+                draws=draws,
+                seed=seed,
+            )
     return replace(_tables(probability, truth, labels), scores=found)
 
 
-def _measures(probability: NDArray[np.floating], truth: NDArray[np.integer],
-              n: int) -> dict[str, Callable[[Rows], float]]:  # fmt: skip
+def _measures(
+    probability: NDArray[np.floating], truth: NDArray[np.integer], n: int
+) -> dict[str, Callable[[Rows], float]]:
     """Scores as functions of row positions."""
     answer, sure = probability.argmax(1), probability.max(1)
     right = answer == truth
@@ -162,17 +208,24 @@ def _tables(probability: NDArray[np.floating], truth: NDArray[np.integer], label
     """Everything that has no interval."""
     answer, sure = probability.argmax(1), probability.max(1)
     table = scores.confusion(truth, answer, len(labels))
-    columns = {"recall": scores.recalls(table), "precision": scores.precisions(table),
-               "f1": scores.f1_scores(table), "faces": table.sum(1)}  # fmt: skip
+    columns = {
+        "recall": scores.recalls(table),
+        "precision": scores.precisions(table),
+        "f1": scores.f1_scores(table),
+        "faces": table.sum(1),
+    }
     coverage, risk = scores.risk_coverage(sure, answer == truth)
     picked = np.unique(np.linspace(0, len(coverage) - 1, _CURVE).round().astype(int))
     return Evaluation(
-        rows=len(truth), hash="", labels=labels, scores={},
+        rows=len(truth),
+        hash="",
+        labels=labels,
+        scores={},
         per_class={name: {k: float(c[i]) for k, c in columns.items()} for i, name in enumerate(labels)},
         confusion=tuple(tuple(int(v) for v in row) for row in table),
         reliability=tuple(tuple(float(v) for v in row) for row in calibration.reliability(sure, answer == truth)),
         risk_coverage=tuple((float(c), float(r)) for c, r in zip(coverage[picked], risk[picked], strict=True)),
-    )  # fmt: skip
+    )
 
 
 def plain(evaluation: Evaluation) -> dict[str, Any]:

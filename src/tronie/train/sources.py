@@ -55,8 +55,15 @@ class Hard:
         clips.save(self.plan, self.ids, path)
 
 
-def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | None = None,
-              drop_fold: int | None = None, noisy: bool = False) -> Part:  # fmt: skip
+def open_part(
+    root: Path,
+    source: Source,
+    labels: LabelSet,
+    *,
+    keep_fold: int | None = None,
+    drop_fold: int | None = None,
+    noisy: bool = False,
+) -> Part:
     """The rows of ``source`` that carry one of ``labels``; of its folds only ``keep_fold``, or all but ``drop_fold``.
 
     With ``source.affect`` also those that carry valence and arousal and none of them. ``noisy``: with the wrong labels
@@ -88,14 +95,32 @@ def open_part(root: Path, source: Source, labels: LabelSet, *, keep_fold: int | 
         votes = f" and {source.least_votes} votes" if source.soft else ""
         which = f" in fold {keep_fold}" if keep_fold is not None else ""
         rate = ", or with valence and arousal" * source.affect
-        raise SourceError(f"{folder} has no row{which} of split '{source.split}' with a label of "
-                          f"{', '.join(labels.names)}{votes}{rate}: see its manifest.csv.")  # fmt: skip
+        raise SourceError(
+            f"{folder} has no row{which} of split '{source.split}' with a label of "
+            f"{', '.join(labels.names)}{votes}{rate}: see its manifest.csv."
+        )
     shown = plan.places(opened.starts) if plan is not None and opened.starts is not None else None
-    rows = Rows(opened.faces, index, target[index], np.ones(len(index), np.float32), source.share, opened.starts,
-                opened.kind, opened.mirror, shown, None if rated is None else rated[index])  # fmt: skip
+    rows = Rows(
+        opened.faces,
+        index,
+        target[index],
+        np.ones(len(index), np.float32),
+        source.share,
+        opened.starts,
+        opened.kind,
+        opened.mirror,
+        shown,
+        None if rated is None else rated[index],
+    )
     parts = [source.data, source.split if source.split != "train" else "", f"fold{keep_fold}" * (keep_fold is not None)]
-    return Part("/".join(p for p in parts if p), manifest.select(index), rows, truth[index], planted,
-                None if plan is None else Hard(manifest.id, plan))  # fmt: skip
+    return Part(
+        "/".join(p for p in parts if p),
+        manifest.select(index),
+        rows,
+        truth[index],
+        planted,
+        None if plan is None else Hard(manifest.id, plan),
+    )
 
 
 def _hardened(opened: Opened, source: Source, keep: NDArray[np.bool_]) -> HardPlan:
@@ -142,8 +167,10 @@ def balanced(parts: Sequence[Part], power: float) -> list[Rows]:
     per_class = count.clip(1) ** -power
     if count.any():
         per_class /= (per_class * count).sum() / count.sum()
-    return [replace(p.rows, weight=np.where(p.rows.target.any(1), p.rows.target @ per_class, 1).astype(np.float32))
-            for p in parts]  # fmt: skip
+    return [
+        replace(p.rows, weight=np.where(p.rows.target.any(1), p.rows.target @ per_class, 1).astype(np.float32))
+        for p in parts
+    ]
 
 
 def training_parts(recipe: Recipe, root: Path) -> list[Part]:
@@ -157,12 +184,16 @@ def training_parts(recipe: Recipe, root: Path) -> list[Part]:
     for part in parts:
         size, inputs = part.rows.faces.shape[1], recipe.config.get("inputs", 0)
         if part.rows.kind == "features" == recipe.config.get("kind") and inputs != size:
-            raise SettingError(f"'{part.name}' holds features of {size} numbers, and config.inputs is {inputs}: set "
-                               f"config.inputs={size}.")  # fmt: skip
+            raise SettingError(
+                f"'{part.name}' holds features of {size} numbers, and config.inputs is {inputs}: set "
+                f"config.inputs={size}."
+            )
     rated = any(p.rows.affect is not None and np.isfinite(p.rows.affect).any() for p in parts)
     if not rated and method_kind(recipe).learns_affect:
-        raise SettingError(f"Method '{recipe.method}' learns valence and arousal, and no training row carries them: "
-                           "add a source that does, or choose 'sequence' (clips) or 'baseline' (photos).")  # fmt: skip
+        raise SettingError(
+            f"Method '{recipe.method}' learns valence and arousal, and no training row carries them: "
+            "add a source that does, or choose 'sequence' (clips) or 'baseline' (photos)."
+        )
     return parts
 
 
@@ -177,9 +208,15 @@ def training_manifest(parts: Sequence[Part], labels: LabelSet) -> Manifest:
         return np.concatenate([getattr(p.manifest, name) for p in parts])
 
     return Manifest(
-        id=joined("id"), path=joined("path"), label=np.concatenate([p.truth for p in parts]), labels=labels,
-        split=joined("split"), fold=joined("fold"), subject=joined("subject"),
-        group=np.concatenate([p.manifest.group + start for p, start in zip(parts, groups, strict=True)]))  # fmt: skip
+        id=joined("id"),
+        path=joined("path"),
+        label=np.concatenate([p.truth for p in parts]),
+        labels=labels,
+        split=joined("split"),
+        fold=joined("fold"),
+        subject=joined("subject"),
+        group=np.concatenate([p.manifest.group + start for p, start in zip(parts, groups, strict=True)]),
+    )
 
 
 def validation_parts(recipe: Recipe, root: Path) -> list[Part]:
@@ -193,6 +230,7 @@ def validation_parts(recipe: Recipe, root: Path) -> list[Part]:
     judged = held + [open_part(root, s, labels) for s in recipe.valid]
     names = [p.name for p in judged]
     if len(set(names)) < len(names):
-        raise SettingError(f"Two validation sources are called {max(names, key=names.count)}: they must differ in "
-                           "data, split or fold.")  # fmt: skip
+        raise SettingError(
+            f"Two validation sources are called {max(names, key=names.count)}: they must differ in data, split or fold."
+        )
     return judged

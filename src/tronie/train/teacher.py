@@ -33,8 +33,9 @@ _BATCH = 64
 FILE = "teacher.npz"
 
 
-def taught(learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[str], None] = lambda line: None
-           ) -> list[Part]:  # fmt: skip
+def taught(
+    learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[str], None] = lambda line: None
+) -> list[Part]:
     """The parts a recipe learns from, with targets that its teachers have a share in; as they are without a teacher.
 
     The teachers' answers are kept in ``folder``, so that a run that goes on does not ask again. Where the recipe holds
@@ -53,8 +54,10 @@ def taught(learn: Sequence[Part], recipe: Recipe, folder: Path, say: Callable[[s
         for one in teachers if source.folds and recipe.fold >= 0 else ():
             _insist_unseen(one, source.data, same)
     said = iter(_answers(teachers, asked, labels, folder / FILE, say))
-    return [_mixed(part, next(said), how) if source.taught else part
-            for source, part in zip(recipe.train, learn, strict=True)]  # fmt: skip
+    return [
+        _mixed(part, next(said), how) if source.taught else part
+        for source, part in zip(recipe.train, learn, strict=True)
+    ]
 
 
 def known(recipe: Recipe) -> tuple[str, ...]:
@@ -86,8 +89,9 @@ def _teacher(name: str, labels: LabelSet) -> Model:
     found = load_model(name)
     known = labels.translate(found.labels) >= 0
     if missing := [label for label, there in zip(labels.names, known, strict=True) if not there]:
-        raise SettingError(f"The teacher {name} does not know '{missing[0]}': its labels are "
-                           f"{', '.join(found.labels.names)}.")  # fmt: skip
+        raise SettingError(
+            f"The teacher {name} does not know '{missing[0]}': its labels are {', '.join(found.labels.names)}."
+        )
     if found.clip is not None:
         raise SettingError(f"The teacher {name} is a video model: give one of single faces.")
     return found
@@ -108,11 +112,13 @@ def _insist_unseen(teacher: Model, data: str, parts: Sequence[Part]) -> None:
                     f"The teacher {teacher.folder} has learnt from {count} rows of '{data}' that are not the "
                     f"{sum(len(part.rows) for part in parts)} of this run: it may know the rows held out, and scores "
                     "on them would be too good. Give a teacher that was trained with the same fold held out, or set "
-                    "fold=-1.")  # fmt: skip
+                    "fold=-1."
+                )
 
 
-def _answers(teachers: Sequence[Model], learn: Sequence[Part], labels: LabelSet, path: Path,
-             say: Callable[[str], None]) -> list[NDArray[np.float32]]:  # fmt: skip
+def _answers(
+    teachers: Sequence[Model], learn: Sequence[Part], labels: LabelSet, path: Path, say: Callable[[str], None]
+) -> list[NDArray[np.float32]]:
     """Mean probabilities ``(n, classes)`` of the teachers for each part: those in ``path``, else asked for and kept."""
     names = " ".join([*(t.hash for t in teachers), *(p.manifest.hash() for p in learn), *labels.names])
     key = hashlib.sha256(names.encode()).hexdigest()
@@ -124,8 +130,7 @@ def _answers(teachers: Sequence[Model], learn: Sequence[Part], labels: LabelSet,
     return np.split(said, np.cumsum([len(part.rows) for part in learn])[:-1])
 
 
-def _asked(teachers: Sequence[Model], part: Part, labels: LabelSet, say: Callable[[str], None]
-           ) -> NDArray[np.float32]:  # fmt: skip
+def _asked(teachers: Sequence[Model], part: Part, labels: LabelSet, say: Callable[[str], None]) -> NDArray[np.float32]:
     """Mean probabilities ``(n, classes)`` of the teachers, by the run's labels."""
     found = np.zeros((len(part.rows), len(labels)), np.float64)
     for teacher in teachers:

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from tronie.train.run import Outcome
 
 
-def train(recipe: str | Path | None = None, *, data: str | Path = "prepared", out: str | Path = "runs",
-          assignments: Sequence[str] = (), resume: str | Path | None = None,
-          say: Callable[[str], None] = lambda line: None) -> Outcome:  # fmt: skip
+def train(
+    recipe: str | Path | None = None,
+    *,
+    data: str | Path = "prepared",
+    out: str | Path = "runs",
+    assignments: Sequence[str] = (),
+    resume: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Outcome:
     """Train ``recipe`` (a shipped name or a TOML file) on the prepared sets below ``data``; judge and export it.
 
     ``assignments`` such as ``"loop.epochs=3"`` override the recipe. The run lies in ``out/<date>-<name>-<n>``.

@@ -123,10 +123,20 @@ def judge_finally(answering: Answering, judged: Sequence[Part], labels: tuple[st
         probability = _cross_fitted(logits, part) if part is home else softmax(logits / temperature)
         rows, rating = part.manifest, None if affect is None else part.rows.affect
         votes = vote_shares(rows, LabelSet(labels))
-        evaluations[part.name] = evaluate(probability, part.truth, labels, rows.hash(), votes=votes, groups=rows.group,
-                                          affect=affect, rating=rating, reading=reading)  # fmt: skip
-        answered[part.name] = Answered(rows.id, rows.group, part.truth, probability, labels, _double(affect),
-                                       _double(rating), reading)  # fmt: skip
+        evaluations[part.name] = evaluate(
+            probability,
+            part.truth,
+            labels,
+            rows.hash(),
+            votes=votes,
+            groups=rows.group,
+            affect=affect,
+            rating=rating,
+            reading=reading,
+        )
+        answered[part.name] = Answered(
+            rows.id, rows.group, part.truth, probability, labels, _double(affect), _double(rating), reading
+        )
     calibrated = f"{home.name} ({int((home.truth >= 0).sum())} rows, not learnt from)" if home else ""
     return Verdict(evaluations, answered, temperature, calibrated)
 
@@ -146,8 +156,11 @@ def _cross_fitted(logits: NDArray[np.float32], part: Part) -> NDArray[np.float64
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """``evaluation.json`` and, where anything was judged, ``answers.csv``. Raises OutputError."""
-    content = {"temperature": verdict.temperature, "calibrated": verdict.calibrated,
-               "sources": {name: plain(e) for name, e in verdict.evaluations.items()}}  # fmt: skip
+    content = {
+        "temperature": verdict.temperature,
+        "calibrated": verdict.calibrated,
+        "sources": {name: plain(e) for name, e in verdict.evaluations.items()},
+    }
     with replacing(folder / "evaluation.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if verdict.answered:

@@ -30,8 +30,9 @@ _AS_THEY_ARE = {"avoid_negative_ts": "disabled"}  # sound that begins before 0 (
 _FALLBACK = "aac"
 
 
-def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = None,
-               called: Path | None = None) -> list[str]:  # fmt: skip
+def with_sound(
+    pictures: Path, film: Path, out: Path, *, until: float | None = None, called: Path | None = None
+) -> list[str]:
     """Write ``out``: the pictures of one film with the sound tracks of another, in step as they were in ``film``.
 
     ``pictures`` have the times of ``film``'s clock (:func:`tronie.video.clock.zero_of`), also where its picture begins
@@ -55,8 +56,10 @@ def with_sound(pictures: Path, film: Path, out: Path, *, until: float | None = N
                 copied.metadata.update(track.metadata)
             else:
                 streams[track] = _Recoder(track, new)
-                told.append(f"The sound of {film.name} ({track.codec_context.name}) does not fit into {out.suffix} "
-                            "and was coded anew as AAC.")  # fmt: skip
+                told.append(
+                    f"The sound of {film.name} ({track.codec_context.name}) does not fit into {out.suffix} "
+                    "and was coded anew as AAC."
+                )
         flows = [_timed(seen.demux(picture), zero_of(seen), streams)]
         if heard and tracks:
             flows.append(_timed(_unbroken(heard.demux(tracks)), zero_of(heard), streams))
@@ -132,8 +135,9 @@ def _unbroken(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
         yield packet
 
 
-def _timed(packets: Iterable[Packet[Any]], start: Fraction,
-           streams: dict[Stream, Stream | _Recoder]) -> Iterator[tuple[Fraction, Packet[Any]]]:  # fmt: skip
+def _timed(
+    packets: Iterable[Packet[Any]], start: Fraction, streams: dict[Stream, Stream | _Recoder]
+) -> Iterator[tuple[Fraction, Packet[Any]]]:
     """Packets for the new file with their decoding times in seconds after ``start``."""
     for packet in packets:
         target = streams[packet.stream]

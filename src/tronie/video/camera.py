@@ -64,8 +64,10 @@ def camera_shots(number: int) -> Generator[Shot, None, None]:
     device = cv2.VideoCapture(number)
     try:
         if not device.isOpened():
-            raise SourceError(f"Camera {number} cannot be opened: check that it is connected, that this program may "
-                              "use it (privacy settings), and that no other program does.")  # fmt: skip
+            raise SourceError(
+                f"Camera {number} cannot be opened: check that it is connected, that this program may "
+                "use it (privacy settings), and that no other program does."
+            )
         begun: float | None = None
         while True:
             there, image = device.read()
@@ -90,8 +92,10 @@ def _check_device(number: int) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise SourceError(f"Camera {number} ({path}) cannot be opened ({error.strerror}): join the group that owns it "
-                          "(often 'video'), and close other programs that use it.") from None  # fmt: skip
+        raise SourceError(
+            f"Camera {number} ({path}) cannot be opened ({error.strerror}): join the group that owns it "
+            "(often 'video'), and close other programs that use it."
+        ) from None
 
 
 def _rgb(image: Any) -> Pixels:

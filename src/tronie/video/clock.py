@@ -30,9 +30,11 @@ def zero_of(container: InputContainer) -> Fraction:
     starts = [
         stream.start_time * stream.time_base
         for stream in container.streams
-        if stream.type in ("video", "audio") and not int(stream.disposition) & _ATTACHED_PICTURE
-        and stream.start_time is not None and stream.time_base is not None
-    ]  # fmt: skip
+        if stream.type in ("video", "audio")
+        and not int(stream.disposition) & _ATTACHED_PICTURE
+        and stream.start_time is not None
+        and stream.time_base is not None
+    ]
     return min(starts, default=Fraction(0))
 
 

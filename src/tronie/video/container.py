@@ -14,9 +14,28 @@ from tronie.video.files import NoPictures, address, ensure_file, is_program
 # descriptions that make it open other files and addresses (HLS, DASH, concat, SDP, VobSub), sequences of pictures,
 # devices, filter graphs, pictures of text and subtitles. Only what is named here is tried, whatever a file is called.
 _FILMS = (
-    "mov", "matroska", "avi", "asf", "flv", "mpegts", "mpeg", "mpegvideo", "ogg", "mxf", "wtv", "rm", "nut", "dv",
-    "yuv4mpegpipe", "ivf", "obu", "m4v", "h264", "hevc", "mjpeg",
-)  # fmt: skip
+    "mov",
+    "matroska",
+    "avi",
+    "asf",
+    "flv",
+    "mpegts",
+    "mpeg",
+    "mpegvideo",
+    "ogg",
+    "mxf",
+    "wtv",
+    "rm",
+    "nut",
+    "dv",
+    "yuv4mpegpipe",
+    "ivf",
+    "obu",
+    "m4v",
+    "h264",
+    "hevc",
+    "mjpeg",
+)
 # So that a sentence can say of a recording that it holds no pictures.
 _SOUNDS = ("mp3", "wav", "flac", "aac")
 # What a live source at an address may be besides. Its play lists lead to addresses only: see camera.py's protocols.

@@ -49,8 +49,9 @@ class Decoder:
     ``opens`` opens what is no file, such as an address. ``track``: see :func:`choose`.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None,
-                 track: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, path: Path, *, threads: int = 1, opens: Callable[[], Opened] | None = None, track: int | None = None
+    ) -> None:
         self.path = path
         self._threads = threads
         self._opens = opens or partial(_open, path, track)

@@ -35,9 +35,20 @@ _DEPTHS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))  # white, of grey p
 # What Pillow's parsers raise for broken bytes: mostly OSError, the rest from single formats (PNG: SyntaxError, AVIF:
 # RuntimeError); collected by reading 20,000 pictures in eleven formats with bytes changed at random.
 DAMAGED: tuple[type[Exception], ...] = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
-    RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 def read_image(source: Path | bytes) -> Pixels:

@@ -139,14 +139,18 @@ class VideoReader:
         decoder, pace = self._decoder, self._next.pace
         told = [] if self._asked else _others(self.path, decoder)
         if isinstance(decoder, Decoder) and decoder.timeless:
-            told.append(f"Film {self.path} is a bare stream without times: {decoder.rate:g} frames a second are "
-                        "assumed; put it into a container, such as .mkv, at the rate of the camera.")  # fmt: skip
+            told.append(
+                f"Film {self.path} is a bare stream without times: {decoder.rate:g} frames a second are "
+                "assumed; put it into a container, such as .mkv, at the rate of the camera."
+            )
         if decoder.damaged:
             told.append(f"Film {self.path}: damaged pieces were skipped ({decoder.damaged}); the rest was read.")
         elif pace.since is not None:
             start, lost = decoder.clock.time(pace.since), pace.lost * decoder.tick
-            told.append(f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: this time "
-                        "counts as not seen; the rest was read.")  # fmt: skip
+            told.append(
+                f"Film {self.path} lacks pictures for {lost:.1f} s in all, first at {start:.1f} s: this time "
+                "counts as not seen; the rest was read."
+            )
         end = self._next.time
         if self._next.raw is None and decoder.cut_short(end):
             should = f" of {decoder.length:.1f} s" if decoder.length > end else ""
@@ -267,8 +271,10 @@ def _others(path: Path, decoder: Decoder | Animation) -> list[str]:
     if isinstance(decoder, Animation) or len(decoder.tracks) == 1:
         return []
     sizes = ", ".join(f"{number} of {width} x {height}" for number, (width, height) in enumerate(decoder.tracks))
-    return [f"Film {path} has several picture tracks ({sizes}): {decoder.track} was read, as players show it; "
-            "--video-track N reads another."]  # fmt: skip
+    return [
+        f"Film {path} has several picture tracks ({sizes}): {decoder.track} was read, as players show it; "
+        "--video-track N reads another."
+    ]
 
 
 def slot(time: float, fps: float | None) -> int:

@@ -18,27 +18,85 @@ from tronie.video.files import ensure_file
 
 Kind = Literal["image", "video"]
 
-# fmt: off
-IMAGE_ENDINGS = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".avif",
-    ".jp2", ".ico",
-})
-VIDEO_ENDINGS = frozenset({
-    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ts", ".m2ts", ".mts",
-    ".mpg", ".mpeg", ".m2v", ".vob", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".rm", ".rmvb", ".y4m", ".nut",
-    ".h264", ".264", ".hevc", ".h265", ".ivf", ".mjpeg", ".mjpg", ".wtv",
-})
-# fmt: on
+IMAGE_ENDINGS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".avif",
+        ".jp2",
+        ".ico",
+    }
+)
+VIDEO_ENDINGS = frozenset(
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".qt",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".wmv",
+        ".asf",
+        ".flv",
+        ".f4v",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".mpg",
+        ".mpeg",
+        ".m2v",
+        ".vob",
+        ".ogv",
+        ".ogm",
+        ".3gp",
+        ".3g2",
+        ".mxf",
+        ".dv",
+        ".rm",
+        ".rmvb",
+        ".y4m",
+        ".nut",
+        ".h264",
+        ".264",
+        ".hevc",
+        ".h265",
+        ".ivf",
+        ".mjpeg",
+        ".mjpg",
+        ".wtv",
+    }
+)
 
 MJPEG_ENDINGS = frozenset({".mjpeg", ".mjpg"})
 """A raw stream of JPEG pictures begins as a JPEG picture does, so its ending tells."""
 
 _IMAGE_STARTS = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ",
-)  # fmt: skip
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF8",
+    b"II*\x00",
+    b"MM\x00*",
+    b"\x00\x00\x00\x0cjP  ",
+)
 _VIDEO_STARTS = (  # Matroska and WebM, Flash, ASF, MPEG programme stream, RealMedia
-    b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba", b".RMF",
-)  # fmt: skip
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    b"\x00\x00\x01\xba",
+    b".RMF",
+)
 
 
 @dataclass(frozen=True)

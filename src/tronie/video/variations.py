@@ -143,8 +143,10 @@ def stored_as(film: Path, folder: Path, track: int | None = None, *, name: str, 
         size: tuple[int, ...] | None = None
         for frame in reader:
             if size not in (None, frame.image.shape):
-                raise SourceError(f"Film {film} changes its size at {frame.time:.2f} s, so it cannot be stored again: "
-                                  "it is not checked.")  # fmt: skip
+                raise SourceError(
+                    f"Film {film} changes its size at {frame.time:.2f} s, so it cannot be stored again: "
+                    "it is not checked."
+                )
             size = frame.image.shape
             writer.write(frame.image, frame.time)
 

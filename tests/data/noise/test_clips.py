@@ -81,10 +81,15 @@ def test_saved_plans_come_back_in_any_order(tmp_path: Path) -> None:
         load(tmp_path / "hard.csv", ids)
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
-    (([5], [False], 0.5, 0), "none is marked neutral"), (([5], [True], 1.5, 0), "a rate from 0 to 1"),
-    (([0], [True], 0.5, 0), "one length of at least 1"), (([5, 5], [True], 0.5, 0), "one neutral mark per clip"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (([5], [False], 0.5, 0), "none is marked neutral"),
+        (([5], [True], 1.5, 0), "a rate from 0 to 1"),
+        (([0], [True], 0.5, 0), "one length of at least 1"),
+        (([5, 5], [True], 0.5, 0), "one neutral mark per clip"),
+    ],
+)
 def test_what_cannot_be_planned_is_told(arguments: tuple, told: str) -> None:
     with pytest.raises(SettingError, match=told):
         hard(*arguments)

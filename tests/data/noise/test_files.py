@@ -19,8 +19,14 @@ def whole(n: int = 60, labels: LabelSet = BASIC7) -> Manifest:
     label = number % 7
     label[5] = -1
     votes = np.eye(7, dtype=np.float32)[number % 7]
-    return Manifest(np.array(ids), np.array(ids), label, labels, votes=votes,
-                    split=np.array(["train" if i < 40 else "test" for i in range(n)]))  # fmt: skip
+    return Manifest(
+        np.array(ids),
+        np.array(ids),
+        label,
+        labels,
+        votes=votes,
+        split=np.array(["train" if i < 40 else "test" for i in range(n)]),
+    )
 
 
 def test_saved_noise_comes_back_by_id(tmp_path: Path) -> None:
@@ -72,11 +78,15 @@ def test_empty_noise_on_an_empty_manifest(tmp_path: Path) -> None:
     assert len(load(tmp_path / "n.csv")[0]) == 0
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    (("# {", "{"), "must begin with"), (('"tronie_noise": 1', '"tronie_noise": 2'), "must begin with"),
-    (("id,before", "id,was"), "lacks its line of columns"),
-    (("rafdb/train_00003,disgust", "rafdb/train_00003,disgst"), "line 5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("# {", "{"), "must begin with"),
+        (('"tronie_noise": 1', '"tronie_noise": 2'), "must begin with"),
+        (("id,before", "id,was"), "lacks its line of columns"),
+        (("rafdb/train_00003,disgust", "rafdb/train_00003,disgst"), "line 5"),
+    ],
+)
 def test_a_damaged_file_is_told(tmp_path: Path, change: tuple[str, str], told: str) -> None:
     manifest, path = whole(), tmp_path / "noise.csv"
     save(plant(manifest, "symmetric", seed=7, rate=0.4), manifest.id, path)

@@ -21,8 +21,9 @@ def manifest(n: int = 70, labels: LabelSet = BASIC7) -> Manifest:
     return Manifest(ids, ids, label, labels, votes=votes, split=np.full(n, "train"))
 
 
-@pytest.mark.parametrize(("word", "kind", "rate"), [("symmetric:0.3", "symmetric", 0.3), ("pair:0.5", "pair", 0.5),
-                                                    ("votes", "votes", 0.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "kind", "rate"), [("symmetric:0.3", "symmetric", 0.3), ("pair:0.5", "pair", 0.5), ("votes", "votes", 0.0)]
+)
 def test_a_word_plants_what_its_function_plants(word: str, kind: str, rate: float) -> None:
     made, expected = named(manifest(), word, 3), plant(manifest(), kind, seed=3, rate=rate)
     np.testing.assert_array_equal(made.corruption.after, expected.after)
@@ -60,20 +61,37 @@ def test_a_table_of_confusions_is_joined_by_name(tmp_path: Path) -> None:
     assert (after[many.label != fear] == many.label[many.label != fear]).all()
 
 
-@pytest.mark.parametrize(("word", "told"), [
-    ("pairs:0.3", "is no noise: use symmetric:RATE"), ("symmetric", "has no rate: write it as in symmetric:0.3"),
-    ("symmetric:much", "has no rate"), ("symmetric:1.5", "between 0 and 1"), ("confusion:", "is no noise"),
-    ("nowhere.csv", "nowhere.csv cannot be read"), ("eac:nowhere.txt", "cannot be read"),
-    ("confusion:nowhere.csv", "There is no file nowhere.csv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("pairs:0.3", "is no noise: use symmetric:RATE"),
+        ("symmetric", "has no rate: write it as in symmetric:0.3"),
+        ("symmetric:much", "has no rate"),
+        ("symmetric:1.5", "between 0 and 1"),
+        ("confusion:", "is no noise"),
+        ("nowhere.csv", "nowhere.csv cannot be read"),
+        ("eac:nowhere.txt", "cannot be read"),
+        ("confusion:nowhere.csv", "There is no file nowhere.csv"),
+    ],
+)
 def test_a_wrong_word_is_one_sentence(word: str, told: str) -> None:
     with pytest.raises(TronieError, match=told):
         named(manifest(), word, 0)
 
 
-@pytest.mark.parametrize("text", ["", "a,fear\n", "a,fear\nfear,much\n", "a,fear\nfear,-1\n", "a,fear\nfear,0\n",
-                                  "a,fear,fear\nfear,1,1\n", "a,fear,anger\nfear,1\nanger,1,2\n",
-                                  "a,boredom\nboredom,1\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a,fear\n",
+        "a,fear\nfear,much\n",
+        "a,fear\nfear,-1\n",
+        "a,fear\nfear,0\n",
+        "a,fear,fear\nfear,1,1\n",
+        "a,fear,anger\nfear,1\nanger,1,2\n",
+        "a,boredom\nboredom,1\n",
+    ],
+)
 def test_a_broken_table_is_told(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.csv"
     path.write_text(text)

@@ -28,15 +28,26 @@ TEXT = "A photo of a person  making an anger facial expression &amp; 12 faces: n
 def state() -> dict[str, Tensor]:
     """Random weights under OpenAI's names."""
     rng = torch.Generator().manual_seed(0)
-    shapes = {"token_embedding.weight": (TOKENS, WIDTH), "positional_embedding": (PLACES, WIDTH),
-              "text_projection": (WIDTH, OUT), "ln_final.weight": (WIDTH,), "ln_final.bias": (WIDTH,)}  # fmt: skip
+    shapes = {
+        "token_embedding.weight": (TOKENS, WIDTH),
+        "positional_embedding": (PLACES, WIDTH),
+        "text_projection": (WIDTH, OUT),
+        "ln_final.weight": (WIDTH,),
+        "ln_final.bias": (WIDTH,),
+    }
     for i in range(LAYERS):
         block = f"transformer.resblocks.{i}."
         shapes |= {f"{block}{norm}.{part}": (WIDTH,) for norm in ("ln_1", "ln_2") for part in ("weight", "bias")}
-        shapes |= {f"{block}attn.in_proj_weight": (3 * WIDTH, WIDTH), f"{block}attn.in_proj_bias": (3 * WIDTH,),
-                   f"{block}attn.out_proj.weight": (WIDTH, WIDTH), f"{block}attn.out_proj.bias": (WIDTH,),
-                   f"{block}mlp.c_fc.weight": (4 * WIDTH, WIDTH), f"{block}mlp.c_fc.bias": (4 * WIDTH,),
-                   f"{block}mlp.c_proj.weight": (WIDTH, 4 * WIDTH), f"{block}mlp.c_proj.bias": (WIDTH,)}  # fmt: skip
+        shapes |= {
+            f"{block}attn.in_proj_weight": (3 * WIDTH, WIDTH),
+            f"{block}attn.in_proj_bias": (3 * WIDTH,),
+            f"{block}attn.out_proj.weight": (WIDTH, WIDTH),
+            f"{block}attn.out_proj.bias": (WIDTH,),
+            f"{block}mlp.c_fc.weight": (4 * WIDTH, WIDTH),
+            f"{block}mlp.c_fc.bias": (4 * WIDTH,),
+            f"{block}mlp.c_proj.weight": (WIDTH, 4 * WIDTH),
+            f"{block}mlp.c_proj.bias": (WIDTH,),
+        }
     return {name: torch.randn(shape, generator=rng) * 0.1 for name, shape in shapes.items()}
 
 
@@ -109,21 +120,28 @@ def open_clip_folder(folder: Path, state: dict[str, Tensor]) -> Path:
 
 
 def hugging_face_folder(folder: Path, state: dict[str, Tensor]) -> Path:
-    found = {"text_model.embeddings.token_embedding.weight": state["token_embedding.weight"],
-             "text_model.embeddings.position_embedding.weight": state["positional_embedding"],
-             "text_model.embeddings.position_ids": torch.arange(PLACES)[None], "logit_scale": torch.tensor(4.6),
-             "text_model.final_layer_norm.weight": state["ln_final.weight"],
-             "text_model.final_layer_norm.bias": state["ln_final.bias"],
-             "text_projection.weight": state["text_projection"].T.contiguous(),
-             "vision_model.embeddings.class_embedding": torch.zeros(4)}  # fmt: skip
+    found = {
+        "text_model.embeddings.token_embedding.weight": state["token_embedding.weight"],
+        "text_model.embeddings.position_embedding.weight": state["positional_embedding"],
+        "text_model.embeddings.position_ids": torch.arange(PLACES)[None],
+        "logit_scale": torch.tensor(4.6),
+        "text_model.final_layer_norm.weight": state["ln_final.weight"],
+        "text_model.final_layer_norm.bias": state["ln_final.bias"],
+        "text_projection.weight": state["text_projection"].T.contiguous(),
+        "vision_model.embeddings.class_embedding": torch.zeros(4),
+    }
     for i in range(LAYERS):
         ours, theirs = f"transformer.resblocks.{i}.", f"text_model.encoder.layers.{i}."
         for kind in ("weight", "bias"):
             for part, q in zip("qkv", state[f"{ours}attn.in_proj_{kind}"].chunk(3), strict=True):
                 found[f"{theirs}self_attn.{part}_proj.{kind}"] = q.clone()
-            for mine, other in (("attn.out_proj", "self_attn.out_proj"), ("mlp.c_fc", "mlp.fc1"),
-                                ("mlp.c_proj", "mlp.fc2"), ("ln_1", "layer_norm1"),
-                                ("ln_2", "layer_norm2")):  # fmt: skip
+            for mine, other in (
+                ("attn.out_proj", "self_attn.out_proj"),
+                ("mlp.c_fc", "mlp.fc1"),
+                ("mlp.c_proj", "mlp.fc2"),
+                ("ln_1", "layer_norm1"),
+                ("ln_2", "layer_norm2"),
+            ):
                 found[f"{theirs}{other}.{kind}"] = state[f"{ours}{mine}.{kind}"]
     write_safetensors(found, folder / "model.safetensors")
     config = {"text_config": {"hidden_act": "quick_gelu", "num_attention_heads": WIDTH // 64, "hidden_size": WIDTH}}
@@ -153,8 +171,15 @@ def by_hand(state: dict[str, Tensor], ids: list[int]) -> Tensor:
     x = state["token_embedding.weight"][ids] + state["positional_embedding"][: len(ids)]
     later = nn.Transformer.generate_square_subsequent_mask(len(ids))
     for i in range(LAYERS):
-        layer = nn.TransformerEncoderLayer(WIDTH, WIDTH // 64, 4 * WIDTH, 0.0, lambda z: z * torch.sigmoid(1.702 * z),
-                                           batch_first=True, norm_first=True).eval()  # fmt: skip
+        layer = nn.TransformerEncoderLayer(
+            WIDTH,
+            WIDTH // 64,
+            4 * WIDTH,
+            0.0,
+            lambda z: z * torch.sigmoid(1.702 * z),
+            batch_first=True,
+            norm_first=True,
+        ).eval()
         block = f"transformer.resblocks.{i}."
         mine = {n.removeprefix(block): t for n, t in state.items() if n.startswith(block)}
         names = {"attn": "self_attn", "ln_1": "norm1", "ln_2": "norm2", "mlp.c_fc": "linear1", "mlp.c_proj": "linear2"}
@@ -186,8 +211,10 @@ def test_the_form_of_gelu_is_read_where_it_is_said(tmp_path: Path, state: dict[s
     openai_vocabulary(tmp_path)
     for name in ("vit-b-32-laion.pt", "vit-b-32-openai.pt", "vit-b-32-QuickGELU.pt"):
         torch.save(state, tmp_path / name)
-    laion, openai, quick = (local_clip(str(tmp_path / n))([TEXT]) for n in
-                            ("vit-b-32-laion.pt", "vit-b-32-openai.pt", "vit-b-32-QuickGELU.pt"))  # fmt: skip
+    laion, openai, quick = (
+        local_clip(str(tmp_path / n))([TEXT])
+        for n in ("vit-b-32-laion.pt", "vit-b-32-openai.pt", "vit-b-32-QuickGELU.pt")
+    )
     assert torch.equal(openai, quick) and 1e-5 < (laion - quick).abs().max() < 0.1
 
 
@@ -197,9 +224,19 @@ def test_tokens_by_hand(tmp_path: Path) -> None:
     tokenizer = find_tokenizer(tmp_path, TOKENS)
     start, end = number["<|startoftext|>"], number["<|endoftext|>"]
     assert tokenizer.encode("Face  of\na ph", 77) == [
-        start, number["face</w>"], number["of</w>"], number["a</w>"], number["p"], number["h</w>"], end]  # fmt: skip
-    assert tokenizer.encode("it's 12_é", 77) == [start, *(number[t] for t in (
-        "i", "t</w>", "'", "s</w>", "1</w>", "2</w>", "_</w>", "Ã", "©</w>")), end]  # fmt: skip
+        start,
+        number["face</w>"],
+        number["of</w>"],
+        number["a</w>"],
+        number["p"],
+        number["h</w>"],
+        end,
+    ]
+    assert tokenizer.encode("it's 12_é", 77) == [
+        start,
+        *(number[t] for t in ("i", "t</w>", "'", "s</w>", "1</w>", "2</w>", "_</w>", "Ã", "©</w>")),
+        end,
+    ]
     cut = tokenizer.encode("face " * 100, 40)
     assert len(cut) == 40 and cut[-1] == end and tokenizer.encode("", 40) == [start, end]
     openai_vocabulary(tmp_path)  # wins, and says the same

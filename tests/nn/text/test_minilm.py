@@ -81,8 +81,10 @@ def test_the_network_is_berts() -> None:
     for ours in net.layers:
         theirs = nn.TransformerEncoderLayer(12, 3, 20, 0.0, nn.functional.gelu, 1e-12, batch_first=True).eval()
         mine = {n: p for n, p in ours.named_parameters() if n.split(".")[0] not in ("query", "key", "value")}
-        state = {n.replace("joined", "self_attn.out_proj").replace("up", "linear1").replace("down", "linear2"): p
-                 for n, p in mine.items()}  # fmt: skip
+        state = {
+            n.replace("joined", "self_attn.out_proj").replace("up", "linear1").replace("down", "linear2"): p
+            for n, p in mine.items()
+        }
         for kind in ("weight", "bias"):
             parts = [ours.get_parameter(f"{part}.{kind}") for part in ("query", "key", "value")]
             state[f"self_attn.in_proj_{kind}"] = torch.cat(parts)
@@ -95,8 +97,15 @@ def test_the_network_is_berts() -> None:
 def test_a_damaged_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no BERT"):
         load_sentence_bert(tmp_path)
-    config = {"vocab_size": 5, "hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 3,
-              "intermediate_size": 8, "max_position_embeddings": 4, "layer_norm_eps": 1e-12}  # fmt: skip
+    config = {
+        "vocab_size": 5,
+        "hidden_size": 12,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 3,
+        "intermediate_size": 8,
+        "max_position_embeddings": 4,
+        "layer_norm_eps": 1e-12,
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{not json")
     with pytest.raises(ModelError, match="no safetensors file"):

@@ -47,8 +47,12 @@ class HardPlan:
     def among(self, rows: NDArray[np.bool_]) -> HardPlan:
         """The plan for the clips of a mask ``(n,)``; others, and clips whose donor is none of them, are left alone."""
         kept = self.hard & rows & rows[self.donor]
-        return replace(self, donor=np.where(kept, self.donor, -1), start=np.where(kept, self.start, 0),
-                       kept=np.where(kept, self.kept, self.length))  # fmt: skip
+        return replace(
+            self,
+            donor=np.where(kept, self.donor, -1),
+            start=np.where(kept, self.start, 0),
+            kept=np.where(kept, self.kept, self.length),
+        )
 
     def places(self, starts: Integers) -> Integers:
         """``(total,)``: which frame is shown at each place, where clip i is frames ``starts[i]`` to ``starts[i+1]``."""
@@ -72,8 +76,16 @@ class HardPlan:
         return shown
 
 
-def hard(length: ArrayLike, neutral: ArrayLike, rate: float, seed: int, *, keep: float = 0.25,
-         subject: ArrayLike | None = None, rows: ArrayLike | None = None) -> HardPlan:  # fmt: skip
+def hard(
+    length: ArrayLike,
+    neutral: ArrayLike,
+    rate: float,
+    seed: int,
+    *,
+    keep: float = 0.25,
+    subject: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+) -> HardPlan:
     """Plan hard clips: each one that can be is chosen with probability ``rate``.
 
     ``length`` ``(n,)`` frames per clip; ``neutral`` ``(n,)`` mask of clips that show a neutral face (never chosen, they
@@ -104,8 +116,9 @@ def hard(length: ArrayLike, neutral: ArrayLike, rate: float, seed: int, *, keep:
     return HardPlan(frames, donor.astype(np.int64), start, kept, seed, rate, keep)
 
 
-def named(manifest: Manifest, length: ArrayLike, how: float | str, seed: int,
-          rows: ArrayLike | None = None) -> HardPlan:  # fmt: skip
+def named(
+    manifest: Manifest, length: ArrayLike, how: float | str, seed: int, rows: ArrayLike | None = None
+) -> HardPlan:
     """Plan hard clips: ``how`` is a share of the expressive training clips (0.2), or a file that :func:`save` wrote.
 
     ``length`` ``(n,)`` are the clips' frames. Donors show the label *neutral*, and the same person where the manifest

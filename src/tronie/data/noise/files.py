@@ -30,8 +30,13 @@ def save(corruption: Corruption, ids: NDArray[np.str_], path: Path) -> None:
     """
     words = [*corruption.labels.names, ""]  # index -1 is the empty word
     rate = None if np.isnan(corruption.rate) else corruption.rate
-    meta = {"tronie_noise": _VERSION, "kind": corruption.kind, "seed": corruption.seed, "rate": rate,
-            "labels": corruption.labels.names}  # fmt: skip
+    meta = {
+        "tronie_noise": _VERSION,
+        "kind": corruption.kind,
+        "seed": corruption.seed,
+        "rate": rate,
+        "labels": corruption.labels.names,
+    }
     rows = zip(ids.tolist(), corruption.before, corruption.after, corruption.flipped, strict=True)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {json.dumps(meta, ensure_ascii=False)}\n")
@@ -56,8 +61,10 @@ def load(path: Path) -> tuple[NDArray[np.str_], Corruption]:
     pairs = []
     for line, row in enumerate(rows[1:], 3):
         if len(row) != len(_COLUMNS) or row[1] not in index or row[2] not in index:
-            raise SourceError(f"The noise file {path}, line {line}: '{','.join(row)}' is not an id and two of the "
-                              f"labels {', '.join(labels.names)}.")  # fmt: skip
+            raise SourceError(
+                f"The noise file {path}, line {line}: '{','.join(row)}' is not an id and two of the "
+                f"labels {', '.join(labels.names)}."
+            )
         pairs.append((index[row[1]], index[row[2]]))
     before, after = np.array(pairs, np.int64).reshape(-1, 2).T
     rate = float("nan") if meta.get("rate") is None else float(meta["rate"])
@@ -91,12 +98,16 @@ def apply(manifest: Manifest, corruption: Corruption, ids: NDArray[np.str_] | No
     before, after = (move[np.append(column, -1)[rows]] for column in (corruption.before, corruption.after))
     lost = (rows < 0) & np.isin(manifest.split, ("train", "")) & (manifest.label >= 0)
     if lost.any():
-        raise SourceError(f"The noise does not cover {int(lost.sum()):,} of the training rows (such as "
-                          f"'{manifest.id[lost][0]}'): it was planted on other data.")  # fmt: skip
+        raise SourceError(
+            f"The noise does not cover {int(lost.sum()):,} of the training rows (such as "
+            f"'{manifest.id[lost][0]}'): it was planted on other data."
+        )
     other = (rows >= 0) & (before != manifest.label)
     if other.any():
-        raise SourceError(f"Before planting, {int(other.sum()):,} rows had another label than now (such as "
-                          f"'{manifest.id[other][0]}'): the noise was planted on other labels.")  # fmt: skip
+        raise SourceError(
+            f"Before planting, {int(other.sum()):,} rows had another label than now (such as "
+            f"'{manifest.id[other][0]}'): the noise was planted on other labels."
+        )
     return replace(manifest, label=np.where(rows >= 0, after, manifest.label), votes=None)
 
 
@@ -114,8 +125,9 @@ def read_scn(path: Path, manifest: Manifest) -> Corruption:
 
     Codes 0 to 6 in the order of RAF-DB's labels, training rows only. Raises SourceError.
     """
-    return _listed(path, manifest, "scn", 0,
-                   lambda name: name.rpartition("/")[2].removesuffix(".jpg").removesuffix("_aligned"))  # fmt: skip
+    return _listed(
+        path, manifest, "scn", 0, lambda name: name.rpartition("/")[2].removesuffix(".jpg").removesuffix("_aligned")
+    )
 
 
 def _listed(path: Path, manifest: Manifest, kind: str, first: int, stem: Callable[[str], str]) -> Corruption:
@@ -130,8 +142,10 @@ def _listed(path: Path, manifest: Manifest, kind: str, first: int, stem: Callabl
         else:
             lost.append(name)
     if lost:
-        raise SourceError(f"The noise list {path} lacks {len(lost):,} of the training rows (the first: {lost[0]}): it "
-                          "was made for other data.")  # fmt: skip
+        raise SourceError(
+            f"The noise list {path} lacks {len(lost):,} of the training rows (the first: {lost[0]}): it "
+            "was made for other data."
+        )
     return Corruption(manifest.label, after, manifest.labels, kind)
 
 
@@ -148,7 +162,9 @@ def _codes(path: Path, first: int, number: int, stem: Callable[[str], str]) -> d
         if not name or not code.isdecimal():
             raise SourceError(f"The noise list {path}, line {line}: '{content}' is not a picture's name and a number.")
         if not first <= int(code) < first + number:
-            raise SourceError(f"The noise list {path}, line {line}: label {code} is not one of {first} to "
-                              f"{first + number - 1}. EAC counts from 1, SCN from 0: is it the other's?")  # fmt: skip
+            raise SourceError(
+                f"The noise list {path}, line {line}: label {code} is not one of {first} to "
+                f"{first + number - 1}. EAC counts from 1, SCN from 0: is it the other's?"
+            )
         codes[stem(name)] = int(code) - first
     return codes

@@ -86,8 +86,10 @@ def partners(labels: LabelSet) -> Integers:
             a, b = names.index(one), names.index(other)
             partner[[a, b]] = b, a
     if (partner == np.arange(len(labels))).all():
-        raise SettingError(f"Pair noise needs two labels of a pair ({', '.join('–'.join(p) for p in PAIRS)}); there "
-                           f"are {', '.join(labels.names)}.")  # fmt: skip
+        raise SettingError(
+            f"Pair noise needs two labels of a pair ({', '.join('–'.join(p) for p in PAIRS)}); there "
+            f"are {', '.join(labels.names)}."
+        )
     return partner
 
 
@@ -125,8 +127,9 @@ def votes(label: ArrayLike, labels: LabelSet, counts: ArrayLike, seed: int) -> C
 KINDS = ("symmetric", "pair", "confusion", "votes")
 
 
-def plant(manifest: Manifest, kind: str, *, seed: int, rate: float = 0.0,
-          matrix: ArrayLike | None = None) -> Corruption:  # fmt: skip
+def plant(
+    manifest: Manifest, kind: str, *, seed: int, rate: float = 0.0, matrix: ArrayLike | None = None
+) -> Corruption:
     """Plant noise of a kind on a manifest's training rows: rows of ``valid`` and ``test`` keep their labels.
 
     Raises SettingError for an unknown kind or what it lacks.

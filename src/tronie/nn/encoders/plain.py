@@ -35,9 +35,11 @@ class PlainEncoder(nn.Module):
         """The module's own maps ``(n, width, h', w')``. Raises SettingError if it has none."""
         own = getattr(self.wrapped, "maps", None)
         if own is None:
-            raise SettingError(f"The encoder {_name(self.wrapped)} shows no maps, which this method needs: give it a "
-                               "method maps(pixels) -> (n, width, h, w) whose mean is the feature, or take another "
-                               "encoder.")  # fmt: skip
+            raise SettingError(
+                f"The encoder {_name(self.wrapped)} shows no maps, which this method needs: give it a "
+                "method maps(pixels) -> (n, width, h, w) whose mean is the feature, or take another "
+                "encoder."
+            )
         maps: Tensor = own(pixels)
         return maps
 
@@ -51,8 +53,10 @@ class PlainEncoder(nn.Module):
 def completed(made: object, name: object) -> Any:
     """``made`` itself where it is a whole encoder, else wrapped. Raises SettingError if it is no module at all."""
     if not isinstance(made, nn.Module):
-        raise SettingError(f"The encoder '{name}' makes a {type(made).__name__}: it must make a torch.nn.Module that "
-                           "takes (n, 3, h, w) pixels and gives (n, d) features.")  # fmt: skip
+        raise SettingError(
+            f"The encoder '{name}' makes a {type(made).__name__}: it must make a torch.nn.Module that "
+            "takes (n, 3, h, w) pixels and gives (n, d) features."
+        )
     whole = isinstance(getattr(made, "width", None), int) and all(hasattr(made, part) for part in ("maps", "start"))
     return made if whole else PlainEncoder(made)
 
@@ -65,15 +69,18 @@ def _width(module: nn.Module) -> int:
         with torch.no_grad():
             feature: Any = module(torch.full((2, 3, SIDE, SIDE), 127.0))
     except Exception as error:  # whatever a stranger's module raises
-        raise SettingError(f"The encoder {_name(module)} cannot read two faces of {SIDE} pixels "
-                           f"({type(error).__name__}: {error}): give it an attribute 'width' if it needs "
-                           "another size.") from error  # fmt: skip
+        raise SettingError(
+            f"The encoder {_name(module)} cannot read two faces of {SIDE} pixels "
+            f"({type(error).__name__}: {error}): give it an attribute 'width' if it needs "
+            "another size."
+        ) from error
     finally:
         module.train(training)
     if not isinstance(feature, Tensor) or feature.dim() != 2 or len(feature) != 2:
         shape = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-        raise SettingError(f"The encoder {_name(module)} gives {shape} for two faces: it must give one vector each, "
-                           "(2, d).")  # fmt: skip
+        raise SettingError(
+            f"The encoder {_name(module)} gives {shape} for two faces: it must give one vector each, (2, d)."
+        )
     return feature.shape[1]
 
 

@@ -226,9 +226,11 @@ class SwinT(SwinTrunk):
     def __init__(self, drop_path: float = 0.1) -> None:
         super().__init__(drop_path)
         self.feature = nn.Sequential(
-            nn.Linear(768, 768, bias=False), nn.BatchNorm1d(768, eps=2e-5),
-            nn.Linear(768, 512, bias=False), nn.BatchNorm1d(512, eps=2e-5),
-        )  # fmt: skip
+            nn.Linear(768, 768, bias=False),
+            nn.BatchNorm1d(768, eps=2e-5),
+            nn.Linear(768, 512, bias=False),
+            nn.BatchNorm1d(512, eps=2e-5),
+        )
         self.feature.apply(_scale)
 
     def forward(self, pixels: Tensor) -> Tensor:

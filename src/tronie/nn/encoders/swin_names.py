@@ -14,9 +14,11 @@ from torch.nn import functional as F
 
 _COMPUTED = ("relative_position_index", "attn_mask")
 _TORCHVISION = (
-    (r"^features\.0\.0\.", "patch_embed.proj."), (r"^features\.0\.2\.", "patch_embed.norm."),
-    (r"\.mlp\.0\.", ".mlp.fc1."), (r"\.mlp\.3\.", ".mlp.fc2."),
-)  # fmt: skip
+    (r"^features\.0\.0\.", "patch_embed.proj."),
+    (r"^features\.0\.2\.", "patch_embed.norm."),
+    (r"\.mlp\.0\.", ".mlp.fc1."),
+    (r"\.mlp\.3\.", ".mlp.fc2."),
+)
 
 
 def swinface_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -74,13 +74,17 @@ def find_tokenizer(folder: Path, tokens: int) -> Tokenizer:
             merges = _pairs(m if isinstance(m, str) else " ".join(m) for m in model["merges"])
             made = Tokenizer(model["vocab"], merges)
         else:
-            raise ModelError(f"CLIP's vocabulary is missing in {folder}: put OpenAI's {OPENAI} there, or Hugging "
-                             "Face's vocab.json and merges.txt.")  # fmt: skip
+            raise ModelError(
+                f"CLIP's vocabulary is missing in {folder}: put OpenAI's {OPENAI} there, or Hugging "
+                "Face's vocab.json and merges.txt."
+            )
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"CLIP's vocabulary in {folder} cannot be read ({error}): fetch its files again.") from error
     if len(made.vocabulary) > tokens or not {START, END} <= made.vocabulary.keys():
-        raise ModelError(f"The vocabulary in {folder} is not that of this checkpoint: {len(made.vocabulary)} tokens "
-                         f"for a network of {tokens}. Put the right files beside it.")  # fmt: skip
+        raise ModelError(
+            f"The vocabulary in {folder} is not that of this checkpoint: {len(made.vocabulary)} tokens "
+            f"for a network of {tokens}. Put the right files beside it."
+        )
     return made
 
 

@@ -28,8 +28,13 @@ _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.s
 _OPENAI_NUMBERS = ("input_resolution", "context_length", "vocab_size")  # stand in OpenAI's own files only
 _TEXT = ("token_embedding.", "positional_embedding", "transformer.", "ln_final.", "text_projection")
 _LAYER = re.compile(r"^text_model\.encoder\.layers\.(\d+)\.")
-_PARTS = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
-          "self_attn.out_proj": "attn.out_proj"}  # fmt: skip
+_PARTS = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
 _OUTSIDE = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
     "text_model.embeddings.position_embedding.weight": "positional_embedding",
@@ -103,8 +108,10 @@ def _hugging_face(path: Path, state: dict[str, Tensor]) -> Tower:
 def _require(path: Path, text: dict[str, Tensor]) -> None:
     needed = ("token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection")
     if missing := [name for name in needed if name not in text]:
-        raise ModelError(f"{path} holds no text tower of CLIP in the layout of OpenAI, open_clip or Hugging Face: "
-                         f"'{missing[0]}' is missing.")  # fmt: skip
+        raise ModelError(
+            f"{path} holds no text tower of CLIP in the layout of OpenAI, open_clip or Hugging Face: "
+            f"'{missing[0]}' is missing."
+        )
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -64,11 +64,17 @@ class SentenceBert(nn.Module):
 
 
 _NAMES = (
-    ("embeddings.word_embeddings.", "tokens."), ("embeddings.position_embeddings.", "places."),
-    ("embeddings.LayerNorm.", "norm."), ("encoder.layer.", "layers."), ("attention.self.", ""),
-    ("attention.output.dense.", "joined."), ("attention.output.LayerNorm.", "norm1."),
-    ("intermediate.dense.", "up."), ("output.dense.", "down."), ("output.LayerNorm.", "norm2."),
-)  # fmt: skip
+    ("embeddings.word_embeddings.", "tokens."),
+    ("embeddings.position_embeddings.", "places."),
+    ("embeddings.LayerNorm.", "norm."),
+    ("encoder.layer.", "layers."),
+    ("attention.self.", ""),
+    ("attention.output.dense.", "joined."),
+    ("attention.output.LayerNorm.", "norm1."),
+    ("intermediate.dense.", "up."),
+    ("output.dense.", "down."),
+    ("output.LayerNorm.", "norm2."),
+)
 """Parts of names in Hugging Face's BERT, and ours; the order matters."""
 
 
@@ -76,9 +82,15 @@ def load_sentence_bert(folder: Path) -> SentenceBert:
     """The network of a Hugging Face folder (config.json, model.safetensors). Raises ModelError if it does not fit."""
     try:
         config = read_json(folder / "config.json", error=ModelError)
-        net = SentenceBert(config["vocab_size"], config["hidden_size"], config["num_hidden_layers"],
-                           config["num_attention_heads"], config["intermediate_size"],
-                           config["max_position_embeddings"], config["layer_norm_eps"])  # fmt: skip
+        net = SentenceBert(
+            config["vocab_size"],
+            config["hidden_size"],
+            config["num_hidden_layers"],
+            config["num_attention_heads"],
+            config["intermediate_size"],
+            config["max_position_embeddings"],
+            config["layer_norm_eps"],
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} holds no BERT with its config.json ({error}): reinstall the package.") from error
     state = {}

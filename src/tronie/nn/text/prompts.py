@@ -19,20 +19,20 @@ Prompts = str | Mapping[str, str | tuple[str, ...]]
 
 MUSCLES: dict[str, str] = {
     "surprise": "The eyebrows are raised high and curved, the eyes are wide open, and the jaw drops open with relaxed "
-                "lips.",
+    "lips.",
     "fear": "The eyebrows are raised and drawn together, the eyes are wide with tense lower lids, and the lips are "
-            "stretched sideways towards the ears.",
+    "stretched sideways towards the ears.",
     "disgust": "The nose is wrinkled, the upper lip is raised, and the cheeks push up under narrowed eyes.",
     "happiness": "The corners of the lips are pulled up into a smile, the cheeks are raised, and small wrinkles appear "
-                 "beside the eyes.",
+    "beside the eyes.",
     "sadness": "The inner ends of the eyebrows are raised, the upper eyelids droop, and the corners of the lips are "
-               "pulled down above a raised chin.",
+    "pulled down above a raised chin.",
     "anger": "The eyebrows are lowered and drawn together, the eyes stare with tightened lids, and the lips are "
-             "pressed hard against each other.",
+    "pressed hard against each other.",
     "neutral": "All muscles of the face are at rest: the forehead is smooth, the eyelids are relaxed, and the mouth is "
-               "closed without tension.",
+    "closed without tension.",
     "contempt": "One corner of the lips alone is tightened and raised, while the other half of the face stays still.",
-}  # fmt: skip
+}
 """What the muscles do, after the Facial Action Coding System (Ekman, Friesen and Hager 2002): surprise 1+2+5+26, fear
 1+2+4+5+7+20, disgust 9+10, happiness 6+12, sadness 1+4+15+17, anger 4+5+7+24, contempt 12+14 on one side. The wording
 is ours."""
@@ -58,8 +58,9 @@ def prompts_of(labels: LabelSet, prompts: Prompts = "paper") -> tuple[tuple[str,
         if not labels.prompts:
             raise SettingError("The label set carries no prompts of its own: take 'paper', 'words' or 'muscles'.")
         return labels.prompts
-    raise SettingError(f"Unknown prompt set '{prompts}'.{nearest(prompts, list(SETS))} "
-                       "Own prompts go into a file that ends in .toml.")  # fmt: skip
+    raise SettingError(
+        f"Unknown prompt set '{prompts}'.{nearest(prompts, list(SETS))} Own prompts go into a file that ends in .toml."
+    )
 
 
 def word(name: str) -> str:
@@ -75,8 +76,10 @@ def paper(said: str) -> str:
 def _chosen(labels: LabelSet, known: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
     by_word = {canonical(name): texts for name, texts in known.items()}
     if missing := [name for name in labels.names if canonical(name) not in by_word]:
-        raise SettingError(f"{where[0].upper() + where[1:]} says nothing about '{missing[0]}': describe every class in "
-                           "a TOML file of your own, or take 'paper' or 'words', which fit any word.")  # fmt: skip
+        raise SettingError(
+            f"{where[0].upper() + where[1:]} says nothing about '{missing[0]}': describe every class in "
+            "a TOML file of your own, or take 'paper' or 'words', which fit any word."
+        )
     return tuple(_texts(by_word[canonical(name)], name, where) for name in labels.names)
 
 

@@ -27,9 +27,11 @@ def shipped_table(argument: str) -> TextEncoder:
 
     def encode(wanted: Sequence[str]) -> Tensor:
         if missing := [text for text in wanted if text not in row]:
-            raise SettingError(f"The shipped table has no vector for '{missing[0]}', only for the standard prompts of "
-                               "the eight standard expressions: take the text encoder 'minilm' "
-                               f"({installed_by('text')}).")  # fmt: skip
+            raise SettingError(
+                f"The shipped table has no vector for '{missing[0]}', only for the standard prompts of "
+                "the eight standard expressions: take the text encoder 'minilm' "
+                f"({installed_by('text')})."
+            )
         return vectors[[row[text] for text in wanted]]
 
     return encode
