@@ -22,7 +22,7 @@ def zero_of(container: InputContainer) -> Fraction:
 
     Chromium shows a picture when ``currentTime`` reaches its time stamp, edit lists applied, as they are: with the
     picture later than the sound, with both starting at five seconds, with stamps below 0 (of which it shows the last).
-    Measured for MP4, MOV, Matroska and WebM (tests/show/test_player_clock.py). What it does not play has no such
+    Measured for MP4, MOV, Matroska and WebM (tests/output/test_player_clock.py). What it does not play has no such
     clock, and often begins at any number (MPEG-TS, ASF): there the earliest start of a stream is 0.
     """
     if container.format.name in _PLAYED:
