@@ -107,6 +107,18 @@ def test_a_table_that_was_changed_is_made_again_and_kept(folder, change) -> None
     assert (root / "out" / "film.csv.changed").read_bytes() == changed
 
 
+def test_a_table_replaced_by_a_link_is_made_again_and_what_it_leads_to_is_not_copied(folder, tmp_path) -> None:
+    root, _, whole = folder
+    (tmp_path / "secret").write_text("not yours\n")
+    (root / "out" / "film.csv").unlink()
+    (root / "out" / "film.csv").symlink_to(tmp_path / "secret")
+    again(folder)
+    assert tables(root / "out") == whole and not (root / "out" / "film.csv").is_symlink()
+    assert (tmp_path / "secret").read_text() == "not yours\n"
+    kept = [p for p in (root / "out").rglob("*") if p.is_file() and not p.is_symlink()]
+    assert not any(b"not yours" in p.read_bytes() for p in kept)
+
+
 def test_a_table_that_was_changed_stays_where_its_film_cannot_be_read_any_more(folder) -> None:
     root, _, _ = folder
     (root / "out" / "film.csv").write_text("mine\n")
