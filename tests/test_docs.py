@@ -31,3 +31,13 @@ def test_what_is_said_of_the_confidence_of_segments_is_what_ships() -> None:
     shipped = json.loads((REPO / "src/tronie/models/shipped/default/model.json").read_text("utf-8"))["segments"]
     page = (REPO / "docs" / "reference" / "timeline.md").read_text("utf-8")
     assert ("The model that ships brings no calibration of segments" in page) == (shipped is None)
+
+
+def test_the_tree_in_the_design_is_the_tree_on_disk() -> None:
+    page = (REPO / "docs" / "explanation" / "design.md").read_text(encoding="utf-8")
+    drawn = re.search(r"```\nsrc/tronie/\n(.*?)```", page, re.DOTALL)
+    assert drawn is not None
+    rooms = {name for line in drawn[1].splitlines() for name in re.findall(r"^  ([a-z]+)/ ", line)}
+    package = REPO / "src" / "tronie"
+    on_disk = {path.parent.name for path in package.glob("*/*") if path.suffix in (".py", ".toml")}
+    assert rooms | {"cli"} == on_disk

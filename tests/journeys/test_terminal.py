@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,26 @@ def test_the_machine_s_trouble_is_no_bug(monkeypatch, capsys) -> None:
     assert out == "" and err == "tronie: weights.onnx cannot be read or written: Input/output error.\n"
     with pytest.raises(OSError, match="weights"):
         cli.main(["models", "--debug"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process is not sent ctrl-C there in this way")
+def test_another_ctrl_c_after_the_last_word_prints_no_traceback() -> None:
+    """The command has ended, and Python still waits for what its libraries began."""
+    code = (
+        "import sys, threading, time, tronie.cli\n"
+        "sys.argv = ['tronie', '--version']\n"
+        "code = tronie.cli.main()\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "print('ended', flush=True)\n"
+        "sys.exit(code)\n"
+    )
+    here = {**os.environ, "PYTHONPATH": str(SRC)}
+    begun = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=here
+    )
+    assert begun.stdout is not None
+    while begun.stdout.readline().strip() != "ended":
+        assert begun.poll() is None
+    begun.send_signal(signal.SIGINT)
+    _, err = begun.communicate(timeout=120)
+    assert "Traceback" not in err and begun.returncode == -signal.SIGINT

@@ -1,9 +1,11 @@
-"""The command line. Each command calls the verb of its name and prints; nothing is computed here."""
+"""The command line. Each command parses, calls the function of its feature and prints; nothing is computed here."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -52,8 +54,21 @@ for command in (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. A person's mistake is one sentence on standard error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command and return its exit code. A person's mistake is one sentence on standard error.
+
+    Args:
+        argv: The words behind ``tronie``; None for those of this process, which is then about to end.
+    """
+    code = _guarded(list(sys.argv[1:] if argv is None else argv))
+    if argv is None:
+        with suppress(ValueError):  # not the main thread
+            # Another ctrl-C while workers are waited for ends the process, without Python's traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:
+    """Run one command; what goes wrong becomes a sentence and an exit code."""
     debug = "--debug" in arguments
     arguments = [one for one in arguments if one != "--debug"]
     with guarded() as printed:
